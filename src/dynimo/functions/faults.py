@@ -1,0 +1,42 @@
+"""What to say when an invocation has no outcome of its own: AWS's error shapes for each end.
+
+Pure: from how an environment ended to an error document. Sources: recorded AWS answers
+(reference: Lambda runtime error types) and the texts of AWS's runtime interface emulator.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from dynimo.ports import Exit
+
+
+def timed_out(request_id: str, seconds: float) -> dict[str, Any]:
+    """The invocation ran longer than its function may."""
+    message = f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
+    return {"errorType": "Sandbox.Timedout", "errorMessage": message}
+
+
+def exited(request_id: str, ended: Exit) -> dict[str, Any]:
+    """The environment ended under the invocation, by itself or by a signal."""
+    if ended.out_of_memory:
+        reason = "Runtime exited with error: signal: killed (out of memory)"
+    elif ended.status < 0:
+        reason = f"Runtime exited with error: signal: {_signal_name(-ended.status)}"
+    elif ended.status > 0:
+        reason = f"Runtime exited with error: exit status {ended.status}"
+    else:
+        reason = "Runtime exited without providing a reason"
+    message = f"RequestId: {request_id} Error: {reason}"
+    return {"errorType": "Runtime.ExitError", "errorMessage": message}
+
+
+def _signal_name(number: int) -> str:
+    """The word that Go's runtime, and so AWS, prints for a signal."""
+    if number == signal.SIGKILL:
+        return "killed"
+    try:
+        return (signal.strsignal(number) or str(number)).lower()
+    except ValueError:
+        return str(number)

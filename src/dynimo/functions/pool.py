@@ -1,0 +1,247 @@
+"""Which waiting invocation goes to which environment? The pool decides; it does nothing.
+
+Rules of this file: all state of one version's environments and queue lives here and changes only
+here, at once, inside a method that returns what must now be done. No I/O, no clock (``now`` is an
+argument), no asyncio. Whoever calls must carry out every action returned, in order.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from dynimo.functions import scaling
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin an environment by this name."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Hand this invocation to this environment."""
+
+    environment: str
+    invocation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Let this idle environment go."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Answer this invocation without running it: ``full`` queue or ``late``."""
+
+    invocation: str
+    reason: str
+
+
+Action: TypeAlias = Start | Assign | Stop | Reject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one version's pool may do. Times are seconds."""
+
+    environments: int
+    concurrency: int = 1
+    reserve: int = 0
+    idle_seconds: float = 10.0
+    queue: int = 10_000
+    queue_seconds: float = 20.0
+
+
+@dataclass(slots=True)
+class _Environment:
+    """``running`` are the invocations inside; ``idle_since`` means something when it is empty.
+
+    A ``condemned`` one has been killed but is not gone yet: it gets nothing more.
+    """
+
+    running: set[str] = field(default_factory=set)
+    idle_since: float = 0.0
+    condemned: bool = False
+
+
+class Pool:
+    """The environments of one version, and the invocations waiting for one."""
+
+    def __init__(self, prefix: str, limits: Limits, cold_start_seconds: float = 0.01) -> None:
+        self.limits = limits
+        self._prefix = prefix
+        self._born = 0
+        self._suspended = False
+        # Insertion order is age; within it the most lately used are tried first (see _free).
+        self._environments: dict[str, _Environment] = {}
+        self._queue: OrderedDict[str, float] = OrderedDict()  # invocation → when it is late
+        self._service_seconds = 0.0
+        self._cold_start_seconds = cold_start_seconds
+
+    def arrive(self, invocation: str, now: float) -> list[Action]:
+        """Someone wants to run: an idle environment, a new one, the queue, or no."""
+        name = self._free()
+        if name is not None:
+            return [self._assign(name, invocation)]
+        if self._should_start():
+            start = self._start(now)
+            return [start, self._assign(start.environment, invocation)]
+        if self.waiting >= self.limits.queue:
+            return [Reject(invocation, "full")]
+        self._queue[invocation] = now + self.limits.queue_seconds
+        return []
+
+    def finish(self, environment: str, invocation: str, now: float, seconds: float) -> list[Action]:
+        """An invocation ended inside an environment that lives on; ``seconds`` it was busy."""
+        slot = self._environments.get(environment)
+        if slot is None or invocation not in slot.running:
+            return []
+        slot.running.discard(invocation)
+        slot.idle_since = now
+        self._service_seconds = scaling.smoothed(self._service_seconds, seconds)
+        return self._drain(now)
+
+    def exit(self, environment: str, now: float) -> list[Action]:
+        """An environment is gone, with whatever ran in it. Those behind it must not be stranded."""
+        if self._environments.pop(environment, None) is None:
+            return []
+        return [*self._drain(now), *self.fill(now)]
+
+    def withdraw(self, invocation: str) -> None:
+        """Its caller has left: if it still waits, it shall not run."""
+        self._queue.pop(invocation, None)
+
+    def tick(self, now: float) -> list[Action]:
+        """Time has passed: turn away the late, let the long idle go, keep the reserve."""
+        actions: list[Action] = self._turn_away(now)
+        spare = len(self._environments) - self.limits.reserve
+        for name, slot in list(self._environments.items()):
+            if spare <= 0:
+                break
+            if not slot.running and now - slot.idle_since >= self.limits.idle_seconds:
+                del self._environments[name]
+                actions.append(Stop(name))
+                spare -= 1
+        return [*actions, *self.fill(now)]
+
+    def condemn(self, environment: str) -> None:
+        """It is being killed: give it nothing more. ``exit`` follows."""
+        slot = self._environments.get(environment)
+        if slot is not None:
+            slot.condemned = True
+
+    def suspend(self) -> None:
+        """Nothing can be started for now (its zygote is gone); who arrives waits in the queue."""
+        self._suspended = True
+
+    def resume(self, now: float) -> list[Action]:
+        """Environments can be started again: serve those who waited."""
+        self._suspended = False
+        return [*self._drain(now), *self.fill(now)]
+
+    def fill(self, now: float) -> list[Action]:
+        """Start what the reserve lacks."""
+        if self._suspended:
+            return []
+        missing = min(self.limits.reserve, self.limits.environments) - len(self._environments)
+        return [self._start(now) for _ in range(missing)]
+
+    def next_tick(self) -> float | None:
+        """When ``tick`` will have something to do, if nothing else happens before."""
+        times = [next(iter(self._queue.values()))] if self._queue else []
+        if len(self._environments) > self.limits.reserve:
+            times += [
+                slot.idle_since + self.limits.idle_seconds
+                for slot in self._environments.values()
+                if not slot.running
+            ]
+        return min(times, default=None)
+
+    def observe_cold_start(self, seconds: float) -> None:
+        """A new environment took this long until its handler began."""
+        self._cold_start_seconds = scaling.smoothed(self._cold_start_seconds, seconds)
+
+    @property
+    def waiting(self) -> int:
+        """Invocations in the queue."""
+        return len(self._queue)
+
+    @property
+    def count(self) -> int:
+        """Environments, busy or not."""
+        return len(self._environments)
+
+    @property
+    def busy(self) -> int:
+        """Environments with something running inside."""
+        return sum(1 for slot in self._environments.values() if slot.running)
+
+    def running(self, environment: str) -> frozenset[str]:
+        """The invocations inside an environment."""
+        slot = self._environments.get(environment)
+        return frozenset(slot.running) if slot else frozenset()
+
+    def _free(self) -> str | None:
+        """The most lately used environment with room: so the others grow old and can go."""
+        best: str | None = None
+        best_since = float("-inf")
+        for name, slot in self._environments.items():
+            room = len(slot.running) < self.limits.concurrency and not slot.condemned
+            if room and slot.idle_since > best_since:
+                best, best_since = name, slot.idle_since
+        return best
+
+    def _start(self, now: float) -> Start:
+        self._born += 1
+        name = f"{self._prefix}-{self._born}"
+        self._environments[name] = _Environment(idle_since=now)
+        return Start(name)
+
+    def _assign(self, environment: str, invocation: str) -> Assign:
+        self._environments[environment].running.add(invocation)
+        return Assign(environment, invocation)
+
+    def _drain(self, now: float) -> list[Action]:
+        """Give waiting invocations to whatever has room, first come first served."""
+        actions = self._turn_away(now)
+        while self._queue:
+            name = self._free()
+            if name is None:
+                if not self._should_start():
+                    break
+                start = self._start(now)
+                actions.append(start)
+                name = start.environment
+            invocation, _ = self._queue.popitem(last=False)
+            actions.append(self._assign(name, invocation))
+        return actions
+
+    def _turn_away(self, now: float) -> list[Action]:
+        """Whoever has waited too long; the queue is in order of arrival, so the first is oldest."""
+        actions: list[Action] = []
+        while self._queue and next(iter(self._queue.values())) <= now:
+            invocation, _ = self._queue.popitem(last=False)
+            actions.append(Reject(invocation, "late"))
+        return actions
+
+    def _should_start(self) -> bool:
+        return not self._suspended and scaling.should_start(
+            count=len(self._environments),
+            limit=self.limits.environments,
+            queued=len(self._queue),
+            service_seconds=self._service_seconds / self.limits.concurrency,
+            cold_start_seconds=self._cold_start_seconds,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<Pool {self._prefix} [environments: {self.busy} busy, {self.count - self.busy} idle"
+            f" | invocations: {self.waiting} waiting]>"
+        )

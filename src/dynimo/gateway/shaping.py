@@ -1,0 +1,166 @@
+"""HTTP ⇄ function: a request becomes an event, an outcome becomes a response. Pure.
+
+Events follow AWS's HTTP API payload format 2.0 (API Gateway developer guide, "Working with AWS
+Lambda proxy integrations"); so do the shapes a handler may return, including the plain ones.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from dynimo.gateway.routes import Target
+from dynimo.model.errors import DynimoError
+from dynimo.model.invocation import HttpReply, Outcome
+from dynimo.web.message import Headers, Request, Response
+
+KILLED_MAX_AGE_SECONDS = 60
+"""How long an answer for killed work may be kept: asking again would only be killed again."""
+_BODY_STATUSES_NONE = frozenset({204, 304})
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "content-length"}
+)
+
+
+def event(request: Request, *, now: float) -> bytes:
+    """The JSON event for a request; ``now`` is epoch seconds."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers:
+        if name != "cookie":
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
+    cookies = [
+        part.strip() for line in request.headers.get_all("cookie") for part in line.split(";")
+    ]
+    shaped: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+        "headers": headers,
+        "requestContext": {
+            "accountId": "anonymous",
+            "stage": "$default",
+            "routeKey": "$default",
+            "requestId": request.request_id,
+            "domainName": request.headers.get("host"),
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": request.peer,
+                "userAgent": request.headers.get("user-agent"),
+            },
+            "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": int(now * 1000),
+        },
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        shaped["cookies"] = cookies
+    if request.query:
+        shaped["queryStringParameters"] = _joined(request.query)
+    if request.body:
+        shaped |= _body(request.body)
+    return json.dumps(shaped, separators=(",", ":")).encode()
+
+
+def response(outcome: Outcome, target: Target) -> Response:
+    """The HTTP answer to an outcome. A malformed return becomes a 502 that says so."""
+    if outcome.reply is not None:
+        shaped = _from_reply(outcome.reply)
+    elif outcome.error is not None:
+        shaped = _from_error(outcome, target)
+    else:
+        shaped = _from_value(outcome.value or b"null")
+    timings = [f"queue;dur={outcome.queue_ms:.2f}", f"init;dur={outcome.init_ms:.2f}"]
+    own = shaped.headers.get("server-timing")
+    shaped.headers.set("server-timing", ", ".join([*timings, own] if own else timings))
+    return shaped
+
+
+def refusal(error: DynimoError, *, retry_after_seconds: int = 1) -> Response:
+    """The HTTP answer when the platform itself said no."""
+    status = 503 if error.status == 429 else error.status
+    shaped = problem(status, type(error).__name__, str(error))
+    if status == 503:
+        shaped.headers.set("retry-after", str(retry_after_seconds))
+    return shaped
+
+
+def problem(status: int, error: str, message: str, *, max_age: int = 0) -> Response:
+    """A JSON error body in the one shape that every Dynimo error has."""
+    body = json.dumps({"error": error, "message": message}, ensure_ascii=False).encode()
+    cache = f"max-age={max_age}" if max_age else "no-store"
+    headers = Headers([("content-type", "application/json"), ("cache-control", cache)])
+    return Response(status=status, headers=headers, body=body)
+
+
+def _joined(query: str) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _body(body: bytes) -> dict[str, Any]:
+    try:
+        return {"body": body.decode(), "isBase64Encoded": False}
+    except UnicodeDecodeError:
+        return {"body": b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def _from_reply(reply: HttpReply) -> Response:
+    if not 200 <= reply.status <= 599:
+        return problem(502, "bad_reply", f"The function answered status {reply.status}.")
+    headers = Headers(pair for pair in reply.headers if pair[0] not in _HOP_BY_HOP and _sane(pair))
+    body = b"" if reply.status in _BODY_STATUSES_NONE else reply.body
+    return Response(status=reply.status, headers=headers, body=body)
+
+
+def _sane(pair: tuple[str, str]) -> bool:
+    """Whether a header cannot break out of its line (RFC 9110 section 5.5)."""
+    name, value = pair
+    return name.isascii() and not any(
+        ord(letter) < 32 or ord(letter) == 127 for letter in name + value
+    )
+
+
+def _from_error(outcome: Outcome, target: Target) -> Response:
+    """A function's error is a 502 without its inside; killed work has a status of its own."""
+    assert outcome.error is not None
+    if outcome.killed in {"time", "memory"}:
+        limit = "timeout_seconds" if outcome.killed == "time" else "memory_mib"
+        message = f"The work was stopped: over {outcome.function}'s {limit}."
+        status = target.limit_status or (504 if outcome.killed == "time" else 502)
+        max_age = KILLED_MAX_AGE_SECONDS if target.limit_status else 0
+        return problem(status, f"over_{outcome.killed}", message, max_age=max_age)
+    kind = "crashed" if outcome.killed else "function_error"
+    return problem(502, kind, f"{outcome.function} failed (request {outcome.id}); see the log.")
+
+
+def _from_value(value: bytes) -> Response:
+    """A plain return: with ``statusCode`` it describes a response, without it is a JSON 200."""
+    try:
+        returned = json.loads(value)
+    except ValueError:
+        return problem(502, "bad_reply", "The function's return value is not JSON.")
+    if not (isinstance(returned, dict) and "statusCode" in returned):
+        plain = returned.encode() if isinstance(returned, str) else value
+        return Response(headers=Headers([("content-type", "application/json")]), body=plain)
+    try:
+        headers = [(str(k).lower(), str(v)) for k, v in (returned.get("headers") or {}).items()]
+        headers += [("set-cookie", str(each)) for each in returned.get("cookies") or []]
+        text = returned.get("body") or ""
+        text = text if isinstance(text, str) else json.dumps(text)
+        encoded = bool(returned.get("isBase64Encoded"))
+        body = b64decode(text, validate=True) if encoded else text.encode()
+        status = int(returned["statusCode"])
+    except (TypeError, ValueError, AttributeError, binascii.Error) as error:
+        return problem(502, "bad_reply", f"The function's response is malformed: {error}.")
+    if not any(name == "content-type" for name, _ in headers):
+        headers.append(("content-type", "application/json"))
+    return _from_reply(HttpReply(status=status, headers=tuple(headers), body=body))

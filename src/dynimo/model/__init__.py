@@ -1,0 +1,1 @@
+"""The nouns, frozen. No I/O, no clock, no asyncio."""

@@ -1,0 +1,71 @@
+"""One request to a function, and how it ended."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One event for one function. ``arrived_ns`` is ``time.monotonic_ns()`` at the front door."""
+
+    id: str
+    function: str
+    event: bytes
+    arrived_ns: int
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpReply:
+    """An HTTP answer that a handler gave as bytes."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an invocation ended: exactly one of ``value``, ``reply`` and ``error`` is given.
+
+    ``value`` is the JSON of what the handler returned; ``error`` is AWS-shaped (errorType,
+    errorMessage, stackTrace). Times are milliseconds: ``queue_ms`` until an environment was found,
+    ``init_ms`` until the handler began in a new one (0 in a warm one), ``duration_ms`` inside the
+    handler. ``started_ns`` is ``time.monotonic_ns()`` when the handler began, 0 if it never did.
+    """
+
+    id: str
+    function: str
+    version: int
+    value: bytes | None = None
+    reply: HttpReply | None = None
+    error: dict[str, Any] | None = None
+    killed: str = ""
+    """Why the platform killed it: ``time``, ``memory``, ``crash``, or nothing."""
+    queue_ms: float = 0.0
+    init_ms: float = 0.0
+    duration_ms: float = 0.0
+    max_rss_kib: int = 0
+    started_ns: int = 0
+
+    @property
+    def cold(self) -> bool:
+        """Whether an environment was made for it."""
+        return self.init_ms > 0
+
+    @property
+    def billed_ms(self) -> int:
+        """Init and duration, rounded up to the next millisecond, as AWS bills since August 2025."""
+        return math.ceil(self.init_ms + self.duration_ms)
+
+    def report(self, memory_mib: int) -> str:
+        """The REPORT line, in AWS's wording."""
+        line = (
+            f"REPORT RequestId: {self.id}\tDuration: {self.duration_ms:.2f} ms\t"
+            f"Billed Duration: {self.billed_ms} ms\tMemory Size: {memory_mib} MB\t"
+            f"Max Memory Used: {self.max_rss_kib // 1024} MB"
+        )
+        return f"{line}\tInit Duration: {self.init_ms:.2f} ms" if self.cold else line

@@ -1,0 +1,120 @@
+"""Every seam on one page: what the platform's parts may be given, and by what shape.
+
+Protocols and the plain values that pass through them; no implementation. A backend is one file
+under ``backends/`` and one line in ``assembly``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, for what people and HTTP read."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever go forward, for intervals."""
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back once, after ``seconds``; the result cancels that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSpec:
+    """What a sandbox must know to import a function's code and fork environments of it.
+
+    ``code`` is the immutable folder of this version; ``readable`` are further files and folders it
+    may read; ``variables`` its whole environment (nothing else is inherited).
+    """
+
+    function: str
+    version: str
+    code: Path
+    handler: str
+    memory_mib: int
+    concurrency: int = 1
+    packages: tuple[str, ...] = ()
+    readable: tuple[Path, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    init_timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How an environment ended.
+
+    ``status`` is the exit code, or the negative number of the signal that killed it.
+    ``max_rss_kib`` is its peak memory as the kernel counted it. ``out_of_memory`` says that the
+    memory limit did it.
+    """
+
+    status: int
+    max_rss_kib: int = 0
+    out_of_memory: bool = False
+
+
+class Process(Protocol):
+    """One forked environment, seen from outside."""
+
+    @property
+    def pid(self) -> int:
+        """The pid as the host sees it; 0 while the fork is still under way."""
+
+    def send(self, meta: Mapping[str, Any], body: bytes) -> None:
+        """Queue one frame to it (see ``runtime.wire``). May be called before the fork is done."""
+
+    def kill(self) -> None:
+        """SIGKILL it and all it started, now. ``on_exit`` follows."""
+
+
+class Watcher(Protocol):
+    """Who is told what an environment does. Called on the event loop, never re-entrantly."""
+
+    def on_frame(self, meta: dict[str, Any], body: bytes) -> None:
+        """One frame arrived from the environment."""
+
+    def on_output(self, line: str) -> None:
+        """One line (at most ``LOG_LINE_BYTES_MAX``) that it wrote to stdout or stderr."""
+
+    def on_exit(self, exit: Exit) -> None:  # noqa: A002 - the word of the trade
+        """It is gone; nothing more will be called."""
+
+
+class Zygote(Protocol):
+    """A version's code, imported once inside its sandbox, ready to fork."""
+
+    @property
+    def init_ms(self) -> float:
+        """How long exec and imports took."""
+
+    @property
+    def pid(self) -> int:
+        """Pid on the host, for measuring."""
+
+    def fork(self, environment: str, watcher: Watcher) -> Process:
+        """Begin one environment. Returns at once; failure to fork arrives as ``on_exit``."""
+
+    async def close(self) -> None:
+        """Kill it and every environment it forked; returns when all are gone."""
+
+
+class Sandbox(Protocol):
+    """Starts zygotes under whatever isolation holds on this host."""
+
+    async def start(self, spec: SandboxSpec, on_death: Callable[[], None]) -> Zygote:
+        """Start a zygote and import the code.
+
+        ``on_death`` is called if it later dies unasked, before its environments' ``on_exit``.
+
+        Raises:
+            model.errors.InitError: the code could not be imported, in time or at all.
+        """
+
+    def describe(self) -> Mapping[str, str]:
+        """Name each isolation measure and say ``on``, or why not, in one clause."""

@@ -1,0 +1,1 @@
+"""All that an app may import. Standard library only; semantic versioning starts here."""

@@ -1,0 +1,212 @@
+"""What an app declares: the reader of app.toml.
+
+An app is a folder: ``app.toml`` and code beside it. Here the file becomes frozen values, checked;
+nothing is imported, started or deployed here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+MANIFEST_NAME = "app.toml"
+MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 10_240
+TIMEOUT_SECONDS_MAX = 900
+CONCURRENCY_MAX = 1_000
+ENVIRONMENTS_MAX = 1_000
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_HANDLER = re.compile(r"[A-Za-z_][\w.]*\.[A-Za-z_]\w*")
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+
+
+class ManifestError(ValueError):
+    """The app's app.toml cannot be used; the message names file, place and reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """One function of an app.
+
+    ``concurrency`` is how many requests one environment serves at once (above 1 needs an
+    ``async def`` handler). ``limit`` is how many environments may exist at once, 0 meaning one a
+    core; ``reserve`` is how many are kept ready. ``idle_seconds`` is how long an idle environment
+    is kept. ``packages`` are third-party packages taken from the platform's own installation;
+    ``files`` are keys of the app's settings whose values are paths it may read.
+    """
+
+    handler: str
+    memory_mib: int = 128
+    timeout_seconds: float = 3
+    concurrency: int = 1
+    reserve: int = 0
+    limit: int = 0
+    idle_seconds: float = 10
+    sources: bool = False
+    packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    environment: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A path that a function serves: a prefix when it ends in ``/``, else exactly that path.
+
+    ``internal`` routes answer forwards only. ``accept`` lists the media types between which the
+    function chooses: the edge reduces the client's Accept to these, best first. ``limit_status`` is
+    the status of an answer whose invocation was killed for its time or its memory; 0 leaves the
+    gateway's own (504 and 502).
+    """
+
+    path: str
+    function: str
+    internal: bool = False
+    accept: tuple[str, ...] = ()
+    limit_status: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A folder that can be deployed.
+
+    ``functions`` maps the short name to its declaration. ``sources`` are named folders, relative to
+    the app's, that come with it; ``examples`` are paths worth opening first.
+    """
+
+    name: str
+    folder: Path
+    functions: Mapping[str, Function]
+    routes: tuple[Route, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+
+    def function_name(self, short: str) -> str:
+        """The name on the platform of the function that this app calls ``short``."""
+        return f"{self.name}-{short}"
+
+
+_KEYS = ("name", "functions", "routes", "sources", "examples")
+_Declared = TypeVar("_Declared", Function, Route)
+
+
+def read(folder: Path) -> App:
+    """Read and check ``folder/app.toml``.
+
+    Raises:
+        ManifestError: the file is missing, is not TOML, or declares something impossible.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ManifestError(
+            f"{path}: not found; an app is a folder with an {MANIFEST_NAME}"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ManifestError(f"{path}: {error}") from None
+    try:
+        return _app(table, folder)
+    except ManifestError as error:
+        raise ManifestError(f"{path}: {error}") from None
+
+
+def _app(table: dict[str, Any], folder: Path) -> App:
+    unknown = sorted(table.keys() - set(_KEYS))
+    if unknown:
+        raise ManifestError(f"unknown key {unknown[0]!r}; allowed: {', '.join(_KEYS)}")
+    name = table.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ManifestError(f"name = {name!r} must be lower-case letters, digits and dashes")
+    declared = table.get("functions")
+    if not isinstance(declared, dict) or not declared:
+        raise ManifestError("declare at least one [functions.NAME]")
+    functions = {key: _function(key, value) for key, value in declared.items()}
+    routes = tuple(_route(value, functions) for value in table.get("routes", []))
+    sources, examples = table.get("sources", {}), table.get("examples", [])
+    if not isinstance(sources, dict) or not all(isinstance(v, str) for v in sources.values()):
+        raise ManifestError("[sources] must be a table of names and relative folders")
+    for key, value in sources.items():
+        if not (folder / value).resolve().is_relative_to(folder.resolve()):
+            raise ManifestError(f"[sources] {key} = {value!r} lies outside the app's folder")
+    if not isinstance(examples, list) or not all(isinstance(item, str) for item in examples):
+        raise ManifestError("examples must be a list of paths")
+    return App(
+        name=name,
+        folder=folder.resolve(),
+        functions=functions,
+        routes=routes,
+        sources=sources,
+        examples=tuple(examples),
+    )
+
+
+def _function(name: str, table: object) -> Function:
+    where = f"[functions.{name}]"
+    if not _NAME.fullmatch(name):
+        raise ManifestError(f"{where} must be named in lower-case letters, digits and dashes")
+    function = _declared(Function, table, where)
+    if not _HANDLER.fullmatch(function.handler):
+        raise ManifestError(f"{where} handler = {function.handler!r} must be 'module.function'")
+    _within(where, "memory_mib", function.memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
+    _within(where, "timeout_seconds", function.timeout_seconds, 0.05, TIMEOUT_SECONDS_MAX)
+    _within(where, "concurrency", function.concurrency, 1, CONCURRENCY_MAX)
+    _within(where, "limit", function.limit, 0, ENVIRONMENTS_MAX)
+    _within(where, "reserve", function.reserve, 0, function.limit or ENVIRONMENTS_MAX)
+    _within(where, "idle_seconds", function.idle_seconds, 0, 86_400)
+    return function
+
+
+def _route(table: object, functions: Mapping[str, Function]) -> Route:
+    route = _declared(Route, table, "[[routes]]")
+    if not route.path.startswith("/") or "//" in route.path or "?" in route.path:
+        raise ManifestError(f"[[routes]] path = {route.path!r} must be a plain path from '/'")
+    if route.function not in functions:
+        raise ManifestError(
+            f"[[routes]] {route.path}: no function {route.function!r}; "
+            f"there are: {', '.join(functions)}"
+        )
+    for media_type in route.accept:
+        if not _MEDIA_TYPE.fullmatch(media_type):
+            raise ManifestError(f"[[routes]] {route.path}: accept {media_type!r} is no media type")
+    return route
+
+
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+    "tuple[str, ...]": ((list,), "a list of texts"),
+    "Mapping[str, str] | None": ((dict,), "a table of texts"),
+}
+
+
+def _declared(kind: type[_Declared], table: object, where: str) -> _Declared:
+    """Build ``kind`` from a TOML table, refusing unknown keys and wrong types by name."""
+    if not isinstance(table, dict):
+        raise ManifestError(f"{where} must be a table")
+    declared = {each.name: str(each.type) for each in fields(kind)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in declared:
+            raise ManifestError(f"{where} unknown key {key!r}; allowed: {', '.join(declared)}")
+        types, wanted = _KINDS[declared[key]]
+        # bool is an int to Python; `limit = true` is still a mistake.
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise ManifestError(f"{where} {key} = {value!r} must be {wanted}")
+        members = list(value.values()) if isinstance(value, dict) else value
+        if isinstance(members, list) and not all(isinstance(item, str) for item in members):
+            raise ManifestError(f"{where} {key} must be {wanted}")
+        values[key] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ManifestError(f"{where} {str(error).partition(') ')[2]}") from None
+
+
+def _within(where: str, key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ManifestError(f"{where} {key} = {value} must be between {low} and {high}")

@@ -1,0 +1,88 @@
+"""What a handler sees of HTTP: the request event, and the replies that keep bodies as bytes.
+
+Here live the event's reader and the reply constructors. No sockets, no parsing of HTTP itself:
+the platform did that. Shapes follow AWS's HTTP API payload format 2.0.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+FORWARD_HEADER = "dynimo-forward"
+"""Names the path that the edge should answer with instead (like nginx's internal redirect)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One HTTP request, as a handler sees it.
+
+    ``path`` is still percent-encoded, exactly as received; ``query`` has no leading ``?``;
+    header names are lower-case and repeated headers are joined by ``,``.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> HttpRequest:
+        """Read a payload 2.0 event.
+
+        Raises:
+            KeyError: the event is not an HTTP event.
+        """
+        text = event.get("body") or ""
+        return cls(
+            method=event["requestContext"]["http"]["method"],
+            path=event["rawPath"],
+            query=event.get("rawQueryString", ""),
+            headers=event.get("headers", {}),
+            body=b64decode(text) if event.get("isBase64Encoded") else text.encode(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An HTTP answer whose body stays bytes from the handler to the client."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = field(default=())
+    body: bytes = b""
+
+
+def content(
+    body: bytes, content_type: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """Answer ``body`` as ``content_type``, with further ``headers`` (lower-case names)."""
+    pairs = (("content-type", content_type), *(headers or {}).items())
+    return Reply(status=status, headers=pairs, body=body)
+
+
+def json(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """Answer ``value`` as compact JSON."""
+    body = json_module.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return content(body, "application/json", status=status, headers=headers)
+
+
+def redirect(location: str, *, status: int = 302) -> Reply:
+    """Send the client elsewhere."""
+    return Reply(status=status, headers=(("location", location),))
+
+
+def forward(path: str, *, max_age: int, vary: str = "") -> Reply:
+    """Let the edge answer with what ``path`` gives.
+
+    ``path`` is an internal path (with query, if any), routed to a function whose route says
+    ``internal = true``; ``max_age`` is how many seconds the edge may keep this decision;
+    ``vary`` names the request headers the decision depended on.
+    """
+    headers = [(FORWARD_HEADER, path), ("cache-control", f"max-age={max_age}")]
+    if vary:
+        headers.append(("vary", vary))
+    return Reply(status=200, headers=tuple(headers))

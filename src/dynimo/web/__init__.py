@@ -1,0 +1,1 @@
+"""HTTP itself. Knows no word of Dynimo: no function, no cache, no route."""

@@ -1,0 +1,109 @@
+"""Requests, responses and headers as values. No sockets, no parsing, no policy.
+
+Every HTTP part of Dynimo is one shape, ``Handler``, so parts nest in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+class Headers:
+    """An ordered list of (lower-case name, value) pairs; names may repeat (RFC 9110 section 5.2)."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self.pairs: list[tuple[str, str]] = [(name.lower(), value) for name, value in pairs]
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return all values of ``name``, joined by ``", "`` (RFC 9110 section 5.3), or ``default``."""
+        values = [value for key, value in self.pairs if key == name]
+        return ", ".join(values) if values else default
+
+    def get_all(self, name: str) -> list[str]:
+        """Return each field line of ``name``, in order."""
+        return [value for key, value in self.pairs if key == name]
+
+    def set(self, name: str, value: str) -> None:
+        """Replace every ``name`` by one line, at the end."""
+        self.remove(name)
+        self.pairs.append((name, value))
+
+    def add(self, name: str, value: str) -> None:
+        """Append one more line of ``name``."""
+        self.pairs.append((name, value))
+
+    def remove(self, name: str) -> None:
+        """Drop every line of ``name``."""
+        self.pairs = [pair for pair in self.pairs if pair[0] != name]
+
+    def copy(self) -> Headers:
+        """Return an independent copy."""
+        new = Headers()
+        new.pairs = list(self.pairs)
+        return new
+
+    def __contains__(self, name: str) -> bool:
+        return any(key == name for key, _ in self.pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.pairs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.pairs == other.pairs
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Headers({self.pairs!r})"
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request. ``path`` and ``query`` are as received, still percent-encoded.
+
+    ``internal`` is set only by the edge, when it follows a forward; nothing from outside can set
+    it. ``arrived_ns`` is ``time.monotonic_ns()`` when the request's head was complete.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+    peer: str = ""
+    internal: bool = False
+    arrived_ns: int = 0
+    request_id: str = ""
+
+    @property
+    def target(self) -> str:
+        """Path and query as one text."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+@dataclass(slots=True, kw_only=True)
+class Response:
+    """One answer, whole. The server adds Date and Content-Length and frames it."""
+
+    status: int = 200
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+
+@dataclass(slots=True, kw_only=True)
+class Prepared(Response):
+    """An answer whose head is serialised already, for those given over and over.
+
+    ``head`` is the status line and every header, Content-Length and Date among them but no
+    Connection, up to and with the empty line. ``headers`` still says the same for whoever reads it.
+    """
+
+    head: bytes
+
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""The one shape of every HTTP part. A Handler answers bad input with a 4xx; it does not raise."""

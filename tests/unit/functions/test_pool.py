@@ -1,0 +1,254 @@
+"""The pool's rules, one by one, and then as a state machine against anything at all."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from dynimo.functions.pool import Action, Assign, Limits, Pool, Reject, Start, Stop
+
+
+def _pool(**limits: float) -> Pool:
+    return Pool("demo", Limits(**{"environments": 2, **limits}))  # type: ignore[arg-type]
+
+
+def test_the_first_arrival_starts_an_environment_and_gets_it() -> None:
+    """Nobody waits for a metric: the first request starts what it needs."""
+    assert _pool().arrive("a", 0.0) == [Start("demo-1"), Assign("demo-1", "a")]
+
+
+def test_an_idle_environment_is_used_before_another_is_started() -> None:
+    """A warm environment costs nothing; a new one does."""
+    pool = _pool()
+    pool.arrive("a", 0.0)
+    pool.finish("demo-1", "a", 1.0, 0.5)
+
+    assert pool.arrive("b", 2.0) == [Assign("demo-1", "b")]
+
+
+def test_the_most_lately_used_environment_is_preferred() -> None:
+    """So that the others can grow old and go."""
+    pool = _pool()
+    pool.arrive("a", 0.0)
+    pool.arrive("b", 0.0)
+    pool.finish("demo-1", "a", 1.0, 1.0)
+    pool.finish("demo-2", "b", 2.0, 1.0)
+
+    assert pool.arrive("c", 3.0) == [Assign("demo-2", "c")]
+
+
+def test_over_the_limit_an_arrival_waits_and_is_served_first_come_first_served() -> None:
+    """At the limit there is a queue, in order."""
+    pool = _pool(environments=1)
+    pool.arrive("a", 0.0)
+
+    assert pool.arrive("b", 0.0) == []
+    assert pool.arrive("c", 0.0) == []
+    assert pool.finish("demo-1", "a", 1.0, 1.0) == [Assign("demo-1", "b")]
+    assert pool.finish("demo-1", "b", 2.0, 1.0) == [Assign("demo-1", "c")]
+
+
+def test_a_short_job_is_awaited_rather_than_starting_another_environment() -> None:
+    """When waiting is shorter than a cold start, waiting is the better service."""
+    pool = _pool()
+    pool.arrive("a", 0.0)
+    pool.finish("demo-1", "a", 0.001, 0.001)
+    pool.observe_cold_start(0.010)
+    pool.arrive("b", 1.0)
+
+    assert pool.arrive("c", 1.0) == []
+
+
+def test_a_full_queue_turns_away() -> None:
+    """The queue has a limit with a name."""
+    pool = _pool(environments=1, queue=1)
+    pool.arrive("a", 0.0)
+    pool.arrive("b", 0.0)
+
+    assert pool.arrive("c", 0.0) == [Reject("c", "full")]
+
+
+def test_who_waited_too_long_is_turned_away_and_not_run() -> None:
+    """An answer that comes too late helps nobody and keeps others waiting."""
+    pool = _pool(environments=1, queue_seconds=5)
+    pool.arrive("a", 0.0)
+    pool.arrive("b", 0.0)
+    pool.arrive("c", 4.0)
+
+    assert pool.finish("demo-1", "a", 6.0, 6.0) == [Reject("b", "late"), Assign("demo-1", "c")]
+
+
+def test_a_long_idle_environment_goes_but_the_reserve_stays() -> None:
+    """Nothing idles, but what was asked to be kept ready."""
+    pool = _pool(reserve=1, idle_seconds=10)
+    assert pool.fill(0.0) == [Start("demo-1")]
+    pool.arrive("a", 0.0)
+    pool.arrive("b", 0.0)
+    pool.finish("demo-1", "a", 1.0, 1.0)
+    pool.finish("demo-2", "b", 2.0, 1.0)
+
+    assert pool.next_tick() == 11.0
+    assert pool.tick(12.0) == [Stop("demo-1")]
+    assert pool.tick(60.0) == []
+
+
+def test_a_lost_environment_of_the_reserve_is_replaced() -> None:
+    """The reserve is a promise."""
+    pool = _pool(reserve=1)
+    pool.fill(0.0)
+
+    assert pool.exit("demo-1", 1.0) == [Start("demo-2")]
+
+
+def test_those_behind_a_crash_are_not_stranded() -> None:
+    """When the only environment dies, the next in the queue gets a new one."""
+    pool = _pool(environments=1)
+    pool.arrive("a", 0.0)
+    pool.arrive("b", 0.0)
+
+    assert pool.exit("demo-1", 1.0) == [Start("demo-2"), Assign("demo-2", "b")]
+
+
+def test_a_withdrawn_invocation_is_never_run() -> None:
+    """Work nobody waits for is dropped before it costs anything."""
+    pool = _pool(environments=1)
+    pool.arrive("a", 0.0)
+    pool.arrive("b", 0.0)
+    pool.withdraw("b")
+
+    assert pool.finish("demo-1", "a", 1.0, 1.0) == []
+    assert pool.waiting == 0
+
+
+def test_while_suspended_arrivals_wait_and_on_resume_they_run() -> None:
+    """Without a zygote nothing can start, but nobody is turned away for it."""
+    pool = _pool()
+    pool.suspend()
+
+    assert pool.arrive("a", 0.0) == []
+    assert pool.resume(1.0) == [Start("demo-1"), Assign("demo-1", "a")]
+
+
+def test_an_environment_with_room_takes_more_than_one() -> None:
+    """Concurrency above one shares an environment."""
+    pool = _pool(environments=1, concurrency=2)
+    pool.arrive("a", 0.0)
+
+    assert pool.arrive("b", 0.0) == [Assign("demo-1", "b")]
+    assert pool.arrive("c", 0.0) == []
+
+
+class PoolMachine(RuleBasedStateMachine):
+    """Whatever happens in whatever order, the pool keeps its promises."""
+
+    invocations = Bundle("invocations")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits = Limits(
+            environments=3, concurrency=2, reserve=1, idle_seconds=5, queue=4, queue_seconds=7
+        )
+        self.pool = Pool("p", self.limits)
+        self.now = 0.0
+        self.count = 0
+        self.environments: dict[str, set[str]] = {}
+        self.waiting: list[str] = []
+        self.ended: set[str] = set()
+        self.suspended = False
+
+    def carry_out(self, actions: list[Action]) -> None:
+        """Mirror what a fleet would do, refusing what could not be done."""
+        for action in actions:
+            match action:
+                case Start(name):
+                    assert name not in self.environments
+                    assert not self.suspended
+                    self.environments[name] = set()
+                case Assign(name, invocation):
+                    assert invocation not in self.ended
+                    if invocation in self.waiting:
+                        assert self.waiting.pop(0) == invocation, "first come, first served"
+                    self.environments[name].add(invocation)
+                case Stop(name):
+                    assert self.environments.pop(name) == set(), "only the idle are let go"
+                case Reject(invocation, reason):
+                    assert reason in {"full", "late"}
+                    if invocation in self.waiting:
+                        self.waiting.remove(invocation)
+                    self.ended.add(invocation)
+
+    @rule(target=invocations)
+    def arrive(self) -> str:
+        self.count += 1
+        name = f"i{self.count}"
+        actions = self.pool.arrive(name, self.now)
+        if not any(isinstance(each, Assign | Reject) for each in actions):
+            self.waiting.append(name)
+        self.carry_out(actions)
+        return name
+
+    @rule(invocation=consumes(invocations), seconds=st.floats(0, 20))
+    def finish(self, invocation: str, seconds: float) -> None:
+        for name, running in self.environments.items():
+            if invocation in running:
+                running.remove(invocation)
+                self.ended.add(invocation)
+                self.carry_out(self.pool.finish(name, invocation, self.now, seconds))
+                return
+        assert self.pool.finish("p-0", invocation, self.now, seconds) == []
+
+    @rule(invocation=consumes(invocations))
+    def withdraw(self, invocation: str) -> None:
+        self.pool.withdraw(invocation)
+        if invocation in self.waiting:
+            self.waiting.remove(invocation)
+            self.ended.add(invocation)
+
+    @rule(data=st.data())
+    def crash(self, data: st.DataObject) -> None:
+        if self.environments:
+            name = data.draw(st.sampled_from(sorted(self.environments)))
+            self.ended |= self.environments.pop(name)
+            self.carry_out(self.pool.exit(name, self.now))
+
+    @rule(seconds=st.floats(0, 10))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.carry_out(self.pool.tick(self.now))
+
+    @rule()
+    def suspend(self) -> None:
+        self.suspended = True
+        self.pool.suspend()
+
+    @rule()
+    def resume(self) -> None:
+        self.suspended = False
+        self.carry_out(self.pool.resume(self.now))
+
+    @invariant()
+    def within_limits(self) -> None:
+        assert len(self.environments) <= self.limits.environments
+        assert len(self.waiting) <= self.limits.queue
+        assert all(
+            len(running) <= self.limits.concurrency for running in self.environments.values()
+        )
+
+    @invariant()
+    def agrees_with_the_model(self) -> None:
+        assert self.pool.count == len(self.environments)
+        assert self.pool.waiting == len(self.waiting)
+        for name, running in self.environments.items():
+            assert self.pool.running(name) == running
+
+    @invariant()
+    def nobody_waits_for_an_idle_environment(self) -> None:
+        if self.waiting:
+            free = [r for r in self.environments.values() if len(r) < self.limits.concurrency]
+            assert free == []
+            assert self.environments or self.suspended
+
+
+TestPoolMachine = PoolMachine.TestCase
+TestPoolMachine.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)

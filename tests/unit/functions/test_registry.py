@@ -1,0 +1,108 @@
+"""Publishing: immutable versions by content, and nothing by halves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dynimo.functions.config import Config
+from dynimo.functions.registry import Registry
+from dynimo.model.errors import DeployError, FunctionNotFound
+from dynimo.sdk import app as sdk_app
+
+MANIFEST = 'name = "demo"\n[functions.hello]\nhandler = "hello.handler"\npackages = ["x"]\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "app"
+    made.mkdir()
+    (made / "app.toml").write_text(MANIFEST)
+    (made / "hello.py").write_text("def handler(event, context): return 1\n")
+    return made
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "data", Config())
+
+
+def _publish(registry: Registry, folder: Path) -> tuple[int, str]:
+    (version,) = registry.publish(sdk_app.read(folder))
+    return version.number, version.sha256
+
+
+def test_unchanged_content_keeps_its_version(registry: Registry, folder: Path) -> None:
+    """Deploying twice changes nothing."""
+    assert _publish(registry, folder) == _publish(registry, folder)
+
+
+def test_changed_content_is_a_new_version_and_the_old_one_stays(
+    registry: Registry, folder: Path
+) -> None:
+    """A version never changes under anybody."""
+    _publish(registry, folder)
+    before = registry.latest("demo-hello").code
+    (folder / "hello.py").write_text("def handler(event, context): return 2\n")
+
+    assert _publish(registry, folder)[0] == 2
+    assert "return 1" in (before / "hello.py").read_text()
+
+
+def test_a_changed_declaration_is_a_new_version(registry: Registry, folder: Path) -> None:
+    """What a function may use is part of what it is."""
+    _publish(registry, folder)
+    (folder / "app.toml").write_text(MANIFEST + "memory_mib = 256\n")
+
+    assert _publish(registry, folder)[0] == 2
+    assert registry.latest("demo-hello").declared.memory_mib == 256
+
+
+def test_versions_survive_a_restart(tmp_path: Path, folder: Path) -> None:
+    """The next process finds the same numbers."""
+    first = Registry(tmp_path / "data", Config())
+    published = _publish(first, folder)
+    first.close()
+    second = Registry(tmp_path / "data", Config())
+
+    latest = second.latest("demo-hello")
+    assert (latest.number, latest.sha256) == published
+    assert latest.declared.packages == ("x",)
+
+
+def test_what_is_not_a_plain_file_is_refused(registry: Registry, folder: Path) -> None:
+    """A link could point anywhere by the time it is read."""
+    (folder / "link").symlink_to("/etc/passwd")
+
+    with pytest.raises(DeployError, match="not a plain file"):
+        _publish(registry, folder)
+
+
+def test_a_folder_over_its_limits_is_refused(tmp_path: Path, folder: Path) -> None:
+    """Limits are named in the refusal, and nothing half-copied stays."""
+    registry = Registry(tmp_path / "data", Config(code_bytes_max=10))
+
+    with pytest.raises(DeployError, match="code_bytes_max"):
+        _publish(registry, folder)
+    assert list((tmp_path / "data" / "code").iterdir()) == []
+
+
+def test_an_unknown_function_is_not_found(registry: Registry) -> None:
+    """By name."""
+    with pytest.raises(FunctionNotFound, match="nobody"):
+        registry.latest("nobody")
+
+
+def test_rubbish_is_not_deployed(registry: Registry, folder: Path) -> None:
+    """Caches, hidden files and tests do not change a version."""
+    before = _publish(registry, folder)
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "hello.pyc").write_bytes(b"x")
+    (folder / ".hidden").write_text("x")
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_hello.py").write_text("x")
+
+    assert _publish(registry, folder) == before
+    assert sorted(os.listdir(registry.latest("demo-hello").code)) == ["app.toml", "hello.py"]

@@ -1,0 +1,78 @@
+"""app.toml: what is right is read, what is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dynimo.sdk import app as sdk_app
+
+GOOD = """
+name = "demo"
+examples = ["/hello"]
+[sources]
+own = "files"
+[functions.hello]
+handler = "hello.handler"
+timeout_seconds = 1.5
+files = ["rules"]
+[functions.hello.environment]
+A = "1"
+[[routes]]
+path = "/hello/"
+function = "hello"
+accept = ["a/b"]
+"""
+
+
+def _read(tmp_path: Path, text: str) -> sdk_app.App:
+    (tmp_path / "app.toml").write_text(text)
+    return sdk_app.read(tmp_path)
+
+
+def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
+    """Every key arrives, lists as tuples."""
+    app = _read(tmp_path, GOOD)
+
+    hello = app.functions["hello"]
+    assert (hello.handler, hello.timeout_seconds, hello.files) == ("hello.handler", 1.5, ("rules",))
+    assert hello.environment == {"A": "1"}
+    assert app.routes == (sdk_app.Route(path="/hello/", function="hello", accept=("a/b",)),)
+    assert (app.sources, app.examples) == ({"own": "files"}, ("/hello",))
+    assert app.function_name("hello") == "demo-hello"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('name = "demo"', 'name = "De mo"'), "lower-case"),
+        (('name = "demo"', 'nam = "demo"'), "unknown key 'nam'"),
+        (("timeout_seconds = 1.5", "timeout_seconds = 0"), "between 0.05 and 900"),
+        (("timeout_seconds = 1.5", 'timeout_seconds = "1"'), "must be a number"),
+        (("timeout_seconds = 1.5", "limit = true"), "must be a whole number"),
+        (("timeout_seconds = 1.5", "memory = 5"), "unknown key 'memory'; allowed: handler"),
+        (("timeout_seconds = 1.5", "reserve = 3\nlimit = 2"), "reserve = 3 must be between"),
+        (('handler = "hello.handler"', ""), "missing 1 required keyword-only argument: 'handler'"),
+        (('"hello.handler"', '"hello"'), "'module.function'"),
+        (('files = ["rules"]', "files = [1]"), "a list of texts"),
+        (('path = "/hello/"', 'path = "hello"'), "plain path"),
+        (('function = "hello"', 'function = "hullo"'), "there are: hello"),
+        (('"a/b"', '"a"'), "no media type"),
+        (('own = "files"', 'own = "../x"'), "outside the app's folder"),
+        (('examples = ["/hello"]', "examples = 1"), "list of paths"),
+        (("[sources]", "[sources"), "line 4"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    """The message says which file, which place, and what would be right."""
+    with pytest.raises(sdk_app.ManifestError, match="app.toml") as refused:
+        _read(tmp_path, GOOD.replace(*change))
+
+    assert said in str(refused.value)
+
+
+def test_a_folder_without_a_manifest_is_no_app(tmp_path: Path) -> None:
+    """And the message says what an app is."""
+    with pytest.raises(sdk_app.ManifestError, match="an app is a folder with an app.toml"):
+        sdk_app.read(tmp_path)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 
 class Headers:
-    """An ordered list of (lower-case name, value) pairs; names may repeat (RFC 9110 section 5.2)."""
+    """An ordered list of (lower-case name, value) pairs; names may repeat (RFC 9110 5.2)."""
 
     __slots__ = ("pairs",)
 
@@ -19,7 +19,7 @@ class Headers:
         self.pairs: list[tuple[str, str]] = [(name.lower(), value) for name, value in pairs]
 
     def get(self, name: str, default: str = "") -> str:
-        """Return all values of ``name``, joined by ``", "`` (RFC 9110 section 5.3), or ``default``."""
+        """Return all values of ``name``, joined by ``", "`` (RFC 9110 5.3), or ``default``."""
         values = [value for key, value in self.pairs if key == name]
         return ", ".join(values) if values else default
 

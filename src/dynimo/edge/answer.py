@@ -1,0 +1,100 @@
+"""What a client is sent: a stored or a passed answer, with its age and account. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dynimo.edge import conditional, upstream
+from dynimo.edge import key as keys
+from dynimo.edge.stored import Stored
+from dynimo.web import faults, message, writing
+
+SECONDS_TO_RETRY = 1
+
+
+def from_stored(
+    entry: Stored, account: str, now: float, vary: str = "", timing: str = ""
+) -> message.Response:
+    """Return a stored answer; ``vary`` is that of the decision which led to it."""
+    headers = message.Headers()
+    headers.pairs = _with_vary(list(entry.headers), vary)
+    headers.pairs += [
+        ("accept-ranges", "none"), ("age", str(entry.age(now))), ("cache-status", account)
+    ]  # fmt: skip
+    if timing:
+        headers.add("server-timing", timing)
+    return message.Response(status=entry.status, headers=headers, body=entry.body)
+
+
+def from_passed(
+    response: message.Response, account: str, vary: str = "", timing: str = ""
+) -> message.Response:
+    """Return an answer that was not stored; ``timing`` is that of the decision before it."""
+    headers = upstream.clean(response.headers)
+    headers.remove("cache-status")
+    headers.pairs = _with_vary(headers.pairs, vary)
+    headers.add("cache-status", account)
+    if timing:
+        joined = join_timing(timing, headers.get("server-timing"))
+        headers.set("server-timing", joined)
+    return message.Response(status=response.status, headers=headers, body=response.body)
+
+
+def prepared(entry: Stored, account: str, now: float, vary: str) -> message.Prepared:
+    """Return a stored answer, serialised.
+
+    Raises:
+        web.writing.UnsafeHeader: a stored header cannot be sent.
+    """
+    whole = from_stored(entry, account, now, vary)
+    length = writing.content_length("GET", whole)
+    head = writing.head(whole.status, whole.headers, length, "")
+    return message.Prepared(status=whole.status, headers=whole.headers, body=whole.body, head=head)
+
+
+def conditioned(request: Mapping[str, str], response: message.Response) -> message.Response:
+    """Return 304 in place of a 200 that the client already has, else the answer itself."""
+    if response.status != 200 or not is_conditional(request):
+        return response
+    headers = response.headers
+    if not conditional.not_modified(request, headers.get("etag"), headers.get("last-modified")):
+        return response
+    kept = message.Headers()
+    kept.pairs = [pair for pair in headers.pairs if pair[0] in conditional.KEPT_IN_304]
+    return message.Response(status=304, headers=kept)
+
+
+def is_conditional(request: Mapping[str, str]) -> bool:
+    """Say whether a client asks for the body only if it changed."""
+    return "if-none-match" in request or "if-modified-since" in request
+
+
+def join_timing(*values: str) -> str:
+    """Join Server-Timing values."""
+    return ", ".join(value for value in values if value)
+
+
+def not_cached() -> message.Response:
+    """Return the answer to only-if-cached when it is not (RFC 9111 5.2.1.7)."""
+    return faults.refusal(504, "NotCached", "This is not in the cache, and nothing else was asked.")
+
+
+def crowded() -> message.Response:
+    """Return the answer when a limit of waiting requests is reached."""
+    response = faults.refusal(503, "Busy", "Too many requests wait for this already.")
+    response.headers.add("retry-after", str(SECONDS_TO_RETRY))
+    return response
+
+
+def bad_upstream(text: str) -> message.Response:
+    """Return the answer when the next handler failed or answered what it may not."""
+    return faults.refusal(502, "BadUpstream", text)
+
+
+def _with_vary(pairs: list[tuple[str, str]], vary: str) -> list[tuple[str, str]]:
+    own = [value for name, value in pairs if name == "vary"]
+    if not own and not vary:
+        return pairs
+    kept = [pair for pair in pairs if pair[0] != "vary"]
+    kept.append(("vary", keys.merge_vary(vary, *own)))
+    return kept

@@ -1,0 +1,210 @@
+"""The cache as a Handler: one or two fetches, one answer.
+
+A route may answer with a decision, ``dynimo-forward: TARGET``: then the answer is that of TARGET,
+asked for internally. Decision and object are stored and expire apart; exactly one forward is
+followed. What leaves here carries no ``dynimo-*`` header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dynimo import ports
+from dynimo.edge import answer, collapse, config, disk, fetch, freshness, tiers, upstream
+from dynimo.edge import key as keys
+from dynimo.edge.purge import EVERYTHING, Selector, selector
+from dynimo.edge.status import Status
+from dynimo.edge.stored import Stored
+from dynimo.web import message
+
+_CACHED = frozenset({"GET", "HEAD"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+class Cache:
+    """Answers from memory and disk what ``upstream_handler`` answered before.
+
+    ``offers`` gives the media types between which a path negotiates, best first, or nothing.
+    """
+
+    def __init__(
+        self,
+        upstream_handler: message.Handler,
+        *,
+        settings: config.Config,
+        clock: ports.Clock,
+        offers: Callable[[str], tuple[str, ...]],
+    ) -> None:
+        self._next = upstream_handler
+        self._settings = settings
+        self._clock = clock
+        self._now = clock.now
+        self._offers = offers
+        self._disk = (
+            disk.DiskTier(settings.disk_folder, settings, clock.now)
+            if settings.disk_folder is not None
+            else None
+        )
+        self._store = tiers.Tiers(settings, self._disk)
+        self._memory = self._store.memory
+        self._fetcher = fetch.Fetcher(upstream_handler, self._store, settings, clock)
+        self._nowait_hits = 0
+
+    def __repr__(self) -> str:
+        return f"<Cache {self._memory!r} {self._fetcher.flights!r}>"
+
+    async def open(self) -> None:
+        """Open the disk tier; without one this does nothing."""
+        if self._disk is not None:
+            await self._disk.open()
+
+    async def close(self) -> None:
+        """End the fills under way, and write what waits to be written."""
+        await self._fetcher.flights.close()
+        if self._disk is not None:
+            await self._disk.close()
+
+    def lookup_nowait(self, request: message.Request) -> message.Response | None:
+        """Answer from memory if that needs nothing else: fresh, GET or HEAD, condition or none."""
+        if request.method not in _CACHED or request.internal:
+            return None
+        headers = keys.view(request, self._offers(request.path))
+        key = headers.get("host", "").lower() + request.path
+        if request.query:
+            key = f"{key}?{request.query}"
+        entry = self._memory.get(key, headers)
+        now = self._now()
+        if entry is None or entry.expires <= now:
+            return None
+        vary = ""
+        if entry.forward:
+            vary = entry.vary
+            inner = {"accept": headers.get("accept", "")}
+            entry = self._memory.get(entry.forward_key, inner)
+            if entry is None or entry.expires <= now or entry.forward:
+                return None
+        if self._settings.honour_request_directives and "cache-control" in headers:
+            return None
+        self._nowait_hits += 1
+        second = int(now)
+        ready = entry.prepared
+        if ready is None or ready[0] != second or ready[1] != vary:
+            ready = entry.prepared = (second, vary, self._prepare(entry, now, vary))
+        if answer.is_conditional(headers):
+            return answer.conditioned(headers, ready[2])
+        return ready[2]
+
+    def _prepare(self, entry: Stored, now: float, vary: str) -> message.Prepared:
+        self._store.touch(entry, now)
+        return answer.prepared(entry, entry.hit(now).text(self._settings.name), now, vary)
+
+    async def __call__(self, request: message.Request) -> message.Response:
+        """Answer a request: from the cache, or from upstream through it."""
+        if request.method not in _CACHED:
+            return await self._pass(request)
+        offers = self._offers(request.path)
+        headers = keys.view(request, offers)
+        wanted = self._wanted(request, headers, offers)
+        try:
+            found = await self._fetcher.fetch(wanted)
+            vary = timing = ""
+            decision = found.stored
+            if decision is not None and decision.forward:
+                vary, timing = decision.vary, found.timing
+                found = await self._follow(request, wanted, decision.forward)
+        except collapse.Crowded:
+            self._fetcher.counts["crowded"] += 1
+            account = Status(forwarded="miss", detail="crowded").text(self._settings.name)
+            return answer.from_passed(answer.crowded(), account)
+        return answer.conditioned(headers, self._compose(found, vary, timing))
+
+    def _wanted(
+        self, request: message.Request, headers: Mapping[str, str], offers: tuple[str, ...]
+    ) -> fetch.Wanted:
+        control = freshness.directives(headers.get("cache-control", ""))
+        obeyed = self._settings.honour_request_directives
+        return fetch.Wanted(
+            request=upstream.fill_request(request, headers, offers),
+            key=keys.primary(request),
+            headers=headers,
+            offers=offers,
+            cached_only="only-if-cached" in control,
+            refresh=obeyed and "no-cache" in control,
+            unstored=obeyed and "no-store" in control,
+        )
+
+    async def _follow(
+        self, request: message.Request, first: fetch.Wanted, target: str
+    ) -> fetch.Found:
+        """Fetch what a decision names."""
+        if not target.startswith("/"):
+            return _broken("A forward must name a path.")
+        inner = {"accept": first.headers.get("accept", "")}
+        found = await self._fetcher.fetch(
+            fetch.Wanted(
+                request=upstream.forwarded_request(request, target, inner),
+                key=keys.internal(target),
+                headers=inner,
+                cached_only=first.cached_only,
+                refresh=first.refresh,
+                unstored=first.unstored,
+            )
+        )
+        if found.stored is not None and found.stored.forward:
+            return _broken("A forward led to another forward.")
+        return found
+
+    def _compose(self, found: fetch.Found, vary: str, timing: str) -> message.Response:
+        account = found.status.text(self._settings.name)
+        if not found.status.forwarded:
+            self._fetcher.counts["hits"] += 1
+        if found.stored is not None:
+            now = self._now()
+            self._store.touch(found.stored, now)
+            joined = answer.join_timing(timing, found.timing)
+            return answer.from_stored(found.stored, account, now, vary, joined)
+        assert found.response is not None
+        return answer.from_passed(found.response, account, vary, timing)
+
+    async def _pass(self, request: message.Request) -> message.Response:
+        """Let another method through; one that may change things drops what is stored."""
+        response = await self._next(upstream.scrub(request))
+        if request.method not in _SAFE and 200 <= response.status < 400:
+            await self._purge(Selector(text=keys.primary(request)))
+        status = Status(forwarded="method")
+        return answer.from_passed(response, status.text(self._settings.name))
+
+    async def purge(self, url: str = "", *, prefix: bool = False, everything: bool = False) -> int:
+        """Drop stored answers: of one URL, of all that begin with it, or everything.
+
+        ``url`` is ``http://host/path?query``, or ``/path?query`` for any host. What its decisions
+        led to goes too. A fill under way is not stored. Returns how many keys went.
+
+        Raises:
+            ValueError: the URL is none.
+            OSError, sqlite3.Error: the disk failed; the disk tier may still hold them.
+        """
+        chosen = EVERYTHING if everything else selector(url, prefix=prefix)
+        return await self._purge(chosen)
+
+    async def _purge(self, chosen: Selector) -> int:
+        self._fetcher.flights.mark_purged(chosen.matches)
+        gone = await self._store.purge(chosen)
+        self._fetcher.flights.mark_purged(gone.__contains__)
+        return len(gone)
+
+    def statistics(self) -> dict[str, int | str]:
+        """Return counts since the start, and what is held now."""
+        counts = self._fetcher.counts
+        return {
+            **counts,
+            "hits": counts["hits"] + self._nowait_hits,
+            "hits_nowait": self._nowait_hits,
+            "collapsed": self._fetcher.flights.collapsed,
+            "fills": len(self._fetcher.flights),
+            **self._store.statistics(),
+        }
+
+
+def _broken(text: str) -> fetch.Found:
+    return fetch.Found(status=Status(forwarded="miss"), response=answer.bad_upstream(text))

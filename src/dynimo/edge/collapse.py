@@ -1,0 +1,134 @@
+"""One fill at a time for each key; the rest wait for it. Knows nothing of what a fill is.
+
+A fill runs in a task of its own, so it outlives the client that caused it. Every upstream request
+is registered here while it runs, so that a purge can mark it: what a marked fill brings home is
+given to those who wait, and not stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Crowded(Exception):
+    """Too many wait for this key, or too many fills are under way."""
+
+
+@dataclass(slots=True, eq=False)
+class Flight(Generic[T]):
+    """One fill under way. ``purged`` says that what it brings must not be stored."""
+
+    key: str
+    purged: bool = False
+    waiters: int = 0
+    task: asyncio.Task[T] | None = field(default=None, repr=False)
+
+
+class Collapse(Generic[T]):
+    """The fills under way, by what they would fill."""
+
+    def __init__(self, *, waiters_max: int, fills_max: int) -> None:
+        self._waiters_max = waiters_max
+        self._fills_max = fills_max
+        self._flights: dict[Hashable, Flight[T]] = {}
+        self._active: set[Flight[T]] = set()
+        self.collapsed = 0
+
+    def __len__(self) -> int:
+        return len(self._active)
+
+    def __repr__(self) -> str:
+        waiting = sum(flight.waiters for flight in self._active)
+        return f"<Collapse fills: {len(self._active)}, waiting: {waiting}>"
+
+    async def run(
+        self, identity: Hashable, key: str, work: Callable[[Flight[T]], Awaitable[T]]
+    ) -> tuple[T, bool]:
+        """Return what the fill of ``identity`` brings, and whether another had begun it.
+
+        Cancelling the caller does not cancel the fill.
+
+        Raises:
+            Crowded: a limit is reached; nothing was begun.
+        """
+        flight = self._flights.get(identity)
+        joined = flight is not None
+        if flight is None:
+            flight = self._begin(identity, key, work)
+        elif flight.waiters >= self._waiters_max:
+            raise Crowded
+        else:
+            self.collapsed += 1
+        assert flight.task is not None
+        flight.waiters += 1
+        try:
+            return await asyncio.shield(flight.task), joined
+        finally:
+            flight.waiters -= 1
+
+    def spawn(
+        self, identity: Hashable, key: str, work: Callable[[Flight[T]], Awaitable[T]]
+    ) -> bool:
+        """Begin a fill that nobody waits for, unless there is one or no place; say whether."""
+        if identity in self._flights or len(self._active) >= self._fills_max:
+            return False
+        self._begin(identity, key, work)
+        return True
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[Flight[T]]:
+        """Register an upstream request that is not shared.
+
+        Raises:
+            Crowded: too many are under way.
+        """
+        if len(self._active) >= self._fills_max:
+            raise Crowded
+        flight: Flight[T] = Flight(key)
+        self._active.add(flight)
+        try:
+            yield flight
+        finally:
+            self._active.discard(flight)
+
+    def mark_purged(self, matches: Callable[[str], bool]) -> None:
+        """Mark the fills whose key matches; whoever asks from now on begins a new one."""
+        for flight in self._active:
+            if matches(flight.key):
+                flight.purged = True
+        self._flights = {
+            identity: flight for identity, flight in self._flights.items() if not flight.purged
+        }
+
+    async def close(self) -> None:
+        """Cancel what is under way, and wait until it has ended."""
+        tasks = [flight.task for flight in self._active if flight.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(
+        self, identity: Hashable, key: str, work: Callable[[Flight[T]], Awaitable[T]]
+    ) -> Flight[T]:
+        if len(self._active) >= self._fills_max:
+            raise Crowded
+        flight: Flight[T] = Flight(key)
+
+        async def fly() -> T:
+            try:
+                return await work(flight)
+            finally:
+                self._active.discard(flight)
+                if self._flights.get(identity) is flight:
+                    del self._flights[identity]
+
+        self._flights[identity] = flight
+        self._active.add(flight)
+        flight.task = asyncio.get_running_loop().create_task(fly(), name=f"edge fill {key[:80]}")
+        return flight

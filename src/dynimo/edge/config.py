@@ -1,0 +1,60 @@
+"""Every limit and choice of the cache, with its name and unit. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What one cache may use and how it behaves."""
+
+    name: str = "Dynimo"
+    """What it calls itself in Cache-Status."""
+
+    memory_bytes: int = 256 * 1024 * 1024
+    """Budget of the memory tier, bookkeeping included; 0 turns the tier off."""
+
+    disk_folder: Path | None = None
+    """Where the disk tier lives; None turns it off."""
+
+    disk_bytes: int = 10 * 1024 * 1024 * 1024
+    """Budget of the disk tier, in bytes on disk."""
+
+    object_bytes_max: int = 32 * 1024 * 1024
+    """A larger body passes through without being stored."""
+
+    variants_max: int = 16
+    """Stored variants of one URL (Vary); the oldest gives way."""
+
+    waiters_max: int = 10_000
+    """Requests that may wait for one fill; one more is answered 503."""
+
+    fills_max: int = 4096
+    """Upstream requests at once; one more is answered 503."""
+
+    hit_for_miss_seconds: float = 5.0
+    """How long a key whose answer could not be stored is fetched without making others wait."""
+
+    hit_for_miss_keys_max: int = 10_000
+    """How many such keys are remembered."""
+
+    disk_writes_max: int = 1024
+    """Objects waiting to be written to disk; one more is not written."""
+
+    disk_write_bytes_max: int = 128 * 1024 * 1024
+    """Bytes of such objects; more is not written."""
+
+    disk_reads_max: int = 256
+    """Look-ups on disk at once; one more counts as a miss."""
+
+    disk_reader_threads: int = 2
+    """Threads that read from disk."""
+
+    honour_request_directives: bool = False
+    """Whether a client's ``Cache-Control: no-cache`` and ``no-store`` are obeyed.
+
+    Off by default, as most shared caches in front of one's own origin have it: otherwise anybody
+    could make every request cost a render. ``only-if-cached`` is always obeyed.
+    """

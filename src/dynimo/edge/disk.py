@@ -1,0 +1,325 @@
+"""The disk tier: threads around the index and the bodies, so that the event loop never waits.
+
+One writer thread takes steps from a bounded queue, many to a transaction; a few reader threads look
+things up. A step that the disk refuses is counted and forgotten: the cache serves on without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from dynimo.edge import bodies, config, index, purge
+from dynimo.edge.stored import Stored
+
+_log = logging.getLogger("dynimo.edge")
+
+BATCH_STEPS_MAX = 64
+EVICT_BATCH = 256
+EVICT_TO_SHARE = 0.95
+IDLE_SECONDS = 5.0
+"""Every so many idle seconds one folder of 256 is looked through for orphans."""
+
+READ_ATTEMPTS = 2
+"""A row may be replaced before its file is read, so a missing file is asked for once more."""
+
+SMALL_STEPS_MAX = 4096
+"""Notes (uses, forwards) waiting to be written; more are dropped."""
+
+LOG_SECONDS_MIN = 60.0
+"""At most one line about a failing disk in this time."""
+
+_Freed = list[str]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Step:
+    """One thing for the writer to do: ``run`` returns the files it freed."""
+
+    run: Callable[[index.Index], _Freed]
+    size: int = 0
+    counted: bool = False
+    done: Future[None] | None = None
+
+
+class DiskTier:
+    """Objects on disk, within a budget of bytes; survives restarts and kills."""
+
+    def __init__(self, folder: Path, settings: config.Config, now: Callable[[], float]) -> None:
+        self._bodies = bodies.Bodies(folder)
+        self._folder = folder
+        self._settings = settings
+        self._now = now
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[_Step | None] = queue.SimpleQueue()
+        self._pending = 0
+        self._pending_bytes = 0
+        self._reading = 0
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._readers: ThreadPoolExecutor | None = None
+        self._writer: threading.Thread | None = None
+        self._sweep_at = 0
+        self._logged = -LOG_SECONDS_MIN
+        self._counts = dict.fromkeys(
+            ("disk_writes", "disk_dropped", "disk_errors", "disk_torn", "disk_evictions",
+             "disk_orphans"), 0,
+        )  # fmt: skip
+        self._bytes = 0
+        self._error = ""
+
+    async def open(self) -> None:
+        """Open the folder and start the threads; if it cannot be used, the tier is off."""
+        loop = asyncio.get_running_loop()
+        try:
+            made = await loop.run_in_executor(None, self._open)
+        except (OSError, sqlite3.Error) as error:
+            self._failed(error)
+            return
+        self._readers = ThreadPoolExecutor(self._settings.disk_reader_threads, "edge-disk-read")
+        self._writer = threading.Thread(
+            target=self._write_all, args=(made,), name="edge-disk-write", daemon=True
+        )
+        self._writer.start()
+
+    def _open(self) -> index.Index:
+        self._bodies.open()
+        path = self._folder / "index.sqlite"
+        try:
+            made = index.Index(index.connect(path))
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            _log.warning("The disk cache's index is damaged and begins anew: %s", error)
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            made = index.Index(index.connect(path))
+        self._bytes = made.bytes
+        return made
+
+    async def close(self) -> None:
+        """Write what is waiting, then stop the threads."""
+        if self._writer is None or self._readers is None:
+            return
+        self._queue.put(None)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._writer.join)
+        await loop.run_in_executor(None, self._readers.shutdown)
+        self._writer = self._readers = None
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    def statistics(self) -> dict[str, int | str]:
+        """Return counts; ``disk_error`` is the last failure's text, "" once writing works again."""
+        return {
+            **self._counts,
+            "disk_bytes": self._bytes,
+            "disk_pending": self._pending,
+            "disk_error": self._error,
+        }
+
+    # Reading.
+
+    async def get(self, key: str, headers: Mapping[str, str]) -> Stored | None:
+        """Return what a request selects, or None: absent, damaged, or too many reads under way."""
+        if self._readers is None or self._reading >= self._settings.disk_reads_max:
+            return None
+        self._reading += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._readers, self._read, key, headers)
+        except (OSError, sqlite3.Error) as error:
+            self._failed(error)
+            return None
+        finally:
+            self._reading -= 1
+
+    def _read(self, key: str, headers: Mapping[str, str]) -> Stored | None:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = index.connect(self._folder / "index.sqlite")
+            with self._lock:
+                self._connections.append(connection)
+        for _ in range(READ_ATTEMPTS):
+            row = index.find(connection, key, headers)
+            if row is None:
+                return None
+            body = self._bodies.read(row.file, row.length)
+            if body is not None:
+                self._note(lambda db: db.touch(key, self._now()))
+                return row.stored(body)
+            torn = row.id
+        self._counts["disk_torn"] += 1
+        self._note(lambda db: db.drop(torn))
+        return None
+
+    # Writing.
+
+    def put(self, entry: Stored) -> bool:
+        """Queue an object to be written; False when the queue is full or the tier is off."""
+        size = len(entry.body)
+        with self._lock:
+            full = (
+                self._writer is None
+                or self._pending >= self._settings.disk_writes_max
+                or self._pending_bytes + size > self._settings.disk_write_bytes_max
+            )
+            if full:
+                self._counts["disk_dropped"] += 1
+                return False
+            self._pending += 1
+            self._pending_bytes += size
+
+        def run(db: index.Index) -> _Freed:
+            name = bodies.name_of(entry.body)
+            self._bodies.write(name, entry.body)
+            freed = db.put(entry, name, self._now(), self._settings.variants_max)
+            self._counts["disk_writes"] += 1
+            return freed
+
+        self._queue.put(_Step(run=run, size=size, counted=True))
+        return True
+
+    def touch(self, key: str) -> None:
+        """Note that a key is in use, though it is memory that answers."""
+        self._note(lambda db: db.touch(key, self._now()))
+
+    def discard(self, entry: Stored) -> None:
+        """Drop one object, which turned out not to be good any more."""
+        self._note(lambda db: db.discard(entry))
+
+    def forward(self, key: str, forward: str) -> None:
+        """Note where a key's decision leads, so that purging the key purges that too."""
+        self._note(lambda db: db.forward(key, forward))
+
+    def _note(self, run: Callable[[index.Index], _Freed | None]) -> None:
+        if self._writer is not None and self._queue.qsize() < SMALL_STEPS_MAX:
+            self._queue.put(_Step(run=lambda db: run(db) or []))
+
+    async def purge(self, selector: purge.Selector) -> list[str]:
+        """Remove what a selector takes; return the keys, those of forwarded objects among them.
+
+        Raises:
+            OSError, sqlite3.Error: the disk failed; the objects may still be there.
+        """
+        if self._writer is None:
+            return []
+        gone: list[str] = []
+
+        def run(db: index.Index) -> _Freed:
+            gone.clear()
+            found, freed = db.purge(selector)
+            gone.extend(found)
+            return freed
+
+        done: Future[None] = Future()
+        self._queue.put(_Step(run=run, done=done))
+        await asyncio.wrap_future(done)
+        return gone
+
+    # The writer thread.
+
+    def _write_all(self, db: index.Index) -> None:
+        try:
+            while True:
+                try:
+                    steps = [self._queue.get(timeout=IDLE_SECONDS)]
+                except queue.Empty:
+                    self._guarded(lambda: self._sweep(db))
+                    continue
+                while len(steps) < BATCH_STEPS_MAX and steps[-1] is not None:
+                    try:
+                        steps.append(self._queue.get_nowait())
+                    except queue.Empty:
+                        break
+                batch = [step for step in steps if step is not None]
+                if batch and not self._perform(db, batch) and len(batch) > 1:
+                    for step in batch:
+                        self._perform(db, [step])
+                self._guarded(lambda: self._evict(db))
+                self._bytes = db.bytes
+                for step in batch:
+                    self._settle(step)
+                if steps[-1] is None:
+                    return
+        finally:
+            db.close()
+
+    def _perform(self, db: index.Index, batch: list[_Step]) -> bool:
+        """Do steps in one transaction; False, with nothing changed, when one fails."""
+        freed: _Freed = []
+        try:
+            db.begin()
+            for step in batch:
+                freed += step.run(db)
+            db.commit()
+        except (OSError, sqlite3.Error) as error:
+            self._guarded(db.rollback)
+            if len(batch) == 1:
+                self._failed(error)
+                done = batch[0].done
+                if done is not None and not done.done():
+                    done.set_exception(error)
+            return False
+        self._guarded(lambda: self._unlink(db, freed))
+        if any(step.counted for step in batch):
+            self._error = ""
+        return True
+
+    def _settle(self, step: _Step) -> None:
+        if step.counted:
+            with self._lock:
+                self._pending -= 1
+                self._pending_bytes -= step.size
+        if step.done is not None and not step.done.done():
+            step.done.set_result(None)
+
+    def _evict(self, db: index.Index) -> None:
+        budget = self._settings.disk_bytes
+        if db.bytes <= budget:
+            return
+        while db.bytes > budget * EVICT_TO_SHARE:
+            db.begin()
+            count, freed = db.evict(int(budget * EVICT_TO_SHARE), EVICT_BATCH)
+            db.trim_forwards()
+            db.commit()
+            self._unlink(db, freed)
+            self._counts["disk_evictions"] += count
+            if not count:
+                return
+
+    def _sweep(self, db: index.Index) -> None:
+        """Remove the files of one folder that no row needs (left by a kill between the two)."""
+        for name in self._bodies.old_names(self._sweep_at):
+            if not db.needs(name):
+                self._bodies.remove(name)
+                self._counts["disk_orphans"] += 1
+        self._sweep_at = (self._sweep_at + 1) % 256
+
+    def _unlink(self, db: index.Index, freed: _Freed) -> None:
+        for file in freed:
+            if not db.needs(file):
+                self._bodies.remove(file)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (OSError, sqlite3.Error) as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._counts["disk_errors"] += 1
+        self._error = f"{type(error).__name__}: {error}"
+        now = time.monotonic()
+        if now - self._logged >= LOG_SECONDS_MIN:
+            self._logged = now
+            _log.warning("The disk cache failed; serving on without storing: %s", self._error)

@@ -1,0 +1,259 @@
+"""One key brought from where it is: memory, disk, or upstream, with one fill for all who wait.
+
+The order of the questions is here; each answer to them is computed elsewhere (``freshness``,
+``upstream``, ``tiers``, ``collapse``). Knows nothing of decisions: those are two fetches.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dynimo import ports
+from dynimo.edge import answer, collapse, config, freshness, tiers, upstream
+from dynimo.edge.status import Status
+from dynimo.edge.stored import Stored
+from dynimo.web import message
+
+_log = logging.getLogger("dynimo.edge")
+
+ROUNDS_MAX = 4
+"""How often a request joins another's fill that turns out not to answer it (Vary); then alone."""
+
+_RETRYABLE = frozenset({429, 500, 502, 503, 504})
+"""Failures of the upstream, over which a stale answer is preferred if it allows that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One thing to bring: the upstream request for it, its key, and what selects its variant."""
+
+    request: message.Request
+    key: str
+    headers: Mapping[str, str]
+    offers: tuple[str, ...] = ()
+    cached_only: bool = False
+    refresh: bool = False
+    unstored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a fetch brought: a ``stored`` answer, else a ``response`` to pass on.
+
+    ``shared`` says whether those who waited may have it too.
+    """
+
+    status: Status
+    stored: Stored | None = None
+    response: message.Response | None = None
+    shared: bool = True
+    timing: str = ""
+
+
+class Fetcher:
+    """Brings one key at a time."""
+
+    def __init__(
+        self,
+        upstream_handler: message.Handler,
+        store: tiers.Tiers,
+        settings: config.Config,
+        clock: ports.Clock,
+    ) -> None:
+        self._next = upstream_handler
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._hit_for_miss: OrderedDict[str, float] = OrderedDict()
+        self.flights: collapse.Collapse[Found] = collapse.Collapse(
+            waiters_max=settings.waiters_max, fills_max=settings.fills_max
+        )
+        self.counts = dict.fromkeys(
+            ("hits", "stale", "misses", "revalidations", "revalidated", "passes", "upstream_errors",
+             "crowded"), 0,
+        )  # fmt: skip
+
+    async def fetch(self, wanted: Wanted) -> Found:
+        """Bring it, from the nearest place that has it fresh.
+
+        Raises:
+            collapse.Crowded: a limit of fills or waiters is reached.
+        """
+        for _ in range(ROUNDS_MAX):
+            now = self._clock.now()
+            entry = self._store.memory.get(wanted.key, wanted.headers)
+            if entry is not None and not wanted.refresh:
+                if entry.expires > now:
+                    return Found(status=entry.hit(now), stored=entry)
+                if entry.expires + entry.stale_while_revalidate > now and not wanted.cached_only:
+                    self._refresh_behind(wanted, entry)
+                    status = replace(entry.hit(now), detail="stale-while-revalidate")
+                    return Found(status=status, stored=entry)
+            if wanted.cached_only:
+                return await self._cached_only(wanted)
+            if self._is_alone(wanted):
+                return await self._alone(wanted, entry)
+            found, joined = await self.flights.run(
+                self._identity(wanted), wanted.key, lambda flight: self._fill(flight, wanted)
+            )
+            if not joined:
+                return found
+            if not found.shared:
+                return await self._alone(wanted, None)
+            if found.stored is None or found.stored.answers(wanted.headers):
+                forwarded = bool(found.status.forwarded)
+                return replace(found, status=replace(found.status, collapsed=forwarded))
+        return await self._alone(wanted, None)
+
+    def _refresh_behind(self, wanted: Wanted, entry: Stored) -> None:
+        self.counts["stale"] += 1
+        self.flights.spawn(
+            self._identity(wanted), wanted.key,
+            lambda flight: self._ask(flight, wanted, entry),
+        )  # fmt: skip
+
+    async def _cached_only(self, wanted: Wanted) -> Found:
+        entry = await self._store.get_from_disk(wanted.key, wanted.headers)
+        now = self._clock.now()
+        if entry is not None and entry.expires > now:
+            return Found(status=entry.hit(now), stored=entry)
+        status = Status(forwarded="request", detail="only-if-cached")
+        return Found(status=status, response=answer.not_cached())
+
+    def _is_alone(self, wanted: Wanted) -> bool:
+        """Say whether this must not share a fill: personal, or lately found not to be storable."""
+        if "authorization" in wanted.headers or wanted.unstored:
+            return True
+        until = self._hit_for_miss.get(wanted.key)
+        if until is None:
+            return False
+        if until > self._clock.monotonic():
+            return True
+        del self._hit_for_miss[wanted.key]
+        return False
+
+    async def _alone(self, wanted: Wanted, entry: Stored | None) -> Found:
+        with self.flights.alone(wanted.key) as flight:
+            return await self._ask(flight, wanted, entry)
+
+    def _identity(self, wanted: Wanted) -> tuple[object, ...]:
+        """Return what must be equal for two requests to share a fill, as far as is known yet."""
+        names = {name for entry in self._store.memory.variants(wanted.key) for name in entry.names}
+        if wanted.offers:
+            names.add("accept")
+        values = tuple(wanted.headers.get(name, "") for name in sorted(names))
+        return (wanted.key, wanted.refresh, values)
+
+    async def _fill(self, flight: collapse.Flight[Found], wanted: Wanted) -> Found:
+        """Look on disk, then upstream. Runs once for all who wait; raises nothing."""
+        entry = self._store.memory.get(wanted.key, wanted.headers)
+        if entry is None:
+            entry = await self._store.get_from_disk(wanted.key, wanted.headers)
+            now = self._clock.now()
+            if entry is not None and entry.expires > now and not wanted.refresh:
+                return Found(status=entry.hit(now), stored=entry)
+        return await self._ask(flight, wanted, None if flight.purged else entry)
+
+    async def _ask(
+        self, flight: collapse.Flight[Found], wanted: Wanted, entry: Stored | None
+    ) -> Found:
+        """Ask upstream, revalidating ``entry`` if there is one."""
+        request = wanted.request
+        revalidating = entry is not None and bool(entry.etag or entry.last_modified)
+        if entry is not None and revalidating:
+            self.counts["revalidations"] += 1
+            request = upstream.with_validators(request, entry)
+        self.counts["misses"] += 1
+        response, when = await self._call(request)
+        if revalidating and response.status == 304 and flight.purged:
+            revalidating, entry = False, None
+            response, when = await self._call(wanted.request)
+        now = self._clock.now()
+        if entry is not None and response.status in _RETRYABLE:
+            self.counts["upstream_errors"] += 1
+            if entry.expires + entry.stale_if_error > now and not flight.purged:
+                self.counts["stale"] += 1
+                status = Status(
+                    forwarded="stale", upstream=response.status, ttl=entry.ttl(now),
+                    detail="stale-if-error",
+                )  # fmt: skip
+                return Found(status=status, stored=entry)
+        if entry is not None and revalidating and response.status == 304:
+            self.counts["revalidated"] += 1
+            renewed, storable = upstream.freshened(entry, wanted.headers, response, when)
+            if renewed is not None:
+                return self._judge(flight, wanted, response, (renewed, storable), "stale")
+        reason = self._reason(wanted, entry)
+        if entry is not None and response.status not in _RETRYABLE:
+            self._store.discard(entry)
+        kept = upstream.stored(wanted.key, wanted.headers, response, when)
+        return self._judge(flight, wanted, response, kept, reason)
+
+    def _reason(self, wanted: Wanted, entry: Stored | None) -> str:
+        if wanted.refresh or wanted.unstored:
+            return "request"
+        if entry is not None:
+            return "stale"
+        return "vary-miss" if self._store.memory.variants(wanted.key) else "uri-miss"
+
+    def _judge(
+        self,
+        flight: collapse.Flight[Found],
+        wanted: Wanted,
+        response: message.Response,
+        kept: tuple[Stored | None, bool],
+        reason: str,
+    ) -> Found:
+        """Store what may be stored, and say who may have it."""
+        entry, storable = kept
+        timing = response.headers.get("server-timing")
+        upstream_status = response.status if entry and response.status != entry.status else 0
+        if entry is not None and (storable or entry.forward):
+            small = len(entry.body) <= self._settings.object_bytes_max
+            keep = storable and small and not flight.purged and not wanted.unstored
+            if keep:
+                self._store.put(entry)
+                self._hit_for_miss.pop(wanted.key, None)
+            status = Status(forwarded=reason, upstream=upstream_status, stored=keep)
+            return Found(status=status, stored=entry, timing=timing)
+        self.counts["passes"] += 1
+        shared = _may_share(wanted, response)
+        if not shared:
+            self._mark(wanted.key)
+        status = Status(forwarded=reason, upstream=upstream_status)
+        if entry is not None and upstream_status:  # a 304 made a whole answer that may not be kept
+            return Found(status=status, stored=entry, shared=shared, timing=timing)
+        return Found(status=status, response=response, shared=shared)
+
+    async def _call(self, request: message.Request) -> tuple[message.Response, upstream.Moment]:
+        asked = self._clock.monotonic()
+        try:
+            response = await self._next(request)
+        except Exception:  # noqa: BLE001 - the next handler's faults must reach every waiter as one answer
+            _log.exception("Upstream failed: %s %s", request.method, request.path)
+            response = answer.bad_upstream("The answer could not be made.")
+        delay = max(0.0, self._clock.monotonic() - asked)
+        return response, upstream.Moment(now=self._clock.now(), delay=delay)
+
+    def _mark(self, key: str) -> None:
+        """Remember that a key's answers cannot be stored, so that nobody waits for one."""
+        self._hit_for_miss[key] = self._clock.monotonic() + self._settings.hit_for_miss_seconds
+        if len(self._hit_for_miss) > self._settings.hit_for_miss_keys_max:
+            self._hit_for_miss.popitem(last=False)
+
+
+def _may_share(wanted: Wanted, response: message.Response) -> bool:
+    """Say whether an answer that is not stored may go to all who asked meanwhile.
+
+    Failures may: those who waited would meet the same. Refusals may if nothing personal was asked
+    or answered. A success that may not be stored is for its asker alone.
+    """
+    if response.status < 400 or "set-cookie" in response.headers:
+        return False
+    if response.status in _RETRYABLE or response.status >= 500:
+        return True
+    control = freshness.directives(response.headers.get("cache-control"))
+    return "private" not in control and "cookie" not in wanted.headers

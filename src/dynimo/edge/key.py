@@ -1,0 +1,106 @@
+"""What identifies a stored answer: the request's key, and its selected headers. Pure.
+
+Here also lives the reduction of Accept, because it is what keeps the number of variants small.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+
+from dynimo.web import message
+
+INTERNAL_HOST = "|"
+"""Stands where the host would; no valid Host can be this, so nobody outside can ask for it."""
+
+ACCEPT_BYTES_MAX = 4096
+"""A longer Accept counts as none."""
+
+_QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+
+
+def primary(request: message.Request) -> str:
+    """Return the key that GET and HEAD share: host and target, or the internal namespace."""
+    if request.internal:
+        return internal(request.target)
+    return host_of(request) + request.target
+
+
+def internal(target: str) -> str:
+    """Return the key of what a forward names."""
+    return INTERNAL_HOST + target
+
+
+def host_of(request: message.Request) -> str:
+    """Return the lower-case Host, from wherever the client put it."""
+    return request.headers.get("host").lower()
+
+
+@functools.lru_cache(maxsize=4096)
+def normalise_accept(accept: str, offers: tuple[str, ...]) -> str:
+    """Reduce an Accept header to those of ``offers`` that it names, best first.
+
+    Order is by quality, then by the order of ``offers``; quality 0 and malformed elements are out;
+    wildcards name nothing, because a client that knows a new format says so. Many spellings, one
+    form, and the form is its own form: qualities fall by a thousandth, so that whoever reads it by
+    the rules reads the same order (RFC 9110 section 12.5.1).
+    """
+    if len(accept) > ACCEPT_BYTES_MAX:
+        return ""
+    best: dict[str, float] = {}
+    for element in accept.split(","):
+        media, *parameters = (part.strip() for part in element.split(";"))
+        media = media.lower()
+        if media not in offers:
+            continue
+        quality = _quality(parameters)
+        best[media] = max(quality, best.get(media, 0.0))
+    named = [media for media in offers if best.get(media, 0.0) > 0]
+    ordered = sorted(named, key=lambda media: -best[media])
+    return ", ".join(
+        f"{media};q={1 - place / 1000:.3f}" if place else media
+        for place, media in enumerate(ordered)
+    )
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            value = value.strip()
+            return float(value) if _QUALITY.fullmatch(value) else 0.0
+    return 1.0
+
+
+@functools.lru_cache(maxsize=1024)
+def vary_names(vary: str) -> tuple[str, ...] | None:
+    """Return the header names a Vary value lists, sorted and once each; None for ``*``."""
+    names = {name.strip().lower() for name in vary.split(",")} - {""}
+    return None if "*" in names else tuple(sorted(names))
+
+
+def variant(names: tuple[str, ...], headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the request's values of the headers that select (RFC 9111 section 4.1)."""
+    return tuple(" ".join(headers.get(name, "").split()) for name in names)
+
+
+def view(request: message.Request, offers: tuple[str, ...]) -> dict[str, str]:
+    """Return the request's headers as one mapping, Accept reduced to what is offered."""
+    pairs = request.headers.pairs
+    headers = dict(pairs)
+    if len(headers) != len(pairs):
+        headers = {name: request.headers.get(name) for name in headers}
+    if offers:
+        headers["accept"] = normalise_accept(headers.get("accept", ""), offers)
+    return headers
+
+
+def merge_vary(*values: str) -> str:
+    """Join Vary values, each name once, in the order they came; ``*`` swallows the rest."""
+    names: dict[str, str] = {}
+    for value in values:
+        for name in value.split(","):
+            if name.strip():
+                names.setdefault(name.strip().lower(), name.strip().title())
+    return "*" if "*" in names else ", ".join(names.values())

@@ -1,0 +1,132 @@
+"""The memory tier: S3-FIFO by bytes. No clock, no freshness, no I/O.
+
+New entries pass a small queue (a tenth of the budget); only those used again before they reach its
+end, or seen lately (the ghost list), enter the main queue, where each use buys one more round. So a
+flood of one-time objects cannot push out the popular ones, and a hit costs one addition: nothing
+is moved (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from dynimo.edge.stored import Stored
+
+SMALL_SHARE = 0.1
+USES_MAX = 3
+GHOSTS_MAX = 100_000
+
+_Place = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+class MemoryTier:
+    """Holds ``Stored`` entries within a budget of bytes, several variants to a key."""
+
+    def __init__(self, budget_bytes: int, variants_max: int) -> None:
+        self._budget = budget_bytes
+        self._variants_max = variants_max
+        self._small: OrderedDict[_Place, Stored] = OrderedDict()
+        self._main: OrderedDict[_Place, Stored] = OrderedDict()
+        self._ghosts: OrderedDict[int, None] = OrderedDict()
+        self._shelves: dict[str, list[Stored]] = {}
+        self._small_bytes = 0
+        self.bytes = 0
+        self.evictions = 0
+
+    def __len__(self) -> int:
+        return len(self._small) + len(self._main)
+
+    def __repr__(self) -> str:
+        return f"<MemoryTier entries: {len(self)}, bytes: {self.bytes}/{self._budget}>"
+
+    @property
+    def object_bytes_max(self) -> int:
+        """The largest entry it takes: an eighth of the budget, so that one cannot clear it."""
+        return self._budget // 8
+
+    def get(self, key: str, headers: Mapping[str, str]) -> Stored | None:
+        """Return the entry that a request with these headers selects, the newest if several."""
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            return None
+        for entry in shelf:
+            if not entry.names or entry.answers(headers):
+                if entry.uses < USES_MAX:
+                    entry.uses += 1
+                return entry
+        return None
+
+    def variants(self, key: str) -> list[Stored]:
+        """Return all entries of a key, newest first."""
+        return list(self._shelves.get(key, ()))
+
+    def put(self, entry: Stored) -> bool:
+        """Take an entry in, in place of one with the same key and variant; False if too large."""
+        self.remove(entry)
+        if entry.cost > self.object_bytes_max:
+            return False
+        shelf = self._shelves.get(entry.key)
+        if shelf is not None and len(shelf) >= self._variants_max:
+            self.remove(shelf[-1])
+        while self.bytes + entry.cost > self._budget:
+            self._evict()  # before it comes in, or it might be the one to go
+        self._shelves.setdefault(entry.key, []).insert(0, entry)
+        entry.uses = 0
+        place = entry.place
+        if self._ghosts.pop(hash(place), self) is None:
+            self._main[place] = entry
+        else:
+            self._small[place] = entry
+            self._small_bytes += entry.cost
+        self.bytes += entry.cost
+        return True
+
+    def remove(self, entry: Stored) -> bool:
+        """Drop the entry that has this one's key and variant; say whether there was one."""
+        place = entry.place
+        held = self._small.pop(place, None)
+        if held is not None:
+            self._small_bytes -= held.cost
+        else:
+            held = self._main.pop(place, None)
+        if held is None:
+            return False
+        self._forget(held)
+        return True
+
+    def remove_where(self, matches: Callable[[Stored], bool]) -> list[Stored]:
+        """Drop every entry that matches; return them."""
+        gone = [entry for shelf in self._shelves.values() for entry in shelf if matches(entry)]
+        for entry in gone:
+            self.remove(entry)
+        return gone
+
+    def _forget(self, entry: Stored) -> None:
+        self.bytes -= entry.cost
+        entry.prepared = None
+        shelf = self._shelves[entry.key]
+        shelf[:] = [other for other in shelf if other is not entry]
+        if not shelf:
+            del self._shelves[entry.key]
+
+    def _evict(self) -> None:
+        """Take one step towards the budget: move, spare or drop the oldest of a queue."""
+        if self._small and (self._small_bytes > self._budget * SMALL_SHARE or not self._main):
+            place, entry = self._small.popitem(last=False)
+            self._small_bytes -= entry.cost
+            if entry.uses > 0:
+                entry.uses = 0
+                self._main[place] = entry
+                return
+            self._ghosts[hash(place)] = None
+            if len(self._ghosts) > min(GHOSTS_MAX, len(self._main) + len(self._small) + 1):
+                self._ghosts.popitem(last=False)
+        else:
+            place, entry = self._main.popitem(last=False)
+            if entry.uses > 0:
+                entry.uses -= 1
+                self._main[place] = entry
+                return
+        self.evictions += 1
+        self._forget(entry)

@@ -1,0 +1,82 @@
+"""One stored answer, as both tiers hold it. A value with a little arithmetic; no I/O, no policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dynimo.edge import key as keys
+from dynimo.edge.status import Status
+from dynimo.web import message
+
+OVERHEAD_BYTES = 1600
+"""What one entry costs in memory beside its body and header text (measured: about 1.5 KB)."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Stored:
+    """An answer and what governs its reuse. Times are seconds since the epoch.
+
+    ``born`` is when its age was zero; ``names`` and ``values`` are the request headers that select
+    it; ``forward`` is set on a decision: the internal target that answers in its place.
+    ``prepared`` is its last serialised answer: for which second, with which Vary, and the answer.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    born: float
+    lifetime: float
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
+    forward: str = ""
+    cost: int = 0
+    uses: int = 0
+    prepared: tuple[int, str, message.Prepared] | None = field(default=None, repr=False)
+    touched: float = 0.0
+    expires: float = 0.0
+    etag: str = ""
+    last_modified: str = ""
+    vary: str = ""
+    forward_key: str = ""
+
+    def __post_init__(self) -> None:
+        self.expires = self.born + self.lifetime
+        self.vary = ", ".join(self.names)
+        self.forward_key = keys.internal(self.forward) if self.forward else ""
+        text = 0
+        for name, value in self.headers:
+            text += len(name) + len(value)
+            if name == "etag":
+                self.etag = value
+            elif name == "last-modified":
+                self.last_modified = value
+        self.cost = OVERHEAD_BYTES + len(self.body) + 2 * text + len(self.key) + len(self.forward)
+
+    @property
+    def place(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """What no two entries share."""
+        return (self.key, self.names, self.values)
+
+    def answers(self, headers: Mapping[str, str]) -> bool:
+        """Say whether a request with these headers selects it."""
+        for name, value in zip(self.names, self.values, strict=True):
+            given = headers.get(name, "")
+            if given != value and " ".join(given.split()) != value:
+                return False
+        return True
+
+    def age(self, now: float) -> int:
+        """Return its age in whole seconds (RFC 9111 section 5.1)."""
+        return max(0, int(now - self.born))
+
+    def ttl(self, now: float) -> int:
+        """Return the whole seconds of freshness left; negative once stale."""
+        return int(self.expires - now) if self.expires >= now else -int(now - self.expires) - 1
+
+    def hit(self, now: float) -> Status:
+        """Return the Cache-Status of an answer made from it alone."""
+        return Status(ttl=self.ttl(now))

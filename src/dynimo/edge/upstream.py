@@ -1,0 +1,136 @@
+"""What is asked of the next handler, and what is kept of its answer. Pure.
+
+Here is the list of what never crosses the edge: hop-by-hop headers, ``dynimo-*`` in either
+direction, a client's conditions and ranges (the edge answers those), and the body of a GET.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dynimo.edge import dates, freshness
+from dynimo.edge import key as keys
+from dynimo.edge.stored import Stored
+from dynimo.web import message
+
+FORWARD_HEADER = "dynimo-forward"
+PRIVATE_PREFIX = "dynimo-"
+
+_HOP = frozenset(
+    {"connection", "expect", "keep-alive", "proxy-connection", "te", "trailer",
+     "transfer-encoding", "upgrade", "http2-settings"}
+)  # fmt: skip
+_OURS = frozenset(
+    {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range",
+     "content-length"}
+)  # fmt: skip
+_NOT_STORED = frozenset({"age", "cache-status", "content-length", "server-timing", "accept-ranges"})
+_NOT_UPDATED = frozenset(
+    {"content-encoding", "content-length", "content-range", "content-type", "etag"}
+)
+
+
+def scrub(request: message.Request) -> message.Request:
+    """Return a request as it may pass on: without hop-by-hop and private headers."""
+    headers = message.Headers()
+    headers.pairs = _passing(request.headers)
+    return replace(request, headers=headers)
+
+
+def fill_request(
+    request: message.Request, headers: Mapping[str, str], offers: tuple[str, ...]
+) -> message.Request:
+    """Return the GET that fills what ``request`` asks for."""
+    asked = message.Headers()
+    asked.pairs = [pair for pair in _passing(request.headers) if pair[0] not in _OURS]
+    if offers:
+        asked.remove("accept")
+        if headers.get("accept"):
+            asked.add("accept", headers["accept"])
+    return replace(request, method="GET", headers=asked, body=b"")
+
+
+def forwarded_request(
+    request: message.Request, target: str, headers: Mapping[str, str]
+) -> message.Request:
+    """Return the internal GET for what a decision names."""
+    path, _, query = target.partition("?")
+    asked = message.Headers()
+    if headers.get("accept"):
+        asked.add("accept", headers["accept"])
+    return replace(
+        request, method="GET", path=path, query=query, headers=asked, body=b"", internal=True
+    )
+
+
+def with_validators(request: message.Request, entry: Stored) -> message.Request:
+    """Return a request that asks whether a stored answer is still good (RFC 9111 4.3.1)."""
+    headers = request.headers.copy()
+    if entry.etag:
+        headers.set("if-none-match", entry.etag)
+    if entry.last_modified:
+        headers.set("if-modified-since", entry.last_modified)
+    return replace(request, headers=headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When an answer came: seconds since the epoch, and how long it had been asked for."""
+
+    now: float
+    delay: float
+
+
+def stored(
+    key: str, headers: Mapping[str, str], response: message.Response, when: Moment,
+) -> tuple[Stored | None, bool]:  # fmt: skip
+    """Return an answer as it would be stored (None: it selects by ``*``), and whether it may be."""
+    names = keys.vary_names(response.headers.get("vary"))
+    if names is None:
+        return None, False
+    judged = freshness.assess(headers, response, when.now, when.delay)
+    kept = [pair for pair in clean(response.headers).pairs if pair[0] not in _NOT_STORED]
+    if not any(name == "date" for name, _ in kept):
+        kept.append(("date", dates.write(when.now)))
+    entry = Stored(
+        key=key, names=names, values=keys.variant(names, headers), status=response.status,
+        headers=tuple(kept), body=response.body, born=when.now - judged.age,
+        lifetime=judged.lifetime, stale_while_revalidate=judged.stale_while_revalidate,
+        stale_if_error=judged.stale_if_error,
+        forward=response.headers.get(FORWARD_HEADER) if response.status == 200 else "",
+    )  # fmt: skip
+    return entry, judged.storable
+
+
+def freshened(
+    entry: Stored, headers: Mapping[str, str], response: message.Response, when: Moment
+) -> tuple[Stored | None, bool]:
+    """Return a stored answer updated by a 304 (RFC 9111 3.2, 4.3.4), as ``stored`` does."""
+    news = [
+        pair for pair in clean(response.headers).pairs
+        if pair[0] not in _NOT_STORED and pair[0] not in _NOT_UPDATED
+    ]  # fmt: skip
+    replaced = {name for name, _ in news} | {"date"}
+    merged = message.Headers()
+    merged.pairs = [pair for pair in entry.headers if pair[0] not in replaced] + news
+    whole = message.Response(status=entry.status, headers=merged, body=entry.body)
+    if "age" in response.headers:
+        merged.add("age", response.headers.get("age"))
+    return stored(entry.key, headers, whole, when)
+
+
+def clean(headers: message.Headers) -> message.Headers:
+    """Return an answer's headers as they may leave: nothing private, nothing hop-by-hop."""
+    kept = message.Headers()
+    kept.pairs = _passing(headers)
+    return kept
+
+
+def _passing(headers: message.Headers) -> list[tuple[str, str]]:
+    named = {name.strip().lower() for name in headers.get("connection").split(",")}
+    return [
+        (name, value)
+        for name, value in headers.pairs
+        if name not in _HOP and name not in named and not name.startswith(PRIVATE_PREFIX)
+    ]

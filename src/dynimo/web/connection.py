@@ -1,0 +1,456 @@
+"""One client's connection: bytes to requests, responses to bytes, in order.
+
+One request is in progress at a time; what is pipelined behind it waits as bytes, within a limit.
+A client that closes (or half-closes) its side while its request is in progress has hung up: the
+handler's task is cancelled. Deadlines are plain numbers that the server's sweep looks at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from dynimo.web import chunks, config, faults, message, parsing, writing
+
+_log = logging.getLogger("dynimo.web")
+
+JOINED_BODY_BYTES_MAX = 4 * 1024
+"""Up to here copying head and body into one piece is cheaper than a gathering write."""
+
+LEADING_BLANK_LINES_MAX = 4
+"""Empty lines before a request that are overlooked (RFC 9112 2.2)."""
+
+
+class State(enum.Enum):
+    """What the connection is at."""
+
+    HEAD = "head"
+    BODY = "body"
+    HANDLER = "handler"
+    LINGER = "linger"
+    CLOSED = "closed"
+
+
+class Host(Protocol):
+    """What a connection needs of its server."""
+
+    config: config.Config
+    handler: message.Handler
+    fast: Callable[[message.Request], message.Response | bytes | None] | None
+    on_response: Callable[[message.Request, message.Response, float], None] | None
+    date: writing.DateText
+    stopping: bool
+    requests: int
+    refused: int
+    cancelled: int
+
+    def admit(self, connection: Connection) -> bool:
+        """Count the connection in; False when there are too many."""
+
+    def forget(self, connection: Connection) -> None:
+        """Count it out."""
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Hold a handler's task until it is done."""
+
+
+class Connection(asyncio.Protocol):
+    """Speaks HTTP/1.1 with one client."""
+
+    __slots__ = (
+        "_blank_lines",
+        "_body",
+        "_body_left",
+        "_buffer",
+        "_chunked",
+        "_config",
+        "_date",
+        "_loop",
+        "_parser",
+        "_paused",
+        "_peer",
+        "_request",
+        "_scanned",
+        "_scheduled",
+        "_server",
+        "_task",
+        "_transport",
+        "_unread",
+        "_writing",
+        "deadline",
+        "state",
+    )  # fmt: skip
+
+    def __init__(self, server: Host, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._config = server.config
+        self._date = server.date
+        self._loop = loop
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set once connected
+        self._parser = parsing.HeadParser()
+        self._peer = ""
+        self._buffer = b""
+        self._scanned = 0
+        self._blank_lines = 0
+        self._request: message.Request | None = None
+        self._body = bytearray()
+        self._body_left = 0
+        self._chunked: chunks.ChunkedBody | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._paused = False
+        self._writing = True
+        self._scheduled = False
+        self._unread = 0
+        self.deadline = math.inf
+        self.state = State.HEAD
+
+    def __repr__(self) -> str:
+        return f"<Connection {self._peer or '?'} {self.state.value}>"
+
+    # What the transport says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or refuse at once when the server is full."""
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self._transport = transport
+        transport.set_write_buffer_limits(high=self._config.write_buffer_bytes_high)
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        self.deadline = self._loop.time() + self._config.head_timeout_seconds
+        if not self._server.admit(self):
+            self._refuse(faults.Fault(503, "TooManyConnections", "The server has no place left."))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's shape
+        """Let go of everything; cancel a handler whose client is gone."""
+        self.state = State.CLOSED
+        self._buffer = b""
+        self._server.forget(self)
+        if self._task is not None:
+            self._server.cancelled += 1
+            self._task.cancel()
+            self._task = None
+        del self._parser  # its callbacks refer to it: do not leave that to the collector
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in, and do what can be done with them."""
+        if self.state is State.LINGER:
+            self._unread += len(data)
+            if self._unread > self._config.linger_bytes_max:
+                self._transport.abort()
+            return
+        if self.state is State.CLOSED:
+            return
+        if self._buffer:
+            self._buffer += data
+        else:
+            self._buffer = data
+        if self.state is State.HANDLER or not self._writing:
+            self._hold_back()
+        else:
+            self._advance()
+
+    def eof_received(self) -> bool:
+        """Close: nobody waits for an answer any more."""
+        return False
+
+    def pause_writing(self) -> None:
+        """Stop beginning requests; the client must drain its answer in time."""
+        self._writing = False
+        size = self._transport.get_write_buffer_size()
+        allowed = self._config.write_timeout_seconds + size / self._config.write_rate_bytes_min
+        self.deadline = self._loop.time() + allowed
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writing = True
+        if self.state is State.HEAD:
+            self._rest()
+            self._advance()
+        elif self.state is State.BODY:
+            self.deadline = self._loop.time() + self._config.body_timeout_seconds
+            self._advance()
+        elif self.state is State.HANDLER:
+            self.deadline = math.inf
+
+    # What the server says.
+
+    def expire(self) -> None:
+        """End it: the deadline has passed."""
+        begun = self.state is State.BODY or (self.state is State.HEAD and bool(self._buffer))
+        if begun and self._writing:
+            self._refuse(faults.Fault(408, "RequestTimeout", "The request took too long to come."))
+        else:
+            self._transport.abort()
+
+    def drain(self) -> None:
+        """Close now if no request is in progress; otherwise the answer will be the last."""
+        if self.state is State.HEAD and self._writing:
+            self._close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    # Requests.
+
+    def _advance(self) -> None:
+        """Read and serve what the buffer holds, as far as order and fairness allow."""
+        served = 0
+        try:
+            while self._writing:
+                if self.state is State.HEAD:
+                    if served >= self._config.pipelined_requests_max:
+                        self._yield()
+                        return
+                    if not self._read_head():
+                        break
+                    served += 1
+                elif self.state is State.BODY:
+                    if not self._read_body():
+                        break
+                else:
+                    break
+        except faults.Fault as fault:
+            self._refuse(fault)
+            return
+        if self._paused and self.state is not State.HANDLER and self._writing:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _yield(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._hold_back()
+            self._loop.call_soon(self._advance_later)
+
+    def _advance_later(self) -> None:
+        self._scheduled = False
+        if self.state is not State.CLOSED:
+            self._advance()
+
+    def _hold_back(self) -> None:
+        if len(self._buffer) > self._config.pipelined_bytes_max and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _read_head(self) -> bool:
+        """Take one head from the buffer and begin its request; False when it is not all there."""
+        buffer = self._buffer
+        if not buffer:
+            return False
+        end = buffer.find(b"\r\n\r\n", self._scanned)
+        if buffer[0] in b"\r\n":
+            return self._skip_blank_line()
+        if end < 0 or end > self._config.head_bytes_max:
+            if not self._scanned:
+                self.deadline = self._loop.time() + self._config.head_timeout_seconds
+            self._check_partial(buffer)
+            return False
+        end += 4
+        if end > self._config.request_line_bytes_max:
+            self._check_partial(buffer)
+        if end == len(buffer):
+            request = self._parser.parse(buffer, self._peer, self._config.headers_max)
+            self._buffer = b""
+        else:
+            head = buffer[:end]
+            self._buffer = buffer[end:]
+            request = self._parser.parse(head, self._peer, self._config.headers_max)
+        self._scanned = 0
+        self._blank_lines = 0
+        if self._parser.length or self._parser.chunked:
+            self._begin_body(request)
+        else:
+            self._dispatch(request)
+        return True
+
+    def _skip_blank_line(self) -> bool:
+        buffer = self._buffer
+        if buffer == b"\r":
+            return False
+        self._blank_lines += 1
+        if not buffer.startswith(b"\r\n") or self._blank_lines > LEADING_BLANK_LINES_MAX:
+            raise faults.bad_request("A request begins with its method.")
+        self._buffer = buffer[2:]
+        self._scanned = 0
+        return bool(self._buffer)
+
+    def _check_partial(self, buffer: bytes) -> None:
+        """Refuse a head that cannot become good any more, before the rest of it comes."""
+        line_end = buffer.find(b"\r\n")
+        if (len(buffer) if line_end < 0 else line_end) > self._config.request_line_bytes_max:
+            raise faults.Fault(414, "UriTooLong", "The request line is too long.")
+        if len(buffer) > self._config.head_bytes_max and (
+            buffer.find(b"\r\n\r\n", 0, self._config.head_bytes_max + 4) < 0
+        ):
+            raise faults.Fault(431, "HeadersTooLarge", "The request's head is too large.")
+        at = buffer.find(b"\n", max(0, self._scanned - 1))
+        while at >= 0:
+            if at == 0 or buffer[at - 1] != 13:
+                raise faults.bad_request("A line must end in CRLF.")
+            at = buffer.find(b"\n", at + 1)
+        self._scanned = max(0, len(buffer) - 3)
+
+    def _begin_body(self, request: message.Request) -> None:
+        limit = self._config.body_bytes_max
+        if self._parser.length > limit:
+            raise faults.Fault(413, "BodyTooLarge", f"A body may have {limit} bytes at most.")
+        self._request = request
+        self._body = bytearray()
+        self._body_left = self._parser.length
+        self._chunked = chunks.ChunkedBody(limit) if self._parser.chunked else None
+        self.state = State.BODY
+        self.deadline = self._loop.time() + self._config.body_timeout_seconds
+        if self._parser.expects_continue and not self._buffer:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _read_body(self) -> bool:
+        """Take body bytes from the buffer; False when more must come."""
+        assert self._request is not None
+        if self._chunked is not None:
+            self._buffer = self._chunked.feed(self._buffer)
+            if not self._chunked.done:
+                return False
+            self._body = self._chunked.body
+        else:
+            piece = self._buffer[: self._body_left]
+            self._buffer = self._buffer[len(piece) :]
+            self._body += piece
+            self._body_left -= len(piece)
+            if self._body_left:
+                return False
+        request, self._request, self._chunked = self._request, None, None
+        request.body = bytes(self._body)
+        self._body = bytearray()
+        self._dispatch(request)
+        return True
+
+    def _dispatch(self, request: message.Request) -> None:
+        """Answer at once if that can be done, else let the handler work."""
+        server = self._server
+        server.requests += 1
+        if server.fast is not None and not request.body:
+            answer = self._ask_fast(server.fast, request)
+            if answer is not None:
+                self._reply(request, answer)
+                return
+        self.state = State.HANDLER
+        self.deadline = math.inf
+        request.request_id = str(uuid.uuid4())
+        self._task = self._loop.create_task(self._run(request))
+        server.keep(self._task)
+
+    def _ask_fast(
+        self, fast: Callable[[message.Request], message.Response | bytes | None],
+        request: message.Request,
+    ) -> message.Response | bytes | None:  # fmt: skip
+        try:
+            return fast(request)
+        except Exception:  # noqa: BLE001 - the handler may still be able to answer
+            _log.exception("Fast path failed: %s %s", request.method, request.path)
+            return None
+
+    async def _run(self, request: message.Request) -> None:
+        try:
+            response = await self._server.handler(request)
+        except asyncio.CancelledError:
+            if self.state is State.HANDLER:
+                self._transport.abort()
+            raise
+        except Exception:  # noqa: BLE001 - whatever a handler raises must become an answer
+            _log.exception("Handler failed: %s %s", request.method, request.path)
+            response = faults.refusal(500, "InternalError", "Something failed inside the server.")
+        self._task = None
+        if self.state is not State.HANDLER:
+            return
+        self._reply(request, response)
+        self._after_reply()
+
+    # Responses.
+
+    def _reply(self, request: message.Request, response: message.Response | bytes) -> None:
+        """Write one answer and make ready for the next request."""
+        keep = self._parser.keep_alive and not self._server.stopping
+        extra = b""
+        if not keep:
+            extra = b"connection: close\r\n"
+        elif not self._parser.http11:
+            extra = b"connection: keep-alive\r\n"
+        self._write(request, response, extra)
+        hook = self._server.on_response
+        if hook is not None and not isinstance(response, bytes):
+            hook(request, response, (time.monotonic_ns() - request.arrived_ns) / 1e9)
+        if not keep:
+            self._close()
+        elif self.state is not State.CLOSED:
+            self.state = State.HEAD
+            if self._writing:
+                self._rest()
+
+    def _after_reply(self) -> None:
+        """Go on with what was pipelined behind the request."""
+        if self.state is State.HEAD and (self._buffer or self._paused):
+            self._advance()
+
+    def _rest(self) -> None:
+        """Set the deadline for what comes next: a new request, or the rest of one begun."""
+        timeouts = self._config
+        wait = timeouts.head_timeout_seconds if self._buffer else timeouts.idle_timeout_seconds
+        self.deadline = self._loop.time() + wait
+
+    def _write(
+        self, request: message.Request, response: message.Response | bytes, extra: bytes
+    ) -> None:
+        if isinstance(response, bytes):
+            self._transport.write(response)
+            return
+        if type(response) is message.Prepared:
+            head = response.head if not extra else response.head[:-2] + extra + b"\r\n"
+            bare = request.method == "HEAD" or writing.bodiless(response.status)
+            body = b"" if bare else response.body
+        else:
+            try:
+                head, body = writing.encode(
+                    request.method, response, self._date.now(), extra=extra.decode("ascii")
+                )
+            except writing.UnsafeHeader as error:
+                _log.error("Answer refused: %s: %s %s", error, request.method, request.path)
+                safe = faults.refusal(500, "InternalError", "The answer's headers were not valid.")
+                head, body = writing.encode(
+                    request.method, safe, self._date.now(), extra=extra.decode("ascii")
+                )
+        if len(body) <= JOINED_BODY_BYTES_MAX:
+            self._transport.write(head + body if body else head)
+        else:
+            self._transport.writelines((head, body))
+
+    def _refuse(self, fault: faults.Fault) -> None:
+        """Answer a fault, then linger so that the answer is not lost to a reset."""
+        self._server.refused += 1
+        self._buffer = b""
+        head, body = writing.encode(
+            "GET", fault.response(), self._date.now(), extra="connection: close\r\n"
+        )
+        self.state = State.LINGER
+        self.deadline = self._loop.time() + self._config.linger_timeout_seconds
+        self._transport.write(head + body)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _close(self) -> None:
+        """Send what is unsent, then close; a reader too slow for that is cut off."""
+        self.state = State.CLOSED
+        size = self._transport.get_write_buffer_size()
+        allowed = self._config.write_timeout_seconds + size / self._config.write_rate_bytes_min
+        self.deadline = self._loop.time() + allowed
+        self._buffer = b""
+        self._transport.close()

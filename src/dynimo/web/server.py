@@ -1,0 +1,147 @@
+"""The HTTP/1.1 server: listens, holds its connections, sweeps their deadlines, stops in order.
+
+Runs on any asyncio loop (uvloop makes it about three times as fast). What a request means is the
+handler's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from dynimo.web import message, writing
+from dynimo.web.config import Config
+from dynimo.web.connection import Connection
+
+SWEEP_SECONDS_MAX = 1.0
+SWEEP_SECONDS_MIN = 0.02
+
+Fast = Callable[[message.Request], message.Response | bytes | None]
+OnResponse = Callable[[message.Request, message.Response, float], None]
+
+
+class Server:
+    """Serves ``handler`` on one address.
+
+    ``fast`` is asked first, synchronously, for every request without a body; None lets the handler
+    answer. Bytes from it are sent as they are (a whole response that keeps the connection).
+    ``on_response`` is told of each answer: request, response, seconds since the head was complete.
+    """
+
+    def __init__(
+        self,
+        handler: message.Handler,
+        *,
+        config: Config | None = None,
+        fast: Fast | None = None,
+        on_response: OnResponse | None = None,
+    ) -> None:
+        self.config = config or Config()
+        self.handler = handler
+        self.fast = fast
+        self.on_response = on_response
+        self.date = writing.DateText()
+        self.stopping = False
+        self.requests = 0
+        self.refused = 0
+        self.cancelled = 0
+        self._accepted = 0
+        self._turned_away = 0
+        self._expired = 0
+        self._connections: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Server connections: {len(self._connections)}, in progress: {len(self._tasks)}>"
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; return the port, which is the one asked for unless that was 0.
+
+        Raises:
+            OSError: the address cannot be had (``errno.EADDRINUSE``: the port is taken).
+        """
+        assert self._server is None, "a server starts once"
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self, loop), host, port, backlog=self.config.backlog
+        )
+        self._sweeper = loop.create_task(self._sweep(), name="web sweep")
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Accept no more; let requests in progress finish within the grace; then abort."""
+        self.stopping = True
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._connections):
+            connection.drain()
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            for connection in tuple(self._connections):
+                connection.abort()
+        if self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=max(grace_seconds, 1.0))
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+
+    def statistics(self) -> dict[str, int]:
+        """Return counts: connections and requests now, and since the start."""
+        return {
+            "connections": len(self._connections),
+            "connections_accepted": self._accepted,
+            "connections_turned_away": self._turned_away,
+            "connections_expired": self._expired,
+            "requests": self.requests,
+            "requests_in_progress": len(self._tasks),
+            "requests_refused": self.refused,
+            "requests_cancelled": self.cancelled,
+        }
+
+    # What connections ask of their server.
+
+    def admit(self, connection: Connection) -> bool:
+        """Count a connection in; False when there are too many (it is still swept)."""
+        self._connections.add(connection)
+        self._empty.clear()
+        self._accepted += 1
+        if len(self._connections) > self.config.connections_max:
+            self._turned_away += 1
+            return False
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """Count a connection out."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Hold a handler's task until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _sweep(self) -> None:
+        """End connections whose deadline has passed."""
+        limits = self.config
+        shortest = min(
+            limits.head_timeout_seconds, limits.body_timeout_seconds, limits.idle_timeout_seconds,
+            limits.write_timeout_seconds, limits.linger_timeout_seconds,
+        )  # fmt: skip
+        pause = min(SWEEP_SECONDS_MAX, max(SWEEP_SECONDS_MIN, shortest / 4))
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(pause)
+            now = loop.time()
+            for connection in tuple(self._connections):
+                if connection.deadline < now:
+                    self._expired += 1
+                    connection.expire()

@@ -1,0 +1,101 @@
+"""Decisions: a forward is followed once, both halves are stored apart, nothing of it leaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dynimo.web import message
+
+FORWARD = {"dynimo_forward": "/_made/1?x", "cache_control": "max-age=60", "vary": "Accept"}
+
+
+@pytest.fixture
+def ready(rig: Any, reply: Any) -> Any:
+    """A rig whose origin decides and makes."""
+    rig.origin.answers["/choice"] = reply(b"", **FORWARD, server_timing="decide;dur=1")
+    rig.origin.answers["/_made/1"] = reply(
+        cache_control="max-age=600", etag='"1"', server_timing="make;dur=2"
+    )
+    return rig
+
+
+async def test_forward_is_followed_internally(ready: Any) -> None:
+    """The second request is internal, and has nothing of the client's but Accept."""
+    answer = await ready.get("/choice", accept="type/two, x/y", cookie="a=b", user_agent="c")
+    first, second = ready.origin.requests
+    assert (first.internal, second.internal) == (False, True)
+    assert (second.target, second.headers.pairs) == ("/_made/1?x", [("accept", "type/two")])
+    assert (answer.body, answer.headers.get("vary")) == (b"body", "Accept")
+    assert answer.headers.get("cache-status") == "Dynimo; fwd=uri-miss; stored"
+    assert answer.headers.get("server-timing") == "decide;dur=1, make;dur=2"
+    assert answer.headers.get("cache-control") == "max-age=600"
+    assert "dynimo-forward" not in answer.headers
+
+
+async def test_hit_through_a_decision_needs_no_waiting(ready: Any) -> None:
+    """Both halves in memory are enough for ``lookup_nowait``, also for a 304."""
+    await ready.get("/choice", accept="type/two")
+    headers = message.Headers([("host", "a.example"), ("accept", "type/two;q=0.3, a/b")])
+    request = message.Request(method="GET", path="/choice", headers=headers)
+    answer = ready.cache.lookup_nowait(request)
+    assert isinstance(answer, message.Prepared)
+    assert answer.headers.get("cache-status") == "Dynimo; hit; ttl=600"
+    assert b"vary: Accept\r\n" in answer.head
+    headers.add("if-none-match", '"1"')
+    assert ready.cache.lookup_nowait(request).status == 304
+
+
+async def test_decision_and_object_expire_apart(ready: Any) -> None:
+    """An expired decision is made anew; the object it names is still a hit."""
+    await ready.get("/choice")
+    ready.clock.time += 61
+    assert await ready.account("/choice") == "hit; ttl=539"
+    assert [r.path for r in ready.origin.requests] == ["/choice", "/_made/1", "/choice"]
+
+
+async def test_spellings_share_the_object(ready: Any, reply: Any) -> None:
+    """Two URLs whose decisions agree share one stored object."""
+    await ready.get("/choice?a")
+    await ready.get("/choice?b")
+    assert sum(request.internal for request in ready.origin.requests) == 1
+
+
+async def test_outsider_cannot_reach_internal_objects(ready: Any, reply: Any) -> None:
+    """The internal namespace is apart from every host's, whatever host is claimed."""
+    await ready.get("/choice")
+    ready.origin.answers["/_made/1"] = reply(status=404)
+    for host in ("a.example", "|", ""):
+        headers = message.Headers([("host", host)])
+        request = message.Request(method="GET", path="/_made/1", query="x", headers=headers)
+        answer = ready.cache.lookup_nowait(request) or await ready.cache(request)
+        if host != "|":
+            assert answer.status == 404
+
+
+@pytest.mark.parametrize("target", ["//x", "relative", "http://b/", "/choice"])
+async def test_forward_that_forwards_or_is_no_path_is_502(
+    rig: Any, reply: Any, target: str
+) -> None:
+    """Exactly one forward is followed, to a path."""
+    rig.origin.answers["/choice"] = reply(**{**FORWARD, "dynimo_forward": target})
+    assert (await rig.get("/choice")).status == 502
+
+
+async def test_failed_object_is_not_stored_with_the_decision(ready: Any, reply: Any) -> None:
+    """A failing second half reaches the client, with Vary; the next request tries again."""
+    made = ready.origin.answers["/_made/1"]
+    ready.origin.answers["/_made/1"] = reply(status=504)
+    answer = await ready.get("/choice")
+    assert (answer.status, answer.headers.get("vary")) == (504, "Accept")
+    ready.origin.answers["/_made/1"] = made
+    assert (await ready.get("/choice")).status == 200
+
+
+async def test_decision_without_lifetime_is_used_once(ready: Any, reply: Any) -> None:
+    """A forward that may not be kept is followed, and asked for again."""
+    ready.origin.answers["/choice"] = reply(dynimo_forward="/_made/1?x")
+    await ready.get("/choice")
+    assert await ready.account("/choice") == "hit; ttl=600"
+    assert ready.origin.count == 3

@@ -1,0 +1,157 @@
+"""The arithmetic of freshness, and the dates it reads."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynimo.edge import conditional, dates, freshness
+from dynimo.web import message
+
+NOW = 1_000_000_000.0
+
+
+def assess(asked: dict[str, str] | None = None, /, **headers: str) -> freshness.Assessment:
+    """Judge a 200 with these headers, now."""
+    pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    response = message.Response(headers=message.Headers(pairs))
+    return freshness.assess(asked or {}, response, NOW)
+
+
+@pytest.mark.parametrize(
+    ("control", "lifetime"),
+    [
+        ("max-age=60", 60),
+        ("MAX-AGE=60", 60),
+        ('max-age="60"', 60),
+        ("max-age=60, s-maxage=10", 10),
+        ("s-maxage=10, max-age=60", 10),
+        ("max-age=60, max-age=1", 60),
+        ('ext="a, max-age=1", max-age=60', 60),
+        ("max-age=99999999999999999999", freshness.SECONDS_MAX),
+        ("max-age=-1", 0),
+        ("max-age=1.5", 0),
+        ("max-age=x", 0),
+        ("max-age", 0),
+        ("max-age=60, no-cache", 0),
+        ("  ,,max-age=60,", 60),
+        ("=,;max-age=1, max-age=60", 60),
+    ],
+)
+def test_lifetime(control: str, lifetime: float) -> None:
+    """s-maxage before max-age; the first counts; what cannot be read is stale."""
+    assert lifetime == assess(cache_control=control, etag='"1"').lifetime
+
+
+@pytest.mark.parametrize(
+    ("headers", "lifetime"),
+    [
+        ({"expires": dates.write(NOW + 60)}, 60),
+        ({"expires": dates.write(NOW + 60), "date": dates.write(NOW - 10)}, 70),
+        ({"expires": dates.write(NOW - 60)}, 0),
+        ({"expires": "0"}, 0),
+        ({"expires": dates.write(NOW + 60), "cache_control": "max-age=5"}, 5),
+    ],
+)
+def test_expires(headers: dict[str, str], lifetime: float) -> None:
+    """Expires counts from Date, and only without max-age (RFC 9111 4.2.1)."""
+    assert lifetime == assess(**headers, etag='"1"').lifetime
+
+
+def test_age_is_what_was_said_or_what_date_shows() -> None:
+    """The larger of Age and the distance to Date (RFC 9111 4.2.3)."""
+    assert assess(cache_control="max-age=60", age="30").age == 30
+    assert assess(cache_control="max-age=60", age="30", date=dates.write(NOW - 40)).age == 40
+    assert assess(cache_control="max-age=60", date=dates.write(NOW + 40)).age == 0
+
+
+def test_already_stale_is_stored_only_with_a_validator() -> None:
+    """An answer that is stale on arrival is worth keeping only for revalidation."""
+    assert not assess(cache_control="max-age=60", age="61").storable
+    assert assess(cache_control="max-age=60", age="61", etag='"1"').storable
+
+
+@pytest.mark.parametrize(
+    "strict", ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage=1"]
+)
+def test_strict_directives_forbid_stale(strict: str) -> None:
+    """They outweigh both RFC 5861 extensions."""
+    control = f"max-age=1, stale-if-error=9, stale-while-revalidate=9, {strict}"
+    judged = assess(cache_control=control, etag='"1"')
+    assert (judged.stale_if_error, judged.stale_while_revalidate) == (0, 0)
+
+
+TOKENS = st.sampled_from(
+    ["max-age=5", "s-maxage=7", "no-store", "private", "public", 'x="a,b"', "no-cache", "=", '"']
+)
+
+
+@given(tokens=st.lists(TOKENS, max_size=6), authorized=st.booleans())
+def test_forbidden_is_never_stored(tokens: list[str], *, authorized: bool) -> None:
+    """Whatever stands beside it, no-store and private win, and Authorization needs permission."""
+    judged = assess(
+        {"authorization": "x"} if authorized else {}, cache_control=", ".join(tokens), etag='"1"'
+    )
+    if {"no-store", "private"} & freshness.directives(", ".join(tokens)).keys():
+        assert not judged.storable
+    if authorized and not {"public", "s-maxage=7"} & set(tokens):
+        assert not judged.storable
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read(text: str) -> None:
+    """No Cache-Control, Expires, Age or Date makes the reader fail."""
+    response = message.Response(
+        headers=message.Headers(
+            [("cache-control", text), ("expires", text), ("age", text), ("date", text)]
+        )
+    )
+    judged = freshness.assess({}, response, NOW)
+    assert judged.lifetime >= 0
+    assert judged.age >= 0
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_dates_are_read_as_written(seconds: int) -> None:
+    """What is written is read back."""
+    assert float(seconds) == dates.parse(dates.write(seconds))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784111777.0),
+        ("Sun Nov  6 08:49:37 1994", 784111777.0),
+        ("Sun, 06 Nov 1994 08:49:37 UTC", None),
+        ("Sun, 6 Nov 1994 08:49:37 GMT", None),
+        ("sun, 06 nov 1994 08:49:37 gmt", None),
+        ("Sun, 06 Nov 1994 25:49:37 GMT", None),
+        ("784111777", None),
+        ("", None),
+    ],
+)
+def test_only_http_dates_are_dates(text: str, expected: float | None) -> None:
+    """Three forms, to the letter (RFC 9110 5.6.7)."""
+    assert expected == dates.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "etag", "expected"),
+    [
+        ('"a"', '"a"', True),
+        ('W/"a"', '"a"', True),
+        ('"a"', 'W/"a"', True),
+        ('"b", "a"', '"a"', True),
+        ('"a,b"', '"a,b"', True),
+        ("*", "", True),
+        ('"b"', '"a"', False),
+        ("a", '"a"', False),
+        ('"a"', "", False),
+        ("", '"a"', False),
+    ],
+)
+def test_if_none_match_compares_weakly(wanted: str, etag: str, *, expected: bool) -> None:
+    """Weak comparison, a list, or a star (RFC 9110 13.1.2)."""
+    assert expected is conditional.not_modified({"if-none-match": wanted}, etag, "")

@@ -187,7 +187,7 @@ async def test_accept_is_reduced_to_what_is_offered(rig: Any, reply: Any) -> Non
     for accept in ("type/two, type/one;q=0.5, */*", "type/one;q=0.1,TYPE/TWO;q=.9;q=1.0,x/y"):
         await rig.get("/choice", accept=accept)
     await rig.get("/choice", accept="text/html, type/*")
-    assert ["type/two, type/one", "type/one", ""][::2] == [
+    assert ["type/two, type/one;q=0.999", "type/one", ""][::2] == [
         request.headers.get("accept") for request in rig.origin.requests
     ][::2]
 

@@ -1,6 +1,6 @@
 """Counters, timings and log lines: how the platform tells people what it does.
 
-Here live the metrics by name (Prometheus conventions; the names image servers already use, under
+Here live the metrics by name (Prometheus conventions; names that operators know, under
 our prefix) and the two shapes of a log line. Nothing here decides anything.
 """
 

@@ -49,6 +49,8 @@ class Gateway:
             id=str(uuid.uuid4()),
             function=target.function,
             event=shaping.event(request, now=self._clock.now()),
-            arrived_ns=request.arrived_ns or int(self._clock.monotonic() * 1e9),
+            # A forward's own wait begins when the edge asks again, not at the front door.
+            arrived_ns=(not request.internal and request.arrived_ns)
+            or int(self._clock.monotonic() * 1e9),
         )
         return await self._invoke(invocation)

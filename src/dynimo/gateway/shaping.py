@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from dynimo.gateway.routes import Target
 from dynimo.model.errors import DynimoError
 from dynimo.model.invocation import HttpReply, Outcome
+from dynimo.sdk.http import FORWARD_HEADER
 from dynimo.web.message import Headers, Request, Response
 
 KILLED_MAX_AGE_SECONDS = 60
@@ -77,6 +78,10 @@ def response(outcome: Outcome, target: Target) -> Response:
     else:
         shaped = _from_value(outcome.value or b"null")
     timings = [f"queue;dur={outcome.queue_ms:.2f}", f"init;dur={outcome.init_ms:.2f}"]
+    if FORWARD_HEADER in shaped.headers:
+        # The answer's own queue and init follow from where it is forwarded to.
+        whole = outcome.queue_ms + outcome.init_ms + outcome.duration_ms
+        timings = [f"decide;dur={whole:.2f}"]
     own = shaped.headers.get("server-timing")
     shaped.headers.set("server-timing", ", ".join([*timings, own] if own else timings))
     return shaped

@@ -1,0 +1,56 @@
+"""Why a request got no picture: one exception with its status, code and reason.
+
+Every part of the app raises `Refusal`; `replies` turns it into an answer. Errors of foreign
+libraries are translated where those are called, so nothing else needs to know their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Refusal(Exception):
+    """No picture can be given.
+
+    ``status`` is the HTTP status, ``code`` a word for programs, ``message`` a sentence for
+    people; ``facts`` are further members of the JSON body (such as ``parameter``).
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, facts: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.facts = dict(facts or {})
+
+
+def parameter(name: str, value: str, allowed: str) -> Refusal:
+    """400: the URL parameter ``name`` has a ``value`` outside what is ``allowed``."""
+    return Refusal(
+        400,
+        "bad_parameter",
+        f"{name or 'the query'} must be {allowed}",
+        facts={"parameter": name, "value": value[:100], "allowed": allowed},
+    )
+
+
+def not_found() -> Refusal:
+    """404: no such source or file; deliberately does not tell which."""
+    return Refusal(404, "not_found", "there is no such picture")
+
+
+def malformed_path(reason: str) -> Refusal:
+    """400: the path cannot be read as text."""
+    return Refusal(400, "bad_path", reason)
+
+
+def unusable(code: str, message: str) -> Refusal:
+    """422: the source is there, but no picture can be made of it."""
+    return Refusal(422, code, message)
+
+
+def upstream(code: str, message: str) -> Refusal:
+    """502: the server that holds the source failed us."""
+    return Refusal(502, code, message)

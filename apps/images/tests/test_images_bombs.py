@@ -1,0 +1,252 @@
+"""Hostile files: each gets its answer in little time and memory, and never a half picture.
+
+The files are made here and rendered by `bomb_range` in forked children with 1 GiB of address
+space, as the platform would run them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, features
+
+import limits
+import recipe
+import refusals
+import render
+
+HERE = Path(__file__).parent
+SAMPLE = HERE.parent / "samples" / "boats.jpg"
+SECONDS_MAX = 10.0
+KIB_MAX = 500 * 1024
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, *, depth: int = 8, colour: int = 2, interlace: int = 0) -> bytes:
+    """A PNG that declares a size and has a few rows of data at most."""
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+    data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100_000, 9))
+    return b"\x89PNG\r\n\x1a\n" + data + chunk(b"IEND", b"")
+
+
+def whole_png(width: int, height: int, *, interlace: int = 0) -> bytes:
+    """A PNG of one colour whose data really has all its rows: little to send, much to decode."""
+    squeeze = zlib.compressobj(9)
+    rows = b"".join(squeeze.compress(b"\0" * (width * 3 + 1)) for _ in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, interlace)
+    data = chunk(b"IHDR", head) + chunk(b"IDAT", rows + squeeze.flush())
+    return b"\x89PNG\r\n\x1a\n" + data + chunk(b"IEND", b"")
+
+
+def gif(width: int, height: int, frames: int) -> bytes:
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"\x21\xf9\x04\0\1\0\0\0" + b"\x2c\0\0\0\0\1\0\1\0\0" + b"\x02\x02\x44\x01\0"
+    return head + frame * frames + b"\x3b"
+
+
+def webp(width: int, height: int) -> bytes:
+    """A real lossless WebP whose declared size is changed."""
+    data = bytearray(saved("WEBP", lossless=True))
+    data[21:25] = struct.pack("<I", (width - 1) | (height - 1) << 14)
+    return bytes(data)
+
+
+def extended_webp(width: int, height: int) -> bytes:
+    """A WebP whose canvas is far larger than the picture in it."""
+    inner = saved("WEBP", lossless=True)[12:]
+    head = b"\x10\0\0\0" + struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + head + inner
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def tiff(width: int, height: int) -> bytes:
+    entries = [
+        (256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8),
+        (277, 3, 1), (278, 4, height), (279, 4, min(width * height, 0xFFFFFFFF)),
+    ]  # fmt: skip
+    packed = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + packed + b"\0\0\0\0"
+
+
+def avif(width: int, height: int) -> bytes:
+    """A real AVIF whose declared size (ispe) is changed."""
+    data = bytearray(saved("AVIF"))
+    at = data.index(b"ispe")
+    data[at + 8 : at + 16] = struct.pack(">II", width, height)
+    return bytes(data)
+
+
+def jpeg_of(width: int, height: int) -> bytes:
+    """A real JPEG whose declared size is changed."""
+    data = bytearray(saved("JPEG"))
+    at = data.index(b"\xff\xc0")
+    data[at + 5 : at + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def scans(count: int) -> bytes:
+    """A progressive JPEG that goes over the same picture again and again."""
+    data = saved("JPEG", progressive=True)
+    starts, at = [], data.find(b"\xff\xda")
+    while at >= 0:
+        starts.append(at)
+        at = data.find(b"\xff\xda", at + 1)
+    last = data[starts[-1] : -2]
+    return data[:-2] + last * count + data[-2:]
+
+
+def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def saved(kind: str, **options: Any) -> bytes:
+    """A small picture with some detail, in a format."""
+    with Image.open(SAMPLE) as opened:
+        return _saved(opened.resize((300, 200)), kind, **options)
+
+
+SVG = b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='9'/>"
+KINDS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")
+BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "png-60000": (lambda: png(60_000, 60_000), "too_many_pixels"),
+    "png-sides": (lambda: png(2_000_000_000, 1), "too_many_pixels"),
+    "png-empty": (lambda: png(0, 5), "damaged"),
+    "png-few-rows": (lambda: png(7_900, 7_900), "truncated"),
+    "png-interlaced": (lambda: png(7_900, 7_900, interlace=1), "too_much_memory"),
+    "png-deep": (lambda: png(60_000, 60_000, depth=16, colour=6), "too_many_pixels"),
+    "gif-frames": (lambda: gif(1, 1, 10_000), "too_many_frames"),
+    "gif-65535": (lambda: gif(65_535, 65_535, 1), "too_many_pixels"),
+    "webp-16384": (lambda: webp(16_384, 16_384), "damaged"),
+    "webp-lossless-lie": (lambda: webp(7_000, 7_000), "damaged"),
+    "webp-canvas": (lambda: extended_webp(1 << 24, 1 << 24), "damaged"),
+    "tiff-huge": (lambda: tiff(4_000_000_000, 4_000_000_000), "unsupported_kind"),
+    "tiff-60000": (lambda: tiff(60_000, 60_000), "too_many_pixels"),
+    "tiff-no-data": (lambda: tiff(7_000, 7_000), "truncated"),
+    "avif-60000": (lambda: avif(60_000, 60_000), "too_many_pixels"),
+    "avif-lie": (lambda: avif(4_000, 4_000), "damaged"),
+    "jpeg-65535": (lambda: jpeg_of(65_535, 65_535), "too_many_pixels"),
+    "jpeg-lie": (lambda: jpeg_of(8_000, 7_900), "truncated"),
+    "jpeg-scans": (lambda: scans(600), "too_many_scans"),
+    "svg-huge": (lambda: SVG % 10**9, "unsupported_kind"),
+    "svg-laughs": (lambda: b"<!DOCTYPE svg [<!ENTITY a 'ha'>]><svg>&a;</svg>", "unsupported_kind"),
+    "empty": (lambda: b"", "not_an_image"),
+    "text": (lambda: b"hello " * 100, "not_an_image"),
+    "pdf": (lambda: b"%PDF-1.7\n" * 9, "not_an_image"),
+    "heic": (lambda: b"\0\0\0\x18ftypheic" + b"\0" * 80, "unsupported_kind"),
+    "avif-animation": (lambda: b"\0\0\0\x14ftypavis\0\0\0\0avif", "unsupported_kind"),
+    "script-in-gif": (lambda: b"GIF89a/*<svg/onload=1>*/", "too_many_pixels"),
+    "zip-in-jpeg": (lambda: b"\xff\xd8\xff\xe0PK\x03\x04" * 9, "truncated"),
+}
+TRUNCATED = {f"cut-{kind}": kind for kind in KINDS}
+FINE: dict[str, Callable[[], bytes]] = {
+    "fine-large-png": lambda: whole_png(8_000, 7_900),
+    "fine-trailing": lambda: saved("JPEG") + b"PK\x03\x04" * 100,
+    "fine-progressive": lambda: saved("JPEG", progressive=True),
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Render all files once; name → what `bomb_range` printed."""
+    root = tmp_path_factory.mktemp("bombs")
+    for name, (made, _) in BOMBS.items():
+        (root / name).write_bytes(made())
+    for name, kind in TRUNCATED.items():
+        data = saved(kind)
+        (root / name).write_bytes(data[: len(data) * 2 // 3])
+    for name, made_fine in FINE.items():
+        (root / name).write_bytes(made_fine())
+    environment = {
+        **os.environ,
+        "DYNIMO_SOURCES": json.dumps({"pics": str(root)}),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "VIPS_CONCURRENCY": "1",
+        "VIPS_BLOCK_UNTRUSTED": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, HERE / "bomb_range.py", root],
+        capture_output=True, env=environment, timeout=50, check=True,
+    )  # fmt: skip
+    rows = map(json.loads, done.stdout.splitlines())
+    return {row["name"]: row for row in rows}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_with_their_reason(told: dict[str, dict[str, Any]], name: str) -> None:
+    """422 and a word for the reason."""
+    assert (told[name]["status"], told[name]["error"]) == (422, BOMBS[name][1])
+
+
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_truncated_files_are_refused(told: dict[str, dict[str, Any]], name: str) -> None:
+    """Never a picture whose rest is grey."""
+    assert told[name]["status"] == 422
+    assert told[name]["error"] in ("truncated", "damaged")
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_large_but_allowed_files_are_rendered(told: dict[str, dict[str, Any]], name: str) -> None:
+    """The limits do not refuse what can be done."""
+    assert told[name]["status"] == 200
+
+
+def test_time_and_memory_stay_within_bounds(told: dict[str, dict[str, Any]]) -> None:
+    """Whatever the file."""
+    assert {row["name"] for row in told.values() if row["seconds"] > SECONDS_MAX} == set()
+    assert {row["name"] for row in told.values() if row["kib"] > KIB_MAX} == set()
+
+
+RECIPE = recipe.canonical(source="s", path="p", engine="1", fm="jpg", w=40, h=40, fit="cover")
+SMALL = {kind: saved(kind) for kind in KINDS}
+
+
+def rendered_or_refused(data: bytes) -> None:
+    try:
+        made = render.render(data, RECIPE, limits.Limits(source_pixels=1_000_000))
+    except refusals.Refusal as refusal:
+        assert refusal.status == 422  # noqa: PT017
+    else:
+        assert (made.pixels.width, made.pixels.height) == (40, 40)
+
+
+@given(st.sampled_from(KINDS), st.data())
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+def test_damaged_files_are_rendered_or_refused(kind: str, data: st.DataObject) -> None:
+    """Any bytes changed anywhere: a whole picture or 422, never anything else."""
+    broken = bytearray(SMALL[kind])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(broken) - 1) | st.integers(0, 200))
+        broken[at] = data.draw(st.integers(0, 255))
+    rendered_or_refused(bytes(broken))
+
+
+@given(st.sampled_from(KINDS), st.integers(0, 64), st.binary(max_size=200))
+@settings(deadline=None, max_examples=100)
+def test_polyglots_are_rendered_or_refused(kind: str, keep: int, rest: bytes) -> None:
+    """The beginning of one format and then anything."""
+    rendered_or_refused(SMALL[kind][:keep] + rest)
+
+
+def test_pillow_can_make_all_kinds() -> None:
+    """The oracle has every format these tests need."""
+    assert features.check("avif")
+    assert features.check("webp")

@@ -1,0 +1,92 @@
+"""What `slim` leaves out, nobody misses: at scale 1/8 the samples are the same to the bit."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import simplejpeg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import progressive
+
+
+def _jpeg(width: int, height: int, *, seed: int = 1, **options: object) -> bytes:
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (height // 9 + 2, width // 9 + 2, 3), dtype=np.uint8)
+    picture = Image.fromarray(small).resize((width, height))
+    mode = options.pop("mode", "RGB")
+    out = io.BytesIO()
+    picture.convert(str(mode)).save(out, "JPEG", **{"progressive": True, "quality": 90, **options})
+    return out.getvalue()
+
+
+def _eighth(data: bytes, width: int, height: int, space: str = "RGB") -> np.ndarray:
+    return simplejpeg.decode_jpeg(
+        data, space, min_width=width // 8 or 1, min_height=height // 8 or 1, strict=True
+    )
+
+
+@given(
+    width=st.integers(8, 700),
+    height=st.integers(8, 700),
+    subsampling=st.sampled_from([0, 1, 2]),
+    quality=st.integers(5, 98),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=150, deadline=None)
+def test_at_an_eighth_nothing_changes(
+    width: int, height: int, subsampling: int, quality: int, seed: int
+) -> None:
+    """Any size, any usual sampling, any quality."""
+    data = _jpeg(width, height, subsampling=subsampling, quality=quality, seed=seed)
+    slimmed = progressive.slim(data)
+
+    assert slimmed is not None
+    assert np.array_equal(_eighth(data, width, height), _eighth(slimmed, width, height))
+
+
+def test_grey_is_one_component_of_full_resolution() -> None:
+    """All its AC scans go."""
+    data = _jpeg(640, 480, mode="L")
+    slimmed = progressive.slim(data)
+
+    assert slimmed is not None
+    assert len(slimmed) < len(data) / 3
+    assert np.array_equal(_eighth(data, 640, 480, "GRAY"), _eighth(slimmed, 640, 480, "GRAY"))
+
+
+def test_restart_intervals_do_not_reach_the_added_scan() -> None:
+    """A file with restart markers decodes alike too."""
+    data = _jpeg(400, 300, restart_marker_blocks=5)
+    slimmed = progressive.slim(data)
+
+    assert b"\xff\xdd" in data
+    assert slimmed is not None
+    assert np.array_equal(_eighth(data, 400, 300), _eighth(slimmed, 400, 300))
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.999])
+def test_a_file_that_ends_early_is_left_to_the_decoder(kept: float) -> None:
+    """Otherwise a cut file would pass for a whole one."""
+    data = _jpeg(640, 480)
+
+    assert progressive.slim(data[: int(len(data) * kept)]) is None
+
+
+def test_a_baseline_file_is_not_for_it() -> None:
+    """There is nothing to leave out."""
+    assert progressive.slim(_jpeg(64, 64, progressive=False)) is None
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_not_for_it(data: bytes) -> None:
+    """Whatever comes: None, or something; never an exception."""
+    progressive.slim(b"\xff\xd8" + data)
+    progressive.slim(_SAMPLE[: len(data) * 7] + data + _SAMPLE[len(data) * 8 :])
+
+
+_SAMPLE = _jpeg(96, 64)

@@ -1,0 +1,43 @@
+"""The fast path for plain JPEGs: libjpeg-turbo decodes at the smallest scale that still suffices.
+
+Its DCT scaling (n/8) leaves most of the picture undecoded, where libvips' own loader stops at
+half; libvips then does the last, small resize. Errors mean "let `vips` judge", not "damaged".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyvips
+import simplejpeg
+
+import jpeg
+
+
+class NotPlain(ValueError):
+    """libjpeg-turbo has doubts about the file."""
+
+
+def decode(data: bytes, header: jpeg.Header, least: tuple[int, int]) -> Any:
+    """Decode to rows of samples, at least ``least`` (w, h) pixels if the source has them.
+
+    Raises:
+        NotPlain: the decoder warned or failed.
+    """
+    try:
+        return simplejpeg.decode_jpeg(
+            data,
+            "GRAY" if header.components == 1 else "RGB",
+            min_width=min(least[0], header.width),
+            min_height=min(least[1], header.height),
+            strict=True,
+        )
+    except (ValueError, MemoryError) as error:
+        raise NotPlain(str(error)) from error
+
+
+def wrap(rows: Any) -> pyvips.Image:
+    """Let libvips see the rows, without copying them."""
+    height, width, bands = rows.shape
+    image = pyvips.Image.new_from_memory(rows.data, width, height, bands, "uchar")
+    return image.copy(interpretation="b-w" if bands == 1 else "srgb")

@@ -1,0 +1,295 @@
+"""The only place where parts meet: settings become a running platform, in reading order.
+
+Started from the bottom up and stopped in reverse. No decision is made here that a part could make.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import gc
+import json
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from dynimo import discovery, ports
+from dynimo.api.admin import Admin
+from dynimo.backends.clocks import SystemClock
+from dynimo.backends.sandboxes.config import Config as SandboxConfig
+from dynimo.backends.sandboxes.process import ProcessSandbox
+from dynimo.edge.cache import Cache
+from dynimo.functions.invoker import Invoker
+from dynimo.functions.registry import Registry
+from dynimo.gateway.gateway import Gateway
+from dynimo.gateway.routes import Routes, Target
+from dynimo.model.errors import ConfigError
+from dynimo.model.function import Version
+from dynimo.requestlog import RequestLog
+from dynimo.sdk import app as sdk_app
+from dynimo.sdk.settings import SETTINGS_VARIABLE, SOURCES_VARIABLE
+from dynimo.settings import Settings
+from dynimo.telemetry import Metrics
+from dynimo.web.server import Server
+
+log = logging.getLogger("dynimo")
+
+KEY_FILE = "admin.key"
+ADDRESS_FILE = "address"
+PORTS_TRIED_MAX = 20
+
+
+class Platform:
+    """Everything, wired: ``await Platform.assemble(…)``, then ``start``, use it, ``stop``."""
+
+    def __init__(
+        self, settings: Settings, base: Path, sandbox: ProcessSandbox, lock: IO[str]
+    ) -> None:
+        self.settings = settings
+        self.data = Path(settings.data)
+        self.sandbox = sandbox
+        self.clock = SystemClock()
+        self.metrics = Metrics()
+        self.port = 0
+        self._base = base
+        self._lock = lock
+        self.registry = Registry(self.data, settings.functions)
+        self.apps = discovery.apps(settings.app_folders)
+        self.versions = {
+            version.function: version for app in self.apps for version in self.registry.publish(app)
+        }
+        self.invoker = Invoker(
+            sandbox=sandbox, clock=self.clock, config=settings.functions, metrics=self.metrics
+        )
+        routes = Routes(target for app in self.apps for target in _targets(app))
+        gateway = Gateway(routes, self.invoker.invoke, self.clock)
+        edge = settings.edge
+        if edge.disk_folder is None:
+            edge = replace(edge, disk_folder=self.data / "cache")
+        self.cache = Cache(gateway, settings=edge, clock=self.clock, offers=routes.offers)
+        self.requests = RequestLog(
+            self.metrics,
+            self.clock,
+            lines=settings.log.requests,
+            plain=settings.log.form == "plain" or (settings.log.form == "auto" and os.isatty(2)),
+        )
+        admin = Admin(
+            self.cache,
+            metrics=self.metrics,
+            purge=self.cache.purge,
+            ready=self._ready,
+            statistics=self.statistics,
+            key=_key(self.data),
+        )
+        self.server = Server(
+            admin,
+            config=settings.web,
+            fast=self.cache.lookup_nowait,
+            on_response=self.requests.add,
+        )
+        self._watch()
+
+    @classmethod
+    async def assemble(cls, settings: Settings, base: Path) -> Platform:
+        """Own the data folder, find out what isolation holds, and wire the parts.
+
+        Paths in apps' own tables are relative to ``base``.
+
+        Raises:
+            ConfigError: the data folder cannot be used, or is in use.
+            DeployError: an app cannot be deployed.
+        """
+        lock = _own(Path(settings.data))
+        sandbox = await ProcessSandbox.open(
+            SandboxConfig(
+                scratch=Path(settings.data) / "scratch",
+                without=frozenset(settings.sandbox.without),
+                uid_first=settings.sandbox.uid_first,
+                processes_max=settings.sandbox.processes_max,
+            )
+        )
+        return cls(settings, base, sandbox, lock)
+
+    async def start(self, *, listen: bool = True) -> None:
+        """Bring it up: the cache, then the functions, then the door.
+
+        Raises:
+            InitError: a function's code cannot be imported (in an ExceptionGroup).
+            ConfigError: no port is free.
+        """
+        await self.cache.open()
+        async with asyncio.TaskGroup() as group:
+            for app in self.apps:
+                for short, declared in app.functions.items():
+                    version = self.versions[app.function_name(short)]
+                    own, readable = self._deployment(app, declared, version)
+                    group.create_task(self.invoker.deploy(version, own=own, readable=readable))
+        if listen:
+            self.port = await self._listen()
+            address = f"http://{self.settings.host}:{self.port}"
+            (self.data / ADDRESS_FILE).write_text(address + "\n")
+        gc.collect()
+        gc.freeze()  # what is here now stays; the collector need not look at it for every request
+
+    async def stop(self, grace_seconds: float | None = None) -> None:
+        """Take it down: the door, then the functions, then the cache."""
+        grace = self.settings.stop_seconds if grace_seconds is None else grace_seconds
+        (self.data / ADDRESS_FILE).unlink(missing_ok=True)
+        await self.server.stop(grace)
+        await self.invoker.close(0)
+        await self.sandbox.close()
+        await self.cache.close()
+        self.requests.flush()
+        self.registry.close()
+        self._lock.close()
+
+    def statistics(self) -> dict[str, Any]:
+        """What every part says of itself."""
+        return {
+            "edge": self.cache.statistics(),
+            "server": self.server.statistics(),
+            "functions": {
+                name: {
+                    "version": fleet.version.number,
+                    "environments": fleet.pool.count,
+                    "busy": fleet.pool.busy,
+                    "waiting": fleet.pool.waiting,
+                    "zygote_restarts": fleet.zygote_restarts,
+                }
+                for name, fleet in self.invoker.fleets.items()
+            },
+        }
+
+    def unreadable(self, place: str) -> bool:
+        """Whether a source folder is closed to the users that functions run as."""
+        apart = self.sandbox.describe().get("own user") == "on"
+        return apart and place.startswith("/") and Path(place).stat().st_mode & 0o005 != 0o005
+
+    async def _listen(self) -> int:
+        wanted = self.settings.port
+        for port in range(wanted, wanted + (PORTS_TRIED_MAX if wanted else 1)):
+            try:
+                return await self.server.start(self.settings.host, port)
+            except OSError as error:
+                refused = error
+        raise ConfigError(f"Cannot listen on {self.settings.host}:{wanted}: {refused.strerror}.")
+
+    def _deployment(
+        self, app: sdk_app.App, declared: sdk_app.Function, version: Version
+    ) -> tuple[dict[str, str], list[Path]]:
+        """The variables and paths that this deployment gives to one function."""
+        table = dict(self.settings.apps.get(app.name, {}))
+        readable: list[Path] = []
+        for key in declared.files:
+            if isinstance(table.get(key), str):
+                path = (self._base / Path(table[key]).expanduser()).resolve()
+                table[key] = str(path)
+                readable.append(path.parent)
+        own = {SETTINGS_VARIABLE: json.dumps(table)}
+        if declared.sources:
+            places = self._sources(app, version)
+            own[SOURCES_VARIABLE] = json.dumps(places)
+            readable += [Path(place) for place in places.values() if place.startswith("/")]
+        return own, readable
+
+    def _sources(self, app: sdk_app.App, version: Version) -> dict[str, str]:
+        """The app's own sources, and over them those of the deployment."""
+        own = {name: str(version.code / folder) for name, folder in app.sources.items()}
+        return own | dict(self.settings.sources)
+
+    def _ready(self) -> Mapping[str, str]:
+        fleets = self.invoker.fleets.values()
+        return {
+            fleet.version.function: "ok" if fleet.zygote is not None else "its zygote is starting"
+            for fleet in fleets
+        } | {"edge": "ok"}
+
+    def _watch(self) -> None:
+        """Gauges that are read when somebody asks."""
+        fleets = self.invoker.fleets
+        watch = self.metrics.watch
+        watch(
+            "dynimo_workers",
+            "Environments, by function.",
+            lambda: {name: fleet.pool.count for name, fleet in fleets.items()},
+        )
+        watch(
+            "dynimo_workers_busy",
+            "Environments at work, by function.",
+            lambda: {name: fleet.pool.busy for name, fleet in fleets.items()},
+        )
+        watch(
+            "dynimo_queue_length",
+            "Invocations waiting, by function.",
+            lambda: {name: fleet.pool.waiting for name, fleet in fleets.items()},
+        )
+        watch(
+            "dynimo_zygote_restarts",
+            "Zygotes that died, by function.",
+            lambda: {name: fleet.zygote_restarts for name, fleet in fleets.items()},
+        )
+        watch(
+            "dynimo_edge",
+            "The edge cache's own counts.",
+            lambda: {
+                name: float(value)
+                for name, value in self.cache.statistics().items()
+                if isinstance(value, int | float)
+            },
+        )
+
+
+def _own(data: Path) -> IO[str]:
+    """Make the data folder and hold it for this process alone.
+
+    Raises:
+        ConfigError: it cannot be made, or another process holds it.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        file = (data / "lock").open("a+")
+    except OSError as error:
+        raise ConfigError(f"The data folder {data} cannot be used: {error.strerror}.") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        file.close()
+        raise ConfigError(
+            f"The data folder {data} is in use by {holder}; stop that, or choose another --data."
+        ) from None
+    (data / ADDRESS_FILE).unlink(missing_ok=True)  # of one that was killed
+    file.truncate(0)
+    file.write(f"pid {os.getpid()}")
+    file.flush()
+    return file
+
+
+def _key(data: Path) -> str:
+    """The data folder's admin key; made on first use, readable by its owner only."""
+    path = data / KEY_FILE
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        key = secrets.token_urlsafe(24)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(key + "\n")
+        return key
+
+
+def _targets(app: sdk_app.App) -> list[Target]:
+    return [
+        Target(
+            path=route.path,
+            function=app.function_name(route.function),
+            internal=route.internal,
+            accept=route.accept,
+            limit_status=route.limit_status,
+        )
+        for route in app.routes
+    ]

@@ -1,0 +1,1 @@
+"""The replaceable parts behind ``ports``: one file a backend. Backends do not know each other."""

@@ -1,0 +1,1 @@
+"""Sandboxes behind ``ports.Sandbox``: ``process`` (forks, isolated) and ``inline`` (for tests)."""

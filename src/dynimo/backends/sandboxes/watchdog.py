@@ -1,0 +1,71 @@
+"""The memory limit where the kernel offers no groups: look often, kill above the limit.
+
+Counts resident pages of the environment's own process, those it shares with its zygote included;
+what it starts itself is not counted. Between two looks it can take more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+EVERY_SECONDS = 0.05
+_PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+
+
+class Watched(Protocol):
+    """What the watchdog may kill."""
+
+    @property
+    def pid(self) -> int:
+        """Host pid, 0 while there is none."""
+
+    def kill_for_memory(self) -> None:
+        """End it."""
+
+
+class Watchdog:
+    """Polls while there is anything to watch."""
+
+    def __init__(self, resident_bytes: Callable[[int], int] | None = None) -> None:
+        self._resident_bytes = resident_bytes or resident
+        self._limits: dict[Watched, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, environment: Watched, limit_bytes: int) -> None:
+        """Kill ``environment`` when it is above ``limit_bytes``."""
+        self._limits[environment] = limit_bytes
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(EVERY_SECONDS, self.look)
+
+    def forget(self, environment: Watched) -> None:
+        """It is gone."""
+        self._limits.pop(environment, None)
+        if not self._limits:
+            self.close()
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def look(self) -> None:
+        """Look at each once, and again later while any is left."""
+        for environment, limit in list(self._limits.items()):
+            if environment.pid and self._resident_bytes(environment.pid) > limit:
+                environment.kill_for_memory()
+        self._timer = None
+        if self._limits:
+            self._timer = asyncio.get_running_loop().call_later(EVERY_SECONDS, self.look)
+
+
+def resident(pid: int) -> int:
+    """Resident bytes of ``pid``; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123 - often
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError, ValueError):
+        return 0

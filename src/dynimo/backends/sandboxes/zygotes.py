@@ -1,0 +1,195 @@
+"""Zygotes seen from the platform: one that forks, and one for code that cannot be forked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from dynimo import ports
+from dynimo.backends.sandboxes.cgroup_slots import Slot
+from dynimo.backends.sandboxes.environments import (
+    EXIT_NOT_STARTED,
+    SIGKILLED,
+    EnvironmentProcess,
+    Stillborn,
+)
+from dynimo.backends.sandboxes.started import Started
+from dynimo.model import errors
+
+
+class Host(Protocol):
+    """What zygotes need from the sandbox that made them."""
+
+    def make(
+        self, name: str, watcher: ports.Watcher, on_gone: Callable[[EnvironmentProcess], None]
+    ) -> EnvironmentProcess:
+        """An environment still to be forked, its memory limited. Raises OSError."""
+
+    def left(self, environment: EnvironmentProcess) -> None:
+        """It is gone; give its group back, clear its folder."""
+
+
+class ForkingZygote:
+    """``ports.Zygote`` over a process that forks on command."""
+
+    def __init__(self, host: Host, on_death: Callable[[], None], close_seconds: float) -> None:
+        self._host = host
+        self._on_death = on_death
+        self._close_seconds = close_seconds
+        self._environments: dict[str, EnvironmentProcess] = {}
+        self._process: Started | None = None
+        self._closing = False
+        self.on_closed: Callable[[], None] = lambda: None
+        self.gentle = False
+        self.init_ms = 0.0
+
+    def __repr__(self) -> str:
+        return f"<ForkingZygote pid={self.pid} environments={len(self._environments)}>"
+
+    def attach(self, process: Started, init_ms: float) -> None:
+        """The process is ready."""
+        self._process = process
+        self.init_ms = init_ms
+
+    @property
+    def pid(self) -> int:
+        """Pid on the host."""
+        return self._process.pid if self._process is not None else 0
+
+    def fork(self, environment: str, watcher: ports.Watcher) -> ports.Process:
+        """Begin one environment; its name must be new here."""
+        assert environment not in self._environments
+        assert "/" not in environment
+        try:
+            child = self._host.make(environment, watcher, self._gone)
+        except OSError as error:
+            return Stillborn(watcher, error)
+        self._environments[environment] = child
+        process = self._process
+        if process is None or process.status is not None or self._closing:
+            asyncio.get_running_loop().call_soon(child.exited, EXIT_NOT_STARTED, 0)
+        else:
+            process.send({"op": "fork", "env": environment}, child.theirs)
+        child.handed_over()
+        return child
+
+    def on_message(self, message: dict[str, Any], files: list[int]) -> None:
+        """What the process reports."""
+        child = self._environments.get(str(message.get("env")))
+        if message.get("op") == "forked" and child is not None and files:
+            child.forked(files.pop(0))
+        elif message.get("op") == "exited" and child is not None:
+            child.exited(int(message.get("status", 1)), int(message.get("max_rss_kib", 0)))
+        for file in files:
+            os.close(file)
+
+    def on_end(self) -> None:
+        """The process is gone, and with it every environment."""
+        for child in list(self._environments.values()):
+            child.kill()
+            child.exited(SIGKILLED, 0)
+        if self._process is not None and not self._closing:
+            self.on_closed()
+            self._on_death()
+
+    async def close(self) -> None:
+        """Kill everything; returns when it is gone."""
+        if self._closing or self._process is None:
+            return
+        self._closing = True
+        for child in list(self._environments.values()):
+            child.kill()
+        if self.gentle:
+            self._process.let_go()
+        else:
+            self._process.kill()
+        try:
+            async with asyncio.timeout(self._close_seconds):
+                await self._process.gone.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.gone.wait()
+        self.on_closed()
+
+    def _gone(self, child: EnvironmentProcess) -> None:
+        self._environments.pop(child.name, None)
+        self._host.left(child)
+
+
+Begin = Callable[[Started, Slot | None], Awaitable[dict[str, Any]]]
+
+
+class ExecutingZygote:
+    """``ports.Zygote`` without a zygote: each environment is started and imports by itself.
+
+    For code whose import leaves threads behind, which a fork would break.
+    """
+
+    def __init__(self, host: Host, begin: Begin, init_ms: float) -> None:
+        self._host = host
+        self._begin = begin
+        self._processes: dict[str, Started] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self.on_closed: Callable[[], None] = lambda: None
+        self.init_ms = init_ms
+
+    @property
+    def pid(self) -> int:
+        """There is no process to measure."""
+        return 0
+
+    def fork(self, environment: str, watcher: ports.Watcher) -> ports.Process:
+        """Begin one environment by starting a process for it."""
+        assert environment not in self._processes
+        try:
+            child = self._host.make(environment, watcher, self._host.left)
+        except OSError as error:
+            return Stillborn(watcher, error)
+        log = os.dup(child.theirs[1])
+        try:
+            process = Started(
+                log, lambda _message, files: _close(files), lambda: self._ended(child)
+            )
+        except OSError:
+            asyncio.get_running_loop().call_soon(child.exited, EXIT_NOT_STARTED, 0)
+            child.handed_over()
+            return child
+        finally:
+            os.close(log)
+        self._processes[environment] = process
+        child.forked(os.pidfd_open(process.pid))
+        task = asyncio.get_running_loop().create_task(self._start(process, child))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return child
+
+    async def close(self) -> None:
+        """Kill everything; returns when it is gone."""
+        self._closing = True
+        processes = list(self._processes.values())
+        for process in processes:
+            process.kill()
+        for process in processes:
+            await process.gone.wait()
+        self.on_closed()
+
+    async def _start(self, process: Started, child: EnvironmentProcess) -> None:
+        try:
+            await self._begin(process, child.slot)
+            process.hand_over({"op": "become", "env": child.name}, child.theirs[:2])
+        except errors.InitError:
+            return  # the process is being killed; its end tells
+        finally:
+            child.handed_over()
+
+    def _ended(self, child: EnvironmentProcess) -> None:
+        process = self._processes.pop(child.name)
+        child.exited(process.status or 0, process.max_rss_kib)
+
+
+def _close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)

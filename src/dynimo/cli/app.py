@@ -1,0 +1,78 @@
+"""The list of verbs, and how each is found. No verb's work happens here."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from dynimo import __version__
+from dynimo.cli import exits
+
+VERBS = {
+    "up": "Serve: set up the data folder, deploy the apps, answer requests.",
+    "purge": "Drop stored answers from a running server's edge cache.",
+    "doctor": "Show what is on, what is missing, and the command that mends it.",
+    "settings": "List every setting, its default and its environment variable.",
+    "check": "Check an app's folder before it is deployed.",
+    "test": "Run the project's whole test suite (in a checkout).",
+    "bench": "Measure, side by side with other programs (in a checkout).",
+}
+
+
+class _Verbs(click.Group):
+    """A group whose verbs are imported only when they run: ``--help`` must start at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"dynimo.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in VERBS:
+            import difflib
+
+            near = difflib.get_close_matches(name, VERBS, n=1)
+            hint = f" Did you mean `dynimo {near[0]}`?" if near else " See `dynimo --help`."
+            ctx.fail(f"there is no verb {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="First time? `dynimo up`, then open one of the addresses it prints.",
+)
+@click.version_option(__version__, prog_name="dynimo", message="%(prog)s %(version)s")
+def group() -> None:
+    """Dynimo runs work on demand, on your own machines."""
+
+
+def run(argv: list[str] | None = None) -> int:
+    """Run one verb; the exit codes are in ``exits``."""
+    try:
+        result: Any = group.main(args=argv, prog_name="dynimo", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return exits.USAGE if isinstance(error, click.UsageError) else error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left (`dynimo … | head`); that is no fault of anybody's.
+        sys.stderr.close()
+        return exits.OK
+    return result if isinstance(result, int) else exits.OK

@@ -1,0 +1,175 @@
+"""``dynimo up``: serve until told to stop. Reads flags, starts the platform, says where to look."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dynimo.cli import exits, words
+
+
+@click.command("up", short_help="Serve.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on.  [default: 4566]")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--data", type=click.Path(file_okay=False), help="Data folder.  [default: ./.dynimo]")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="NAME=FOLDER_OR_URL",
+    help="A named place that files come from; may be repeated.",
+)
+@click.option(
+    "--app",
+    "app_folders",
+    multiple=True,
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="An app of yours to deploy (a folder with app.toml); may be repeated.",
+)
+@click.option("--config", "config_file", type=click.Path(dir_okay=False), help="Settings in TOML.")
+def command(
+    port: int | None,
+    host: str | None,
+    data: str | None,
+    sources: tuple[str, ...],
+    app_folders: tuple[str, ...],
+    config_file: str | None,
+) -> int:
+    """Serve: set up the data folder, deploy the apps, answer requests.
+
+    \b
+    Examples:
+      dynimo up
+      dynimo up --source media=/srv/media --source shop=https://cdn.example.com/
+    """
+    from dynimo.model.errors import DynimoError
+
+    began = time.monotonic()
+    flags = _flags(port=port, host=host, data=data, sources=sources, app_folders=app_folders)
+    file = Path(config_file) if config_file else None
+    try:
+        return _serve(flags, file, began)
+    except DynimoError as error:
+        click.echo(f"dynimo: {error}", err=True)
+        from dynimo.model.errors import ConfigError, DeployError
+
+        return exits.CONFIG if isinstance(error, ConfigError | DeployError) else exits.INTERNAL
+
+
+def _flags(**typed: Any) -> dict[str, Any]:
+    """What was typed, and only that, in the shape of settings."""
+    flags = {name: value for name, value in typed.items() if value not in (None, ())}
+    places: dict[str, str] = {}
+    for each in flags.pop("sources", ()):
+        name, equals, place = each.partition("=")
+        if not equals or not name or not place:
+            raise click.BadParameter(f"{each!r} must be NAME=FOLDER_OR_URL", param_hint="--source")
+        if not place.startswith(("http://", "https://")):
+            place = str(Path(place).expanduser().resolve())
+        places[name] = place
+    if places:
+        flags["sources"] = places
+    for name in ("data", "app_folders"):
+        if name == "data" and name in flags:
+            flags[name] = str(Path(flags[name]).expanduser().resolve())
+        elif name in flags:
+            flags[name] = tuple(str(Path(each).expanduser().resolve()) for each in flags[name])
+    return flags
+
+
+def _serve(flags: dict[str, Any], file: Path | None, began: float) -> int:
+    from dynimo import settings as all_settings
+    from dynimo import telemetry
+
+    settings = all_settings.read(file, os.environ, flags)
+    telemetry.set_up_logging(level=settings.log.level, form=settings.log.form)
+    base = file.parent if file is not None else Path.cwd()
+    try:
+        import uvloop
+
+        factory: Any = uvloop.new_event_loop
+    except ImportError:  # not on every platform; plain asyncio serves as well, only slower
+        factory = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(_run(settings, base, began))
+
+
+async def _run(settings: Any, base: Path, began: float) -> int:
+    from dynimo.assembly import Platform
+    from dynimo.model.errors import DynimoError
+
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def stop() -> None:
+        if asked.is_set():
+            os._exit(exits.INTERRUPTED)  # asked twice: at once; the kernel takes the children along
+        asked.set()
+        click.echo("\nStopping; Ctrl-C again stops at once.", err=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    platform = await Platform.assemble(settings, base)
+    try:
+        try:
+            await platform.start()
+        except* DynimoError as group:
+            raise _first(group) from None
+        _tell(platform, began)
+        await asked.wait()
+    finally:
+        await platform.stop()
+    click.echo("Stopped.", err=True)
+    return exits.OK
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    """The first plain error inside nested groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _tell(platform: Any, began: float) -> None:
+    """Say what was done and where to look."""
+    tick = words.styled("✓", fg="green")
+    names = ", ".join(str(version) for version in platform.versions.values())
+    on, off = words.isolation(platform.sandbox.describe())
+    address = f"http://{_shown_host(platform.settings.host)}:{platform.port}"
+    click.echo(f"{tick} {names}   {time.monotonic() - began:.1f}s")
+    click.echo(f"{tick} isolation: {', '.join(on) or 'none'}")
+    for measure, reason in off:
+        click.echo(f"  not on: {measure} ({reason})")
+    if platform.port != platform.settings.port and platform.settings.port:
+        click.echo(f"  port {platform.settings.port} is busy; using {platform.port}")
+    if platform.settings.host not in {"127.0.0.1", "localhost", "::1"}:
+        click.echo(words.styled(f"  anyone who reaches {address} can use it", fg="yellow"))
+    places = platform.settings.sources
+    for name, place in places.items():
+        click.echo(f"  Source   {name} = {place}")
+        if platform.unreadable(place):
+            hint = f"functions run as users of their own: chmod -R o+rX {place}"
+            click.echo(words.styled(f"           not readable by others; {hint}", fg="yellow"))
+    click.echo(f"  Serving  {address}/   data {_short(platform.data)}")
+    examples = [example for app in platform.apps for example in app.examples]
+    for number, example in enumerate(examples):
+        click.echo(f"  {'Open' if not number else '    '}     {address}{example}")
+    click.echo("  Stop with Ctrl-C.")
+    sys.stdout.flush()
+
+
+def _shown_host(host: str) -> str:
+    return "127.0.0.1" if host in {"", "0.0.0.0"} else f"[{host}]" if ":" in host else host  # noqa: S104
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,109 @@
+"""One line and one count for every HTTP request, without slowing the request down.
+
+The server hands over facts; lines and metrics are made in batches a moment later. Nothing here may
+wait, and a flood is bounded: what does not fit is counted and said.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from dynimo.ports import Clock
+from dynimo.telemetry import Metrics
+from dynimo.web.message import Request, Response
+
+FLUSH_SECONDS = 0.1
+PENDING_MAX = 20_000
+TARGET_CHARACTERS_MAX = 300
+
+
+class RequestLog:
+    """Collects what the server answered; ``flush`` turns it into lines and numbers."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        lines: bool,
+        plain: bool,
+        stream: TextIO = sys.stderr,
+    ) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._lines = lines
+        self._plain = plain
+        self._stream = stream
+        self._pending: list[tuple[float, str, str, Response, float]] = []
+        self._dropped = 0
+        self._cancel: Callable[[], None] | None = None
+
+    def add(self, request: Request, response: Response, seconds: float) -> None:
+        """Note one answered request; called by the server, on the loop."""
+        if len(self._pending) >= PENDING_MAX:
+            self._dropped += 1
+            return
+        self._pending.append((self._clock.now(), request.method, request.target, response, seconds))
+        if self._cancel is None:
+            self._cancel = self._clock.call_later(FLUSH_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Write and count everything noted so far."""
+        if self._cancel is not None:
+            self._cancel()
+            self._cancel = None
+        pending, self._pending = self._pending, []
+        for _, _, _, response, seconds in pending:
+            self._metrics.request(response.status, seconds)
+        if not self._lines or not pending:
+            return
+        line = _plain_line if self._plain else _json_line
+        text = "".join(line(*each) for each in pending)
+        if self._dropped:
+            text += f"({self._dropped} more requests, too many to list)\n"
+            self._dropped = 0
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            # Whoever read our log is gone, or the disk is full; requests go on all the same.
+            self._lines = False
+
+
+def _plain_line(when: float, method: str, target: str, response: Response, seconds: float) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(when))
+    kind = response.headers.get("content-type").partition(";")[0]
+    return (
+        f"{clock} {method} {target[:TARGET_CHARACTERS_MAX]} {response.status} {kind}"
+        f" {_size(len(response.body))} {_cache_word(response)} {seconds * 1000:.1f}ms\n"
+    )
+
+
+def _json_line(when: float, method: str, target: str, response: Response, seconds: float) -> str:
+    line = {
+        "time": when,
+        "logger": "dynimo.request",
+        "method": method,
+        "target": target[:TARGET_CHARACTERS_MAX],
+        "status": response.status,
+        "bytes": len(response.body),
+        "cache": response.headers.get("cache-status"),
+        "server_timing": response.headers.get("server-timing"),
+        "seconds": round(seconds, 6),
+    }
+    return json.dumps(line) + "\n"
+
+
+def _cache_word(response: Response) -> str:
+    status = response.headers.get("cache-status")
+    if not status:
+        return "-"
+    return "HIT" if "; hit" in status else "MISS"
+
+
+def _size(count: int) -> str:
+    return f"{count}B" if count < 1000 else f"{count / 1000:.0f}kB"

@@ -1,0 +1,68 @@
+"""An environment's life with an ordinary handler: read a frame, call, answer, repeat.
+
+One request at a time; blocking reads; nothing runs between two requests. It ends when the platform
+closes the channel, or when the handler exits.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from dynimo.runtime import outcome, wire
+from dynimo.runtime.handler import Handler
+
+
+def serve(channel: int, handler: Handler, contexts: outcome.ContextFactory, *, task: str) -> None:
+    """Answer invocations from ``channel`` until the platform closes it.
+
+    Raises:
+        SystemExit: the handler asked to exit.
+        OSError: the platform went away while an answer was being written.
+    """
+    decoder = wire.Decoder()
+    while True:
+        count = os.readv(channel, [decoder.free()])
+        if not count:
+            return
+        for meta, body in decoder.advance(count):
+            if meta.get("type") == "invoke":
+                answer, answer_body = _invoke(handler, contexts, meta, body, task)
+                flush_output()
+                wire.write(channel, answer, answer_body)
+
+
+def _invoke(
+    handler: Handler,
+    contexts: outcome.ContextFactory,
+    meta: dict[str, object],
+    body: bytes,
+    task: str,
+) -> outcome.Frame:
+    request_id = str(meta["id"])
+    try:
+        event = outcome.event(body)
+    except ValueError as error:
+        return outcome.unreadable(request_id, error)
+    context = contexts.make(meta)
+    trace = meta.get("trace")
+    outcome.apply_trace(trace if isinstance(trace, str) else None)
+    started_ns = time.monotonic_ns()
+    try:
+        value = handler(event, context)
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the answer to the caller, whatever it is
+        return outcome.failed(request_id, started_ns, error, task=task)
+    return outcome.succeeded(request_id, started_ns, value)
+
+
+def flush_output() -> None:
+    """Let what the handler printed reach the platform before its answer does."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            # The handler closed or replaced it; that is its own affair.
+            continue

@@ -1,0 +1,126 @@
+"""One invocation: from an ``invoke`` frame to an ``outcome`` frame.
+
+Here live the reading of the event, the context, and the shape of every outcome. Who calls the
+handler and when (blocking, on a loop, in-process) is not decided here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from dynimo.runtime import tracebacks, wire
+from dynimo.sdk.context import Context
+
+Frame = tuple[dict[str, Any], bytes]
+
+
+class ContextFactory:
+    """Makes the context object of each invocation; the constant part is read once."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._constant = {
+            "function_name": variables.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+            "function_version": variables.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            "memory_limit_in_mb": variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""),
+            "log_group_name": variables.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
+            "log_stream_name": variables.get("AWS_LAMBDA_LOG_STREAM_NAME", ""),
+        }
+
+    def make(self, meta: Mapping[str, Any]) -> Context:
+        """The context for the ``invoke`` frame whose meta this is."""
+        return Context(
+            aws_request_id=meta["id"],
+            invoked_function_arn=meta.get("arn") or "",
+            deadline_ms=int(meta.get("deadline_ms") or 0),
+            client_context=meta.get("client_context"),
+            **self._constant,
+        )
+
+
+def event(body: bytes) -> Any:
+    """The event from a frame's body; no bytes mean an empty object.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return json.loads(body) if body else {}
+
+
+def succeeded(request_id: str, started_ns: int, value: Any) -> Frame:
+    """What the handler returned, as a frame; a ``Reply`` keeps its body as bytes.
+
+    A value that JSON cannot say becomes AWS's Runtime.MarshalError.
+    """
+    ended_ns = time.monotonic_ns()
+    http = sys.modules.get("dynimo.sdk.http")
+    if http is not None and isinstance(value, http.Reply):
+        headers = [[str(name), str(text)] for name, text in value.headers]
+        reply = {"status": int(value.status), "headers": headers}
+        return _fitting(request_id, started_ns, ended_ns, {"reply": reply}, bytes(value.body))
+    try:
+        body = json.dumps(value, ensure_ascii=False, separators=(", ", ": ")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        text = f"Unable to marshal response: {error}"
+        return _error(request_id, started_ns, ended_ns, "Runtime.MarshalError", text)
+    return _fitting(request_id, started_ns, ended_ns, {"value": True}, body)
+
+
+def failed(request_id: str, started_ns: int, failure: BaseException, *, task: str) -> Frame:
+    """What the handler raised, as a frame."""
+    ended_ns = time.monotonic_ns()
+    told = tracebacks.error(failure, request_id=request_id, task=task)
+    return _fitting(request_id, started_ns, ended_ns, {"error": told}, b"")
+
+
+def unreadable(request_id: str, failure: ValueError) -> Frame:
+    """The event was no JSON; the handler was not called."""
+    now = time.monotonic_ns()
+    text = f"Unable to unmarshal input: {failure}"
+    return _error(request_id, now, now, "Runtime.UnmarshalError", text)
+
+
+def apply_trace(trace: str | None) -> None:
+    """Put the trace id where AWS's libraries look for it (it changes with each invocation)."""
+    if trace:
+        os.environ["_X_AMZN_TRACE_ID"] = trace
+
+
+def _error(request_id: str, started_ns: int, ended_ns: int, kind: str, text: str) -> Frame:
+    told = {"errorType": kind, "errorMessage": text, "requestId": request_id, "stackTrace": []}
+    return _frame(request_id, started_ns, ended_ns, {"error": told}, b"")
+
+
+def _fitting(
+    request_id: str, started_ns: int, ended_ns: int, result: dict[str, Any], body: bytes
+) -> Frame:
+    """The frame, or an error in its place when it would be over the wire's limits."""
+    if len(body) > wire.BODY_BYTES_MAX:
+        text = f"Response payload of {len(body)} bytes is over {wire.BODY_BYTES_MAX} bytes."
+        kind = "Function.ResponseSizeTooLarge"
+        return _error(request_id, started_ns, ended_ns, kind, text)
+    frame = _frame(request_id, started_ns, ended_ns, result, body)
+    if "reply" in result and len(str(result)) > wire.META_BYTES_MAX // 4:
+        text = "Response headers are too large."
+        kind = "Function.ResponseSizeTooLarge"
+        return _error(request_id, started_ns, ended_ns, kind, text)
+    return frame
+
+
+def _frame(
+    request_id: str, started_ns: int, ended_ns: int, result: dict[str, Any], body: bytes
+) -> Frame:
+    meta = {
+        "type": "outcome",
+        "id": request_id,
+        "started_ns": started_ns,
+        "ended_ns": ended_ns,
+        "max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        **result,
+    }
+    return meta, body

@@ -1,0 +1,186 @@
+"""The first program in a sandbox: shut the doors, import the code once, then fork on demand.
+
+Started by exec with a control socket. It obeys ``start`` (the specification), enters its sandbox,
+says ``started`` with a handle on itself, waits for ``go``, imports, says ``ready`` or ``failed``,
+and hands over to ``forking``. It never runs the handler.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from dynimo.runtime import control, environment, forking, outcome
+from dynimo.runtime import handler as handlers
+from dynimo.runtime.isolation import entering, plan, syscalls
+
+SANDBOX_ERROR = "Runtime.SandboxError"
+EXIT_FAILED = 1
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """The ``start`` command: ``path`` replaces sys.path, ``alone`` means one environment only."""
+
+    handler: str
+    path: tuple[str, ...]
+    variables: dict[str, str]
+    concurrency: int
+    alone: bool
+    plan: plan.Plan
+
+
+def main(descriptor: int) -> NoReturn:
+    """Run the zygote on control socket ``descriptor``; ends the process."""
+    syscalls.die_with_parent(signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Whatever the platform itself inherited and did not mark close-on-exec ends here.
+    os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
+    channel = socket.socket(fileno=descriptor)
+    channel.set_inheritable(False)
+    received = control.receive(channel)
+    if received is None:
+        os._exit(0)
+    message, groups = received
+    start = _start(message)
+    try:
+        _enter(channel, start.plan, groups)
+    except OSError as error:
+        _fail(channel, handlers.failure(SANDBOX_ERROR, f"Unable to enter the sandbox: {error}"))
+    if control.receive(channel) is None:  # "go": the platform holds a handle on this process now
+        os._exit(0)
+    try:
+        prepared = _prepare(start)
+    except handlers.InitFailure as failure:
+        _fail(channel, failure.error)
+    ready = {"op": "ready", "threads": _threads()}
+    control.send(channel, ready)
+    if not start.plan.pid_namespace and not start.alone:
+        # From here the end of the platform is seen as the end of the control socket, and then even
+        # what environments left behind is swept up, which a sudden death would prevent.
+        syscalls.die_with_parent(0)
+    forking.Forker(channel, prepared).run()
+    os._exit(0)
+
+
+def _start(message: dict[str, Any]) -> _Start:
+    return _Start(
+        handler=message["handler"],
+        path=tuple(message["path"]),
+        variables=dict(message["variables"]),
+        concurrency=int(message["concurrency"]),
+        alone=bool(message["alone"]),
+        plan=plan.from_json(message["plan"]),
+    )
+
+
+def _enter(channel: socket.socket, wanted: plan.Plan, groups: list[int]) -> None:
+    entering.namespaces(wanted)
+    if wanted.pid_namespace:
+        pid = os.fork()
+        if pid:
+            _stand_outside(channel, pid)
+    else:
+        _announce(channel, os.getpid())
+    for group in groups:
+        os.write(group, b"0")
+        os.close(group)
+    entering.confine(wanted)
+    # A change of user cancels this, so it is said again.
+    syscalls.die_with_parent(signal.SIGKILL)
+    syscalls.adopt_orphans()
+
+
+def _announce(channel: socket.socket, pid: int) -> None:
+    handle = os.pidfd_open(pid)
+    control.send(channel, {"op": "started"}, [handle])
+    os.close(handle)
+
+
+def _stand_outside(channel: socket.socket, pid: int) -> NoReturn:
+    """Stay as the parent of a pid namespace's first process, and end as it ends."""
+    _announce(channel, pid)
+    os.closerange(0, 1024)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _prepare(start: _Start) -> environment.Prepared:
+    """Import everything that environments will need.
+
+    Raises:
+        handlers.InitFailure: the handler's code cannot be had.
+    """
+    sys.path[:] = start.path
+    sys.dont_write_bytecode = True
+    os.environ.clear()
+    os.environ.update(_variables(start))
+    time.tzset()
+    try:
+        os.chdir(start.plan.task)
+    except OSError as error:
+        text = f"Unable to enter the code's folder: {error.strerror}"
+        raise handlers.InitFailure(handlers.failure(SANDBOX_ERROR, text)) from error
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    handler = handlers.load(start.handler, task=start.plan.task, concurrency=start.concurrency)
+    asynchronous = handlers.is_async(handler)
+    if asynchronous:
+        importlib.import_module("dynimo.runtime.async_loop")
+    sys.stdout.flush()
+    syscalls.set_name("zygote")
+    contexts = outcome.ContextFactory(os.environ)
+    narrowing = entering.Narrowing(start.plan)
+    gc.collect()
+    gc.freeze()
+    return environment.Prepared(
+        plan=start.plan,
+        handler=handler,
+        asynchronous=asynchronous,
+        concurrency=start.concurrency,
+        contexts=contexts,
+        narrowing=narrowing,
+    )
+
+
+def _variables(start: _Start) -> dict[str, str]:
+    return {
+        "PATH": PATH,
+        "LANG": "C.UTF-8",
+        "TZ": ":UTC",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        # numpy's OpenBLAS starts threads while it is imported, and threads forbid a fork.
+        "OPENBLAS_NUM_THREADS": "1",
+        **start.variables,
+        "LAMBDA_TASK_ROOT": start.plan.task,
+        "_HANDLER": start.handler,
+        "TMPDIR": start.plan.scratch,
+    }
+
+
+def _threads() -> int:
+    """Threads alive in this process; more than one makes forking unsafe."""
+    try:
+        return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - light
+    except OSError:
+        return threading.active_count()
+
+
+def _fail(channel: socket.socket, error: dict[str, Any]) -> NoReturn:
+    try:
+        control.send(channel, {"op": "failed", "error": error})
+    except (OSError, control.ControlError):
+        os._exit(EXIT_FAILED)
+    os._exit(EXIT_FAILED)

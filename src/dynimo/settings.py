@@ -1,0 +1,213 @@
+"""Gathers each part's own Config into one frozen value: flags over environment over file.
+
+No part reads settings; assembly hands each its own piece. A file or variable that cannot be used is
+refused by name, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from dynimo.backends.sandboxes.config import MEASURES
+from dynimo.edge.config import Config as EdgeConfig
+from dynimo.functions.config import Config as FunctionsConfig
+from dynimo.model.errors import ConfigError
+from dynimo.web.config import Config as WebConfig
+
+PREFIX = "DYNIMO_"
+_NO_SOURCES = frozenset({"/", "/var", "/etc", "/proc", "/sys", "/dev", "/root", "/home"})
+"""Folders that hold more than files to serve; a sandbox builds its own root in their place."""
+_SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """Where words go. ``form``: ``plain``, ``json``, or ``auto`` (plain on a terminal).
+
+    ``requests`` writes one line for each HTTP request.
+    """
+
+    level: str = "INFO"
+    form: str = "auto"
+    requests: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxConfig:
+    """How functions are held. ``without`` names measures to leave out, to debug only.
+
+    As root each version runs under a user of its own, from ``uid_first`` on. ``processes_max``
+    bounds the processes and threads of one environment.
+    """
+
+    without: tuple[str, ...] = ()
+    uid_first: int = 60_000
+    processes_max: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a deployment decides.
+
+    ``sources`` maps a name to a folder or an http(s) address; ``apps`` is each app's own table;
+    ``app_folders`` are deployed besides the built-in apps. ``stop_seconds`` is how long requests
+    under way may take to finish once the server is told to stop.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    data: str = "./.dynimo"
+    stop_seconds: float = 4.0
+    sources: Mapping[str, str] = field(default_factory=dict)
+    apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    app_folders: tuple[str, ...] = ()
+    edge: EdgeConfig = field(default_factory=EdgeConfig)
+    web: WebConfig = field(default_factory=WebConfig)
+    functions: FunctionsConfig = field(default_factory=FunctionsConfig)
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+def read(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
+    """Settle every setting. ``flags`` holds only those that were typed.
+
+    Raises:
+        ConfigError: a key is unknown or a value is of the wrong kind; the message says where.
+    """
+    tree = _from_file(file) if file is not None else {}
+    _check_keys(tree, Settings, f"{file}")
+    for path, text in _from_environment(environment):
+        _put(tree, path, text)
+    for name, value in flags.items():
+        merged = {**tree.get(name, {}), **value} if isinstance(value, Mapping) else value
+        tree[name] = merged
+    try:
+        settings = msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{str(error).replace('$.', '')} ({file or 'environment'})") from None
+    _check_values(settings, file)
+    return _with_absolute_paths(settings, file.parent if file is not None else Path.cwd())
+
+
+def reference() -> Iterator[tuple[str, str, str]]:
+    """Yield (key, default, environment variable) of every setting, for the reference page."""
+    for path, default in _leaves(Settings(), ()):
+        single = not isinstance(default, Mapping | tuple)
+        yield ".".join(path), repr(default), PREFIX + "_".join(path).upper() if single else "-"
+
+
+def page() -> str:
+    """Give the whole reference page, in Markdown; docs/reference/settings.md is this."""
+    lines = [
+        "# Settings",
+        "",
+        "Made by `dynimo settings --markdown`. Flags win over the environment, which wins over the",
+        "file given with `--config` (TOML; `edge.memory_bytes` is `memory_bytes` under `[edge]`).",
+        "Paths in the file are relative to it.",
+    ]
+    parts = {each.name: getattr(Settings(), each.name) for each in fields(Settings)}
+    lines += _section("The whole", Settings.__doc__, [()])
+    for name, held in parts.items():
+        if is_dataclass(held):
+            lines += _section(f"[{name}]", type(held).__doc__, [(name,)])
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, text: str | None, tables: list[tuple[str, ...]]) -> list[str]:
+    rows = [
+        f"| `{key}` | `{default}` | `{variable}` |"
+        for key, default, variable in reference()
+        if tuple(key.split(".")[:-1]) in tables
+    ]
+    told = inspect.cleandoc(text or "").replace("``", "`")
+    head = ["| key | default | variable |", "|---|---|---|"]
+    return ["", f"## {title}", "", told, "", *head, *rows]
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {getattr(error, 'strerror', None) or error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: {error}.") from None
+
+
+def _check_keys(tree: Mapping[str, Any], kind: Any, where: str) -> None:
+    known = {each.name for each in fields(kind)}
+    hints = get_type_hints(kind)
+    for key, value in tree.items():
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}; known: {', '.join(sorted(known))}.")
+        if is_dataclass(hints[key]):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{where}: [{key}] must be a table.")
+            _check_keys(value, hints[key], f"{where} [{key}]")
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for path, default in _leaves(Settings(), ()):
+        text = environment.get(PREFIX + "_".join(path).upper())
+        if text is not None and not isinstance(default, Mapping | tuple):
+            yield path, text
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for each in fields(value):
+        held = getattr(value, each.name)
+        if is_dataclass(held):
+            yield from _leaves(held, (*path, each.name))
+        else:
+            yield (*path, each.name), held
+
+
+def _put(tree: dict[str, Any], path: tuple[str, ...], text: str) -> None:
+    *tables, last = path
+    for name in tables:
+        tree = tree.setdefault(name, {})
+    tree[last] = text
+
+
+def _check_values(settings: Settings, file: Path | None) -> None:
+    if not 0 <= settings.port <= 65_535:
+        raise ConfigError(f"port = {settings.port} must be between 0 and 65535.")
+    for name in settings.sources:
+        if not _SOURCE_NAME.fullmatch(name):
+            raise ConfigError(
+                f"The source name {name!r} must be letters, digits, dashes and underscores."
+            )
+    unknown = set(settings.sandbox.without) - set(MEASURES)
+    if unknown:
+        raise ConfigError(
+            f"sandbox.without: no measure {min(unknown)!r}; there are: {', '.join(MEASURES)}."
+        )
+    if settings.log.form not in {"auto", "plain", "json"}:
+        raise ConfigError(f"log.form = {settings.log.form!r} must be auto, plain or json ({file}).")
+
+
+def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
+    """Folders in a file are relative to that file; the source folders must be there."""
+    sources: dict[str, str] = {}
+    for name, place in settings.sources.items():
+        if place.startswith(("http://", "https://")):
+            sources[name] = place
+            continue
+        folder = (base / Path(place).expanduser()).resolve()
+        if not folder.is_dir():
+            raise ConfigError(f"The source {name!r} is no folder and no http(s) address: {place}")
+        if str(folder) in _NO_SOURCES:
+            raise ConfigError(f"The source {name!r} = {folder} is too wide; name a folder below.")
+        sources[name] = str(folder)
+    folders = tuple(
+        str((base / Path(each).expanduser()).resolve()) for each in settings.app_folders
+    )
+    data = str((base / Path(settings.data).expanduser()).resolve())
+    return replace(settings, sources=sources, app_folders=folders, data=data)

@@ -1,0 +1,153 @@
+"""Starts the real program for end-to-end tests, and talks to it as a stranger would. No asserts."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
+
+
+@dataclass
+class Answer:
+    """One HTTP answer, read whole. Header names are lower-case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Server:
+    """A running ``dynimo up``."""
+
+    data: Path
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    port: int = 0
+
+    def start(self) -> Server:
+        """Start and wait for the address file; raises with the log if it ends instead."""
+        self.log = self.data.with_name(self.data.name + ".log").open("ab")
+        command = [sys.executable, "-m", "dynimo", "up", "--data", str(self.data), *self.arguments]
+        self.process = subprocess.Popen(
+            command,
+            stdout=self.log,
+            stderr=self.log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "DYNIMO_PORT": "0", **self.environment},
+        )
+        address = self.data / "address"
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"did not start: {self.words()[-3000:]}")
+            try:
+                self.port = int(address.read_text().rpartition(":")[2])
+            except (FileNotFoundError, ValueError):
+                time.sleep(0.01)
+                continue
+            if f"pid {self.process.pid}" in (self.data / "lock").read_text():
+                return self
+
+    def words(self) -> str:
+        """Everything it printed so far."""
+        return Path(self.log.name).read_text(errors="replace")
+
+    def get(
+        self,
+        target: str,
+        headers: dict[str, str] | None = None,
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+    ) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
+        try:
+            connection.request(method, target, body=body, headers=headers or {})
+            got = connection.getresponse()
+            return Answer(
+                got.status, {name.lower(): value for name, value in got.getheaders()}, got.read()
+            )
+        finally:
+            connection.close()
+
+    def statistics(self) -> dict[str, Any]:
+        """What the parts say of themselves."""
+        told: dict[str, Any] = self.get("/_dynimo/statistics").json
+        return told
+
+    def metric(self, name: str) -> float:
+        """One line of /metrics by its full name, labels included; 0 when it is not there yet."""
+        for line in self.get("/metrics").body.decode().splitlines():
+            if line.rpartition(" ")[0] == name:
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+    def purge(self, **asked: Any) -> Answer:
+        """Purge with the data folder's key."""
+        key = (self.data / "admin.key").read_text().strip()
+        return self.get(
+            "/_dynimo/purge", {"x-dynimo-key": key}, method="POST", body=json.dumps(asked).encode()
+        )
+
+    def family(self) -> list[int]:
+        """Pids of the server and everything it started that still lives."""
+        assert self.process is not None
+        return family(self.process.pid)
+
+    def stop(self, number: int = signal.SIGINT, seconds: float = 15.0) -> int:
+        """Signal it and wait; the exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait(seconds)
+        finally:
+            self.log.close()
+
+
+def family(root: int) -> list[int]:
+    """The process ``root`` and all its descendants that live."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "stat").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            after = text.rpartition(")")[2].split()
+            if after[0] != "Z":
+                parents.setdefault(int(after[1]), []).append(int(entry.name))
+    found, todo = [], [root]
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        todo += parents.get(pid, [])
+    return [pid for pid in found if Path(f"/proc/{pid}").exists()]
+
+
+def name_of(pid: int) -> str:
+    """The kernel's short name of a process, or nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

@@ -1,0 +1,110 @@
+"""The command line's manners: help that starts at once, errors that suggest, codes that mean."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dynimo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def test_help_lists_the_verbs_and_loads_little() -> None:
+    """Starting `--help` must not import the platform."""
+    helped = _run("--help")
+    code = (
+        "import sys\nfrom dynimo.cli import app\napp.run(['--help'])\n"
+        "print([n for n in sys.modules if n in {'asyncio', 'msgspec', 'uvloop', 'sqlite3'}])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+
+    assert helped.returncode == 0
+    assert "Serve: set up the data folder" in helped.stdout
+    assert loaded.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("upp",), 2, "Did you mean `dynimo up`?"),
+        (("up", "--port", "x"), 2, "'x' is not a valid integer"),
+        (("up", "--source", "nameless"), 2, "must be NAME=FOLDER_OR_URL"),
+        (("up", "--source", "a=/no/such/folder"), 78, "The source 'a' is no folder"),
+        (("up", "--config", "/no/such/file"), 78, "No such file"),
+        (("up", "--app", "/no/such/app"), 78, "an app is a folder with an app.toml"),
+        (("purge",), 2, "name a URL, or --prefix, or --all"),
+        (("purge", "--all", "--data", "/no/such"), 69, "start one with `dynimo up`"),
+        (("check", "/no/such"), 2, "does not exist"),
+    ],
+)
+def test_a_mistake_is_named_and_has_its_exit_code(
+    arguments: tuple[str, ...], status: int, said: str, tmp_path: Path
+) -> None:
+    """What happened, and what to do; never a traceback."""
+    ran = _run(*arguments, DYNIMO_DATA=str(tmp_path / "data"))
+
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.returncode == status
+
+
+def test_version_is_told() -> None:
+    """One line."""
+    assert _run("--version").stdout.startswith("dynimo 0.")
+
+
+def test_doctor_tells_what_is_on(tmp_path: Path) -> None:
+    """In words, and in JSON for machines."""
+    told = _run("doctor", "--json", "--data", str(tmp_path))
+    findings = {each["what"]: each for each in json.loads(told.stdout)["findings"]}
+
+    assert told.returncode == 0
+    assert findings["Python"]["well"]
+    assert findings["isolation: resource limits"]["found"] == "on"
+    assert all(each["mend"] for each in findings.values() if not each["well"] and each["needed"])
+
+
+def test_check_finds_what_would_fail_later(tmp_path: Path) -> None:
+    """A wrong import, a missing module, a syntax error: with file and line."""
+    (tmp_path / "app.toml").write_text(
+        'name = "a"\n[functions.f]\nhandler = "gone.handler"\n[functions.g]\nhandler = "here.h"\n'
+    )
+    (tmp_path / "here.py").write_text("import os\nfrom dynimo.sdk import http\nimport dynimo.web\n")
+    (tmp_path / "broken.py").write_text("def (\n")
+    ran = _run("check", str(tmp_path), "--json")
+
+    faults = json.loads(ran.stdout)["faults"]
+    assert ran.returncode == 1
+    assert len(faults) == 3
+    assert any("gone.py" in fault for fault in faults)
+    assert any("here.py:3: imports dynimo.web" in fault for fault in faults)
+    assert any("broken.py:1:" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("folder", ["examples/hello", "apps/images"])
+def test_what_we_ship_passes_its_own_check(folder: str) -> None:
+    """Built-in apps and examples keep the rules for everyone's."""
+    assert _run("check", str(ROOT / folder)).returncode == 0
+
+
+def test_settings_are_listed() -> None:
+    """Every one, with its default and its variable."""
+    rows = json.loads(_run("settings", "--json").stdout)
+
+    assert {"key": "port", "default": "4566", "variable": "DYNIMO_PORT"} in rows

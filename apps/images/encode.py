@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyvips
-import simplejpeg
 
 import refusals
 
@@ -55,26 +53,24 @@ def encode(pixels: Pixels, fm: str, q: int | None) -> bytes:
     assert fm != "jpg" or not pixels.has_alpha
     quality = q or QUALITY_DEFAULT
     try:
-        return _jpg(pixels, quality) if fm == "jpg" else _through_vips(pixels, fm, quality)
-    except (pyvips.Error, ValueError) as error:
+        return _through_vips(pixels, fm, quality)
+    except pyvips.Error as error:
         raise refusals.unusable("cannot_encode", f"cannot write this picture as {fm}") from error
-
-
-def _jpg(pixels: Pixels, q: int) -> bytes:
-    rows = np.frombuffer(pixels.data, np.uint8).reshape(pixels.height, pixels.width, pixels.bands)
-    if pixels.bands == 1:
-        grey: bytes = simplejpeg.encode_jpeg(rows, q, colorspace="GRAY", colorsubsampling="Gray")
-        return grey
-    chroma = "444" if q >= FULL_CHROMA_QUALITY else "420"
-    colour: bytes = simplejpeg.encode_jpeg(rows, q, colorspace="RGB", colorsubsampling=chroma)
-    return colour
 
 
 def _through_vips(pixels: Pixels, fm: str, q: int) -> bytes:
     image = pyvips.Image.new_from_memory(
         pixels.data, pixels.width, pixels.height, pixels.bands, "uchar"
     ).copy(interpretation="b-w" if pixels.bands == 1 else "srgb")
-    if fm == "webp":
+    if fm == "jpg":
+        # The best Huffman tables: 3 % fewer bytes for less than a millisecond at 512 px.
+        made = image.jpegsave_buffer(
+            Q=q,
+            optimize_coding=True,
+            subsample_mode="off" if q >= FULL_CHROMA_QUALITY else "on",
+            keep="none",
+        )
+    elif fm == "webp":
         made = image.webpsave_buffer(Q=q, effort=WEBP_EFFORT, keep="none")
     elif fm == "avif":
         effort = 1 if pixels.width * pixels.height <= AVIF_CAREFUL_PIXELS else 0

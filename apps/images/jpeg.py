@@ -47,9 +47,14 @@ class Header:
         )
 
     @property
+    def is_progressive(self) -> bool:
+        """Tell whether scans refine each other (Huffman-coded)."""
+        return self.frame == 0xC2
+
+    @property
     def several_passes(self) -> bool:
         """Tell whether the decoder must hold all coefficients of the picture at once."""
-        return self.scans > 1 or self.frame == 0xC2
+        return self.scans > 1 or self.is_progressive
 
 
 def read(data: bytes) -> Header:

@@ -198,7 +198,9 @@ class Client:
             raise refusals.upstream("no_address", "the source's server has no address")
         if not trusted and not all(addresses.is_public(address) for address in found):
             raise refusals.upstream(
-                "private_address", "the source's server has an address that is not public"
+                "private_address",
+                "the source's server has an address that is not public"
+                " (if it is meant, name it in private_hosts)",
             )
         return found[0]
 

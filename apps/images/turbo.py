@@ -12,6 +12,7 @@ import pyvips
 import simplejpeg
 
 import jpeg
+import progressive
 
 
 class NotPlain(ValueError):
@@ -24,12 +25,20 @@ def decode(data: bytes, header: jpeg.Header, least: tuple[int, int]) -> Any:
     Raises:
         NotPlain: the decoder warned or failed.
     """
+    width, height = min(least[0], header.width), min(least[1], header.height)
+    if (
+        header.is_progressive
+        and -(-header.width // 8) >= width
+        and -(-header.height // 8) >= height
+    ):
+        # At 1/8, where most scans are never looked at, reading them is most of the work.
+        data = progressive.slim(data) or data
     try:
         return simplejpeg.decode_jpeg(
             data,
             "GRAY" if header.components == 1 else "RGB",
-            min_width=min(least[0], header.width),
-            min_height=min(least[1], header.height),
+            min_width=width,
+            min_height=height,
             strict=True,
         )
     except (ValueError, MemoryError) as error:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from dynimo import discovery, ports
+from dynimo import discovery
 from dynimo.api.admin import Admin
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
@@ -68,7 +68,7 @@ class Platform:
         routes = Routes(target for app in self.apps for target in _targets(app))
         gateway = Gateway(routes, self.invoker.invoke, self.clock)
         edge = settings.edge
-        if edge.disk_folder is None:
+        if edge.disk_folder is None and edge.disk_bytes > 0:
             edge = replace(edge, disk_folder=self.data / "cache")
         self.cache = Cache(gateway, settings=edge, clock=self.clock, offers=routes.offers)
         self.requests = RequestLog(

@@ -6,11 +6,12 @@ wait, and a flood is bounded: what does not fit is counted and said.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
 from typing import TextIO
+
+import msgspec
 
 from dynimo.ports import Clock
 from dynimo.telemetry import Metrics
@@ -95,7 +96,7 @@ def _json_line(when: float, method: str, target: str, response: Response, second
         "server_timing": response.headers.get("server-timing"),
         "seconds": round(seconds, 6),
     }
-    return json.dumps(line) + "\n"
+    return msgspec.json.encode(line).decode() + "\n"
 
 
 def _cache_word(response: Response) -> str:

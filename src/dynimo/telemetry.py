@@ -6,13 +6,14 @@ our prefix) and the two shapes of a log line. Nothing here decides anything.
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
+import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -20,6 +21,8 @@ from prometheus_client.registry import Collector
 from dynimo.model.invocation import Outcome
 
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+BATCH_SECONDS = 0.1
+BATCH_MAX = 1_000
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -29,6 +32,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         of = self.registry
+        self._children: dict[tuple[Any, str], Any] = {}
         self.requests = Counter("dynimo_requests", "HTTP requests answered.", registry=of)
         self.statuses = Counter(
             "dynimo_status_codes", "HTTP answers by status.", ["status"], registry=of
@@ -69,33 +73,41 @@ class Metrics:
     def request(self, status: int, seconds: float) -> None:
         """An HTTP request was answered."""
         self.requests.inc()
-        self.statuses.labels(str(status)).inc()
+        self._of(self.statuses, str(status)).inc()
         self.request_seconds.observe(seconds)
 
     def began(self, function: str) -> None:
         """An invocation was accepted."""
-        self.in_progress.labels(function).inc()
+        self._of(self.in_progress, function).inc()
 
     def ended(self, function: str, error: str | None) -> None:
         """An invocation ended without an outcome: it was turned away, or its caller left."""
-        self.in_progress.labels(function).dec()
+        self._of(self.in_progress, function).dec()
         if error is not None:
             self.errors.labels(error).inc()
 
     def finished(self, outcome: Outcome) -> None:
         """An invocation ended with an outcome."""
-        self.in_progress.labels(outcome.function).dec()
-        self.invocations.labels(outcome.function).inc()
-        self.billed.labels(outcome.function).inc(outcome.billed_ms)
-        self.spans.labels("queue").observe(outcome.queue_ms / 1000)
-        self.spans.labels("run").observe(outcome.duration_ms / 1000)
+        function = outcome.function
+        self._of(self.in_progress, function).dec()
+        self._of(self.invocations, function).inc()
+        self._of(self.billed, function).inc(outcome.billed_ms)
+        self._of(self.spans, "queue").observe(outcome.queue_ms / 1000)
+        self._of(self.spans, "run").observe(outcome.duration_ms / 1000)
         if outcome.cold:
-            self.cold_starts.labels(outcome.function).inc()
-            self.spans.labels("init").observe(outcome.init_ms / 1000)
+            self._of(self.cold_starts, function).inc()
+            self._of(self.spans, "init").observe(outcome.init_ms / 1000)
             self.init_seconds.observe(outcome.init_ms / 1000)
         if outcome.error is not None:
             # Only the platform's own names: a function may invent as many as it likes.
-            self.errors.labels(outcome.killed or "function").inc()
+            self._of(self.errors, outcome.killed or "function").inc()
+
+    def _of(self, metric: Any, label: str) -> Any:
+        """One labelled child, remembered: looking it up costs more than counting."""
+        child = self._children.get((metric, label))
+        if child is None:
+            child = self._children[metric, label] = metric.labels(label)
+        return child
 
     def watch(self, name: str, help_text: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Expose a gauge read at scrape time; ``read`` gives label value → number."""
@@ -135,7 +147,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return msgspec.json.encode(line, enc_hook=str).decode()
 
 
 class PlainLines(logging.Formatter):
@@ -150,10 +162,48 @@ class PlainLines(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
+class BatchedHandler(logging.StreamHandler[TextIO]):
+    """Writes lines a moment later, many at once: a request must not wait for its own report.
+
+    Warnings and worse are written at once, and so is everything from outside an event loop.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._pending: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record for the next batch."""
+        self._pending.append(record)
+        if record.levelno >= logging.WARNING or len(self._pending) >= BATCH_MAX:
+            self.write_pending()
+        elif len(self._pending) == 1:
+            try:
+                asyncio.get_running_loop().call_later(BATCH_SECONDS, self.write_pending)
+            except RuntimeError:
+                self.write_pending()
+
+    def write_pending(self) -> None:
+        """Write what waits."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        try:
+            self.stream.write("".join(self.format(record) + "\n" for record in pending))
+            self.stream.flush()
+        except OSError:
+            # Whoever read our log is gone, or the disk is full; the work goes on all the same.
+            return
+
+    def flush(self) -> None:
+        """Write what waits; ``logging`` calls this when the program ends."""
+        self.write_pending()
+
+
 def set_up_logging(stream: TextIO = sys.stderr, *, level: str = "INFO", form: str = "auto") -> None:
     """Send the ``dynimo`` loggers to ``stream``: ``form`` is ``plain``, ``json`` or by terminal."""
     plain = form == "plain" or (form == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
+    handler = BatchedHandler(stream)
     handler.setFormatter(PlainLines() if plain else JsonLines())
     logger = logging.getLogger("dynimo")
     logger.handlers[:] = [handler]

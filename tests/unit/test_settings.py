@@ -35,7 +35,7 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
         ("[sources]\na = '/var'", "is too wide"),
         ("[sandbox]\nwithout = ['fear']", "no measure 'fear'; there are: "),
         ("[log]\nform = 'xml'", "auto, plain or json"),
-        ("port = ", "line 1"),
+        ("port = \nhost = 1", "line 1"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:

@@ -113,7 +113,7 @@ def test_a_file_that_is_replaced_is_never_mixed(tmp_path: Path) -> None:
             try:
                 assert len(set(read(tmp_path, "a"))) == 1
             except refusals.Refusal as refusal:
-                assert refusal.status == 503  # noqa: PT017
+                assert refusal.status == 503
     finally:
         stop.set()
         writer.join()

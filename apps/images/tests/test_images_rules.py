@@ -142,7 +142,7 @@ def test_any_text_is_rules_or_a_mistake_with_its_line(text: str) -> None:
     try:
         rules_file.parse(text, "f")
     except rules_file.RulesError as error:
-        assert int(str(error).split(":")[1]) >= 1  # noqa: PT017
+        assert int(str(error).split(":")[1]) >= 1
 
 
 class Watch:

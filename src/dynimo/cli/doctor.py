@@ -47,9 +47,9 @@ def command(data: str, as_json: bool) -> int:
             if each.well
             else words.styled("✗" if each.needed else "·", "red")
         )
-        click.echo(f"{mark} {each.what:<24} {each.found}")
+        click.echo(f"{mark} {each.what:<34} {each.found}")
         if not each.well and each.mend:
-            click.echo(f"  {'':<24} mend: {each.mend}")
+            click.echo(f"  {'':<34} mend: {each.mend}")
     click.echo("Something that is needed is missing." if ill else "All that is needed is there.")
     return exits.FAILED if ill else exits.OK
 
@@ -109,18 +109,19 @@ def _isolation() -> list[Finding]:
 
 def _packages() -> list[Finding]:
     """What the apps name as packages, asked for without importing it."""
-    from importlib.util import find_spec
+    from importlib import metadata
 
     from dynimo import discovery
 
     found: list[Finding] = []
     for app in discovery.apps(()):
         for name in sorted({each for one in app.functions.values() for each in one.packages}):
-            here = find_spec(name) is not None
-            state = "installed" if here else "missing"
-            found.append(
-                Finding(f"{app.name}: {name}", here, state, f"pip install {name}", needed=True)
-            )
+            try:
+                state, here = metadata.version(name), True
+            except metadata.PackageNotFoundError:
+                state, here = "missing", False
+            mend = f"pip install {name}"
+            found.append(Finding(f"{app.name}: {name}", here, state, mend, needed=True))
     return found
 
 

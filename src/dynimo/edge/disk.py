@@ -17,12 +17,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from dynimo.edge import bodies, config, index, purge
+from dynimo.edge import bodies, config, index, presence, purge
 from dynimo.edge.stored import Stored
 
 _log = logging.getLogger("dynimo.edge")
 
-BATCH_STEPS_MAX = 64
+BATCH_STEPS_MAX = 512
+GATHER_SECONDS = 0.1
+"""How long the writer lets steps gather: a transaction each would cost more than the work in it."""
+
 EVICT_BATCH = 256
 EVICT_TO_SHARE = 0.95
 IDLE_SECONDS = 5.0
@@ -60,6 +63,8 @@ class DiskTier:
         self._now = now
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Step | None] = queue.SimpleQueue()
+        self._hurry = threading.Event()
+        self._presence = presence.Presence()
         self._pending = 0
         self._pending_bytes = 0
         self._reading = 0
@@ -67,6 +72,7 @@ class DiskTier:
         self._connections: list[sqlite3.Connection] = []
         self._readers: ThreadPoolExecutor | None = None
         self._writer: threading.Thread | None = None
+        self._stopping = False
         self._sweep_at = 0
         self._logged = -LOG_SECONDS_MIN
         self._counts = dict.fromkeys(
@@ -89,6 +95,7 @@ class DiskTier:
             target=self._write_all, args=(made,), name="edge-disk-write", daemon=True
         )
         self._writer.start()
+        self._readers.submit(self._learn)
 
     def _open(self) -> index.Index:
         self._bodies.open()
@@ -109,7 +116,9 @@ class DiskTier:
         """Write what is waiting, then stop the threads."""
         if self._writer is None or self._readers is None:
             return
+        self._stopping = True
         self._queue.put(None)
+        self._hurry.set()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.join)
         await loop.run_in_executor(None, self._readers.shutdown)
@@ -133,6 +142,8 @@ class DiskTier:
         """Return what a request selects, or None: absent, damaged, or too many reads under way."""
         if self._readers is None or self._reading >= self._settings.disk_reads_max:
             return None
+        if self._presence.denies(key):
+            return None
         self._reading += 1
         try:
             loop = asyncio.get_running_loop()
@@ -143,12 +154,29 @@ class DiskTier:
         finally:
             self._reading -= 1
 
-    def _read(self, key: str, headers: Mapping[str, str]) -> Stored | None:
+    def _learn(self) -> None:
+        """Go through the keys on disk, behind the requests; until done every miss looks there."""
+        try:
+            for key in index.every_key(self._reader()):
+                self._presence.add(key)
+                if self._stopping:
+                    return
+        except sqlite3.Error as error:
+            self._failed(error)
+        else:
+            self._presence.complete = True
+
+    def _reader(self) -> sqlite3.Connection:
+        """Return the connection of whichever thread asks."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = index.connect(self._folder / "index.sqlite")
             with self._lock:
                 self._connections.append(connection)
+        return connection
+
+    def _read(self, key: str, headers: Mapping[str, str]) -> Stored | None:
+        connection = self._reader()
         for _ in range(READ_ATTEMPTS):
             row = index.find(connection, key, headers)
             if row is None:
@@ -186,6 +214,7 @@ class DiskTier:
             self._counts["disk_writes"] += 1
             return freed
 
+        self._presence.add(entry.key)
         self._queue.put(_Step(run=run, size=size, counted=True))
         return True
 
@@ -223,6 +252,7 @@ class DiskTier:
 
         done: Future[None] = Future()
         self._queue.put(_Step(run=run, done=done))
+        self._hurry.set()
         await asyncio.wrap_future(done)
         return gone
 
@@ -236,6 +266,8 @@ class DiskTier:
                 except queue.Empty:
                     self._guarded(lambda: self._sweep(db))
                     continue
+                self._hurry.wait(GATHER_SECONDS)
+                self._hurry.clear()
                 while len(steps) < BATCH_STEPS_MAX and steps[-1] is not None:
                     try:
                         steps.append(self._queue.get_nowait())

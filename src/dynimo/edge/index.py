@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ BUSY_SECONDS = 5.0
 ROW_BYTES = 1024
 """What a row and a file's last half-filled block count for, beside the body."""
 
+KEYS_PAGE = 5_000
 FORWARDS_MAX = 1_000_000
 _LAST = "\U0010ffff"
 
@@ -94,6 +95,19 @@ def find(connection: sqlite3.Connection, key: str, headers: Mapping[str, str]) -
                 meta=json.loads(meta),
             )  # fmt: skip
     return None
+
+
+def every_key(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield the keys of all objects, a page at a time, so that no transaction stays open."""
+    last = 0
+    while True:
+        rows = connection.execute(
+            "SELECT id, key FROM objects WHERE id > ? ORDER BY id LIMIT ?", (last, KEYS_PAGE)
+        ).fetchall()
+        yield from (key for _, key in rows)
+        if len(rows) < KEYS_PAGE:
+            return
+        last = rows[-1][0]
 
 
 class Index:

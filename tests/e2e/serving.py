@@ -57,12 +57,13 @@ class Server:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"did not start: {self.words()[-3000:]}")
             try:
-                self.port = int(address.read_text().rpartition(":")[2])
+                # The lock first: an address that was there before this process held it is old.
+                if f"pid {self.process.pid}" in (self.data / "lock").read_text():
+                    self.port = int(address.read_text().rpartition(":")[2])
+                    return self
             except (FileNotFoundError, ValueError):
-                time.sleep(0.01)
-                continue
-            if f"pid {self.process.pid}" in (self.data / "lock").read_text():
-                return self
+                pass
+            time.sleep(0.01)
 
     def words(self) -> str:
         """Everything it printed so far."""

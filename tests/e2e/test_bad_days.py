@@ -301,7 +301,7 @@ def _fill(path: Path) -> None:
         (b"GET / HTTP/1.1\r\n\r\n", {400}),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", {400}),
         (
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding:chunked\r\n\r\n",
             {400},
         ),
         (

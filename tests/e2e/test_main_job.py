@@ -240,13 +240,15 @@ def test_an_app_of_ones_own(serve: Callable[..., Server], tmp_path: Path) -> Non
     assert server.get("/hello?name=Ada").json == {"hello": "Ada", "version": "1"}
 
 
-def test_a_busy_port_gives_way_to_the_next(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_busy_port_gives_way_to_the_next(
+    serve: Callable[..., Server], tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
     """And it says so."""
     first = serve()
     second = serve("--port", str(first.port), data=tmp_path / "other")
 
     assert second.port > first.port
-    assert f"port {first.port} is busy; using {second.port}" in second.words()
+    wait_until(lambda: f"port {first.port} is busy; using {second.port}" in second.words())
 
 
 def test_a_data_folder_has_one_owner(serve: Callable[..., Server]) -> None:
@@ -310,5 +312,6 @@ def test_the_sample_has_its_licence_beside_it() -> None:
     """Author, origin and licence are named."""
     told = (SAMPLE.parent / "README.md").read_text()
 
-    assert max(Image.open(SAMPLE).size) >= 1500
+    with Image.open(SAMPLE) as sample:
+        assert max(sample.size) >= 1500
     assert "icence" in told

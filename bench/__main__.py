@@ -1,0 +1,105 @@
+"""The bench program: choose benches, run them one after another, print what they found.
+
+``python -m bench [NAME ...] [--list] [--quick] [--json] [--data DIR]`` in a checkout, or
+``dynimo bench``. Results go to stdout, progress to stderr. Exit status: 0 when everything ran,
+1 when a goal was missed, 2 for a wrong call, 69 when something could not be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import (
+    beside_peers,
+    cold_start,
+    edge_hits,
+    processor,
+    rendering,
+    spike,
+    starting_up,
+    warm_calls,
+)
+from bench.figures import Report, as_json, table
+from bench.setting import ROOT, Setting, Unavailable, machine
+
+BENCHES: dict[str, tuple[str, Callable[[Setting], Report]]] = {
+    module.NAME: (module.ABOUT, module.run)
+    for module in (cold_start, warm_calls, rendering, beside_peers, edge_hits, starting_up, spike)
+}
+QUIET_SHARE_MAX = 0.1
+EXIT_OK, EXIT_MISSED, EXIT_USAGE, EXIT_UNAVAILABLE = 0, 1, 2, 69
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benches that ``argv`` names (all, if none); return the exit status."""
+    arguments = _parser().parse_args(argv)
+    if arguments.list:
+        for name, (about, _) in BENCHES.items():
+            print(f"{name:<12} {about}")
+        return EXIT_OK
+    unknown = [name for name in arguments.names if name not in BENCHES]
+    if unknown:
+        print(f"no bench {unknown[0]!r}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        return EXIT_USAGE
+    setting = Setting(data=arguments.data.resolve(), quick=arguments.quick)
+    facts = machine()
+    if not arguments.json:
+        print("  ".join(f"{key}: {value}" for key, value in facts.items()), flush=True)
+    reports = []
+    for name in arguments.names or list(BENCHES):
+        reports.append(_run(name, setting))
+        if not arguments.json:
+            print("\n" + table(reports[-1]), flush=True)
+    if arguments.json:
+        document = {"machine": facts, "reports": [as_json(report) for report in reports]}
+        print(json.dumps(document, indent=2))
+    return _status(reports)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dynimo bench", description="Measure Dynimo.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which benches; all if none")
+    parser.add_argument("--list", action="store_true", help="list the benches and leave")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, rougher figures")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=ROOT / ".dynimo" / "bench",
+        help="where downloads, peers and scratch are kept (default: .dynimo/bench)",
+    )
+    return parser
+
+
+def _run(name: str, setting: Setting) -> Report:
+    setting.say(f"{name}: {BENCHES[name][0]}")
+    began = time.monotonic()
+    machine_before, bench_before = processor.of_machine(), processor.of_bench()
+    try:
+        report = BENCHES[name][1](setting)
+    except Unavailable as reason:
+        report = Report(bench=name, missing=[str(reason)])
+    report.seconds = time.monotonic() - began
+    others = (processor.of_machine() - machine_before) - (processor.of_bench() - bench_before)
+    share = max(0.0, others) / report.seconds / len(os.sched_getaffinity(0))
+    noisy = "; noisy, run it again when it is quiet" if share > QUIET_SHARE_MAX else ""
+    report.notes.append(f"others used {share:.0%} of the cores meanwhile{noisy}")
+    return report
+
+
+def _status(reports: list[Report]) -> int:
+    if any(figure.met is False for report in reports for figure in report.figures):
+        return EXIT_MISSED
+    if any(report.missing for report in reports):
+        return EXIT_UNAVAILABLE
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

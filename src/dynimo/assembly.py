@@ -223,6 +223,11 @@ class Platform:
             lambda: {name: fleet.pool.busy for name, fleet in fleets.items()},
         )
         watch(
+            "dynimo_invocations_in_progress",
+            "Invocations waiting or running, by function.",
+            lambda: {name: fleet.in_progress for name, fleet in fleets.items()},
+        )
+        watch(
             "dynimo_queue_length",
             "Invocations waiting, by function.",
             lambda: {name: fleet.pool.waiting for name, fleet in fleets.items()},

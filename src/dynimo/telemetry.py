@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from dynimo.model.invocation import Outcome
 
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+ENDED_MAX = 1_000
+"""Invocations that may wait to be counted; counting them at once keeps it out of their way."""
 BATCH_SECONDS = 0.1
 BATCH_MAX = 1_000
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -33,6 +36,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         of = self.registry
         self._children: dict[tuple[Any, str], Any] = {}
+        self._ended: list[tuple[str, str, tuple[float, float, float]]] = []
         self.requests = Counter("dynimo_requests", "HTTP requests answered.", registry=of)
         self.statuses = Counter(
             "dynimo_status_codes", "HTTP answers by status.", ["status"], registry=of
@@ -54,9 +58,6 @@ class Metrics:
         self.invocations = Counter(
             "dynimo_invocations", "Invocations ended.", ["function"], registry=of
         )
-        self.in_progress = Gauge(
-            "dynimo_invocations_in_progress", "Waiting or running.", ["function"], registry=of
-        )
         self.cold_starts = Counter(
             "dynimo_cold_starts", "Invocations that made an environment.", ["function"], registry=of
         )
@@ -76,31 +77,38 @@ class Metrics:
         self._of(self.statuses, str(status)).inc()
         self.request_seconds.observe(seconds)
 
-    def began(self, function: str) -> None:
-        """An invocation was accepted."""
-        self._of(self.in_progress, function).inc()
-
-    def ended(self, function: str, error: str | None) -> None:
-        """An invocation ended without an outcome: it was turned away, or its caller left."""
-        self._of(self.in_progress, function).dec()
-        if error is not None:
-            self.errors.labels(error).inc()
+    def refused(self, error: str) -> None:
+        """An invocation was turned away by the platform, for the reason of this name."""
+        self._of(self.errors, error).inc()
 
     def finished(self, outcome: Outcome) -> None:
-        """An invocation ended with an outcome."""
-        function = outcome.function
-        self._of(self.in_progress, function).dec()
+        """An invocation ended with an outcome; counted a little later, many at once."""
+        # Not the outcome itself: that would keep its body in memory.
+        error = (outcome.killed or "function") if outcome.error is not None else ""
+        times = (outcome.queue_ms, outcome.init_ms, outcome.duration_ms)
+        self._ended.append((outcome.function, error, times))
+        if len(self._ended) >= ENDED_MAX:
+            self.settle()
+
+    def settle(self) -> None:
+        """Count every ended invocation that waits to be counted."""
+        ended, self._ended = self._ended, []
+        for each in ended:
+            self._count(*each)
+
+    def _count(self, function: str, error: str, times: tuple[float, float, float]) -> None:
+        queue_ms, init_ms, run_ms = times
         self._of(self.invocations, function).inc()
-        self._of(self.billed, function).inc(outcome.billed_ms)
-        self._of(self.spans, "queue").observe(outcome.queue_ms / 1000)
-        self._of(self.spans, "run").observe(outcome.duration_ms / 1000)
-        if outcome.cold:
+        self._of(self.billed, function).inc(math.ceil(init_ms + run_ms))
+        self._of(self.spans, "queue").observe(queue_ms / 1000)
+        self._of(self.spans, "run").observe(run_ms / 1000)
+        if init_ms:
             self._of(self.cold_starts, function).inc()
-            self._of(self.spans, "init").observe(outcome.init_ms / 1000)
-            self.init_seconds.observe(outcome.init_ms / 1000)
-        if outcome.error is not None:
+            self._of(self.spans, "init").observe(init_ms / 1000)
+            self.init_seconds.observe(init_ms / 1000)
+        if error:
             # Only the platform's own names: a function may invent as many as it likes.
-            self._of(self.errors, outcome.killed or "function").inc()
+            self._of(self.errors, error).inc()
 
     def _of(self, metric: Any, label: str) -> Any:
         """One labelled child, remembered: looking it up costs more than counting."""
@@ -115,6 +123,7 @@ class Metrics:
 
     def render(self) -> bytes:
         """All of it, in Prometheus's text format."""
+        self.settle()
         return generate_latest(self.registry)
 
 
@@ -203,6 +212,9 @@ class BatchedHandler(logging.StreamHandler[TextIO]):
 def set_up_logging(stream: TextIO = sys.stderr, *, level: str = "INFO", form: str = "auto") -> None:
     """Send the ``dynimo`` loggers to ``stream``: ``form`` is ``plain``, ``json`` or by terminal."""
     plain = form == "plain" or (form == "auto" and stream.isatty())
+    # What no line of ours shows need not be found out for every record (logging HOWTO).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - the documented way
     handler = BatchedHandler(stream)
     handler.setFormatter(PlainLines() if plain else JsonLines())
     logger = logging.getLogger("dynimo")

@@ -76,6 +76,7 @@ class Fleet:
         self._failures = 0
         self._stopping = False
         self._restart: asyncio.Task[None] | None = None
+        self._soonest = min(limits.idle_seconds, limits.queue_seconds)
         self._tick_at: float | None = None
         self._cancel_tick: Callable[[], None] | None = None
         self._idle = asyncio.Event()
@@ -98,6 +99,11 @@ class Fleet:
         self._tickets[invocation.id] = _Ticket(invocation, done)
         self._idle.clear()
         self._act(self.pool.arrive(invocation.id, self._clock.monotonic()))
+
+    @property
+    def in_progress(self) -> int:
+        """Invocations that wait or run."""
+        return len(self._tickets)
 
     def withdraw(self, invocation_id: str) -> None:
         """The caller has left. What still waits is dropped; what runs runs to its end."""
@@ -274,6 +280,8 @@ class Fleet:
 
     def _set_tick(self) -> None:
         """Wake up when the pool has something to do; an earlier wake-up will do."""
+        if self._tick_at is not None and self._tick_at <= self._clock.monotonic() + self._soonest:
+            return  # nothing that began just now can be due before that
         when = None if self._stopping else self.pool.next_tick()
         if when is None or (self._tick_at is not None and self._tick_at <= when):
             return

@@ -98,16 +98,14 @@ class Invoker:
             if not future.done():
                 future.set_result(result)
 
-        self._metrics.began(invocation.function)
         try:
             fleet.run(invocation, done)
             result = await future
         except asyncio.CancelledError:
             fleet.withdraw(invocation.id)
-            self._metrics.ended(invocation.function, None)
             raise
         if isinstance(result, DynimoError):
-            self._metrics.ended(invocation.function, type(result).__name__)
+            self._metrics.refused(type(result).__name__)
             raise result
         self._metrics.finished(result)
         if self._config.report_lines:

@@ -19,6 +19,8 @@ from dynimo.sdk.context import Context
 
 Frame = tuple[dict[str, Any], bytes]
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+
 
 class ContextFactory:
     """Makes the context object of each invocation; the constant part is read once."""
@@ -64,7 +66,7 @@ def succeeded(request_id: str, started_ns: int, value: Any) -> Frame:
         reply = {"status": int(value.status), "headers": headers}
         return _fitting(request_id, started_ns, ended_ns, {"reply": reply}, bytes(value.body))
     try:
-        body = json.dumps(value, ensure_ascii=False, separators=(", ", ": ")).encode()
+        body = _encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         text = f"Unable to marshal response: {error}"
         return _error(request_id, started_ns, ended_ns, "Runtime.MarshalError", text)

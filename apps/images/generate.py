@@ -16,6 +16,7 @@ import simplejpeg
 
 import deployment
 import encode
+import heap
 import original as originals
 import recipe as recipes
 import refusals
@@ -32,6 +33,7 @@ _DEPLOYMENT = deployment.read(settings.settings())
 _CLIENT = remote.Client(_DEPLOYMENT.limits, private_hosts=_DEPLOYMENT.private_hosts)
 _BUILD = ".".join(str(pyvips.version(part)) for part in range(3)) + f"-{simplejpeg.__version__}"
 _WARM = ("copy", "resize", "crop", "embed", "icc_transform", "thumbnail_buffer")
+heap.keep()
 pyvips.cache_set_max(0)  # every picture is made once: remembering operations only costs memory
 for _name in _WARM:
     # Learning an operation's parameters runs nothing, and saves each fork 1 to 2 ms.

@@ -6,22 +6,21 @@ Started from the bottom up and stopped in reverse. No decision is made here that
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import json
 import logging
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from dynimo import discovery
+from dynimo import discovery, gauges
 from dynimo.api.admin import Admin
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
+from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
 from dynimo.functions.invoker import Invoker
 from dynimo.functions.registry import Registry
@@ -38,8 +37,6 @@ from dynimo.web.server import Server
 
 log = logging.getLogger("dynimo")
 
-KEY_FILE = "admin.key"
-ADDRESS_FILE = "address"
 PORTS_TRIED_MAX = 20
 
 
@@ -47,17 +44,16 @@ class Platform:
     """Everything, wired: ``await Platform.assemble(…)``, then ``start``, use it, ``stop``."""
 
     def __init__(
-        self, settings: Settings, base: Path, sandbox: ProcessSandbox, lock: IO[str]
+        self, settings: Settings, base: Path, sandbox: ProcessSandbox, folder: DataFolder
     ) -> None:
         self.settings = settings
-        self.data = Path(settings.data)
+        self.folder = folder
         self.sandbox = sandbox
         self.clock = SystemClock()
         self.metrics = Metrics()
         self.port = 0
         self._base = base
-        self._lock = lock
-        self.registry = Registry(self.data, settings.functions)
+        self.registry = Registry(folder.path, settings.functions)
         self.apps = discovery.apps(settings.app_folders)
         self.versions = {
             version.function: version for app in self.apps for version in self.registry.publish(app)
@@ -69,7 +65,7 @@ class Platform:
         gateway = Gateway(routes, self.invoker.invoke, self.clock)
         edge = settings.edge
         if edge.disk_folder is None and edge.disk_bytes > 0:
-            edge = replace(edge, disk_folder=self.data / "cache")
+            edge = replace(edge, disk_folder=folder.path / "cache")
         self.cache = Cache(gateway, settings=edge, clock=self.clock, offers=routes.offers)
         self.requests = RequestLog(
             self.metrics,
@@ -83,7 +79,7 @@ class Platform:
             purge=self.cache.purge,
             ready=self._ready,
             statistics=self.statistics,
-            key=_key(self.data),
+            key=folder.key(),
         )
         self.server = Server(
             admin,
@@ -91,7 +87,7 @@ class Platform:
             fast=self.cache.lookup_nowait,
             on_response=self.requests.add,
         )
-        self._watch()
+        gauges.expose(self.metrics, self.invoker, self.cache, self.server)
 
     @classmethod
     async def assemble(cls, settings: Settings, base: Path) -> Platform:
@@ -103,16 +99,16 @@ class Platform:
             ConfigError: the data folder cannot be used, or is in use.
             DeployError: an app cannot be deployed.
         """
-        lock = _own(Path(settings.data))
+        folder = DataFolder.own(Path(settings.data))
         sandbox = await ProcessSandbox.open(
             SandboxConfig(
-                scratch=Path(settings.data) / "scratch",
+                scratch=folder.path / "scratch",
                 without=frozenset(settings.sandbox.without),
                 uid_first=settings.sandbox.uid_first,
                 processes_max=settings.sandbox.processes_max,
             )
         )
-        return cls(settings, base, sandbox, lock)
+        return cls(settings, base, sandbox, folder)
 
     async def start(self, *, listen: bool = True) -> None:
         """Bring it up: the cache, then the functions, then the door.
@@ -130,22 +126,21 @@ class Platform:
                     group.create_task(self.invoker.deploy(version, own=own, readable=readable))
         if listen:
             self.port = await self._listen()
-            address = f"http://{self.settings.host}:{self.port}"
-            (self.data / ADDRESS_FILE).write_text(address + "\n")
+            self.folder.publish_address(f"http://{self.settings.host}:{self.port}")
         gc.collect()
         gc.freeze()  # what is here now stays; the collector need not look at it for every request
 
     async def stop(self, grace_seconds: float | None = None) -> None:
         """Take it down: the door, then the functions, then the cache."""
         grace = self.settings.stop_seconds if grace_seconds is None else grace_seconds
-        (self.data / ADDRESS_FILE).unlink(missing_ok=True)
+        self.folder.withdraw_address()
         await self.server.stop(grace)
         await self.invoker.close(0)
         await self.sandbox.close()
         await self.cache.close()
         self.requests.flush()
         self.registry.close()
-        self._lock.close()
+        self.folder.release()
 
     def statistics(self) -> dict[str, Any]:
         """What every part says of itself."""
@@ -207,84 +202,6 @@ class Platform:
             fleet.version.function: "ok" if fleet.zygote is not None else "its zygote is starting"
             for fleet in fleets
         } | {"edge": "ok"}
-
-    def _watch(self) -> None:
-        """Gauges that are read when somebody asks."""
-        fleets = self.invoker.fleets
-        watch = self.metrics.watch
-        watch(
-            "dynimo_workers",
-            "Environments, by function.",
-            lambda: {name: fleet.pool.count for name, fleet in fleets.items()},
-        )
-        watch(
-            "dynimo_workers_busy",
-            "Environments at work, by function.",
-            lambda: {name: fleet.pool.busy for name, fleet in fleets.items()},
-        )
-        watch(
-            "dynimo_invocations_in_progress",
-            "Invocations waiting or running, by function.",
-            lambda: {name: fleet.in_progress for name, fleet in fleets.items()},
-        )
-        watch(
-            "dynimo_queue_length",
-            "Invocations waiting, by function.",
-            lambda: {name: fleet.pool.waiting for name, fleet in fleets.items()},
-        )
-        watch(
-            "dynimo_zygote_restarts",
-            "Zygotes that died, by function.",
-            lambda: {name: fleet.zygote_restarts for name, fleet in fleets.items()},
-        )
-        watch(
-            "dynimo_edge",
-            "The edge cache's own counts.",
-            lambda: {
-                name: float(value)
-                for name, value in self.cache.statistics().items()
-                if isinstance(value, int | float)
-            },
-        )
-
-
-def _own(data: Path) -> IO[str]:
-    """Make the data folder and hold it for this process alone.
-
-    Raises:
-        ConfigError: it cannot be made, or another process holds it.
-    """
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        file = (data / "lock").open("a+")
-    except OSError as error:
-        raise ConfigError(f"The data folder {data} cannot be used: {error.strerror}.") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "another process"
-        file.close()
-        raise ConfigError(
-            f"The data folder {data} is in use by {holder}; stop that, or choose another --data."
-        ) from None
-    (data / ADDRESS_FILE).unlink(missing_ok=True)  # of one that was killed
-    file.truncate(0)
-    file.write(f"pid {os.getpid()}")
-    file.flush()
-    return file
-
-
-def _key(data: Path) -> str:
-    """The data folder's admin key; made on first use, readable by its owner only."""
-    path = data / KEY_FILE
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        key = secrets.token_urlsafe(24)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(key + "\n")
-        return key
 
 
 def _targets(app: sdk_app.App) -> list[Target]:

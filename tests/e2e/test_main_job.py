@@ -6,7 +6,8 @@ import io
 import itertools
 import re
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -271,6 +272,48 @@ def test_asked_to_stop_it_drains_and_leaves_nothing(
     assert server.stop(number) == 0
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
     assert not (server.data / "address").exists()
+
+
+@pytest.fixture
+def stuck(serve: Callable[..., Server], tmp_path: Path) -> Iterator[Server]:
+    """A server with a request under way that will not end by itself."""
+    folder = tmp_path / "stuck"
+    folder.mkdir()
+    (folder / "app.toml").write_text(
+        'name = "stuck"\n[functions.wait]\nhandler = "wait.handler"\ntimeout_seconds = 600\n'
+        '[[routes]]\npath = "/wait"\nfunction = "wait"\n'
+    )
+    (folder / "wait.py").write_text(
+        "import time\ndef handler(event, context):\n"
+        "    print('waiting', flush=True)\n    time.sleep(600)\n"
+    )
+    server = serve("--app", str(folder))
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        yield server
+
+
+def test_a_request_that_does_not_end_does_not_keep_it(
+    stuck: Server, wait_until: Callable[..., None]
+) -> None:
+    """Asked once, it waits its grace and no longer."""
+    wait_until(lambda: "waiting" in stuck.words())
+    family = stuck.family()
+
+    assert stuck.stop(signal.SIGINT) == 0
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
+
+
+def test_asked_twice_it_stops_at_once(stuck: Server, wait_until: Callable[..., None]) -> None:
+    """The second Ctrl-C waits for nothing, and still leaves nothing behind."""
+    wait_until(lambda: "waiting" in stuck.words())
+    family = stuck.family()
+    assert stuck.process is not None
+    stuck.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "again stops at once" in stuck.words())
+
+    assert stuck.stop(signal.SIGINT) == 130
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
 
 
 def test_rules_are_reloaded_and_a_bad_file_changes_nothing(

@@ -42,10 +42,12 @@ def command(
         asked = {"url": "/" + url.partition("://")[2].partition("/")[2] if "://" in url else url}
     elif prefix is not None:
         asked = {"prefix": prefix}
+    from dynimo.datafolder import ADDRESS_FILE, KEY_FILE
+
     folder = Path(data)
     try:
-        address = (folder / "address").read_text().strip()
-        key = (folder / "admin.key").read_text().strip()
+        address = (folder / ADDRESS_FILE).read_text().strip()
+        key = (folder / KEY_FILE).read_text().strip()
     except FileNotFoundError:
         click.echo(f"dynimo: no server runs on {folder}; start one with `dynimo up`.", err=True)
         return exits.UNAVAILABLE

@@ -159,7 +159,7 @@ def _tell(platform: Any, began: float) -> None:
         if platform.unreadable(place):
             hint = f"functions run as users of their own: chmod -R o+rX {place}"
             click.echo(words.styled(f"           not readable by others; {hint}", fg="yellow"))
-    click.echo(f"  Serving  {address}/   data {_short(platform.data)}")
+    click.echo(f"  Serving  {address}/   data {_short(platform.folder.path)}")
     examples = [example for app in platform.apps for example in app.examples]
     for number, example in enumerate(examples):
         click.echo(f"  {'Open' if not number else '    '}     {address}{example}")

@@ -1,0 +1,82 @@
+"""The README's commands, run as they stand there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.serving import Server
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.partition("  #")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+
+
+def test_every_kind_of_command_is_run_here() -> None:
+    """A new one in the README must be run by a test, or this one fails."""
+    assert {command.split()[0] for command in COMMANDS} == {"./dynimo", "curl"}
+    verbs = {command.split()[1] for command in COMMANDS if command.startswith("./dynimo")}
+    assert verbs == {"up", "check"}
+
+
+def test_the_addresses_give_pictures(serve: Callable[..., Server]) -> None:
+    """The three of the first screen, and the one that curl asks for."""
+    server = serve()
+    targets = re.findall(r"http://127\.0\.0\.1:4566(/img/[^>'\s]+)", README)
+
+    assert len(targets) == 4
+    for target in targets:
+        answer = server.get(target)
+        assert answer.headers["content-type"].startswith("image/"), target
+        assert answer.headers["cache-status"].startswith("Dynimo;")
+    for target in targets[:3]:
+        assert f"{server.port}{target}" in server.words(), "`up` prints the same addresses"
+
+
+def test_the_function_of_the_readme_answers(serve: Callable[..., Server]) -> None:
+    """`up --app`, then the address beside it."""
+    (up,) = (command for command in COMMANDS if "--app" in command)
+    _, verb, *flags = shlex.split(up)
+    server = serve(*(str(ROOT / flag) if "/" in flag else flag for flag in flags))
+
+    assert verb == "up"
+    assert server.get("/hello?name=Ada").json == {"hello": "Ada", "version": "1"}
+
+
+def test_the_readme_shows_the_example_as_it_is() -> None:
+    """What is printed is what is shipped."""
+    manifest = (ROOT / "examples" / "hello" / "app.toml").read_text()
+    code = (ROOT / "examples" / "hello" / "hello.py").read_text()
+    (shown_manifest,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (shown_code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+    for line in shown_manifest.splitlines():
+        assert line in manifest
+    for line in shown_code.splitlines()[1:]:
+        assert line in code
+
+
+def test_check_says_good(tmp_path: Path) -> None:
+    """As the README has it."""
+    (check,) = (command for command in COMMANDS if " check " in command)
+    ran = subprocess.run(
+        [sys.executable, "-m", "dynimo", *shlex.split(check)[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (ran.returncode, "good to deploy" in ran.stdout) == (0, True)

@@ -133,4 +133,4 @@ def test_no_absolute_path_of_a_machine_is_tracked() -> None:
     for name in listed.stdout.decode().split("\0"):
         path = ROOT / name
         if path.is_file() and path.suffix in {".py", ".md", ".toml", ".sh", ".lock", ""}:
-            assert str(ROOT.parent) + "/" not in path.read_text(errors="replace"), name
+            assert str(ROOT) + "/" not in path.read_text(errors="replace"), name

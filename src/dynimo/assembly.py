@@ -32,7 +32,7 @@ from dynimo.requestlog import RequestLog
 from dynimo.sdk import app as sdk_app
 from dynimo.sdk.settings import SETTINGS_VARIABLE, SOURCES_VARIABLE
 from dynimo.settings import Settings
-from dynimo.telemetry import Metrics
+from dynimo.telemetry import Metrics, flush_logs
 from dynimo.web.server import Server
 
 log = logging.getLogger("dynimo")
@@ -139,6 +139,7 @@ class Platform:
         await self.sandbox.close()
         await self.cache.close()
         self.requests.flush()
+        flush_logs()
         self.registry.close()
         self.folder.release()
 

@@ -223,6 +223,12 @@ def set_up_logging(stream: TextIO = sys.stderr, *, level: str = "INFO", form: st
     logger.propagate = False
 
 
+def flush_logs() -> None:
+    """Write every line that waits for its batch."""
+    for handler in logging.getLogger("dynimo").handlers:
+        handler.flush()
+
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

@@ -22,6 +22,22 @@ CODENAME = "bookworm"  # Python 3.11: the oldest that will do
 NETWORK_FILES = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
 
 
+FIRST_MINUTES = """
+./dynimo --version && ./dynimo --version || exit
+data=$(mktemp -d)
+./dynimo up --port 0 --data "$data" >"$data/log" &
+for _ in $(seq 300); do [ -s "$data/address" ] && break; sleep 0.1; done
+python3 -c 'if True:
+    import sys, urllib.request
+    address = open(sys.argv[1]).read().strip()
+    with urllib.request.urlopen(address + "/img/sample/boats.jpg?w=64", timeout=60) as answer:
+        print(answer.status, answer.headers["content-type"])
+' "$data/address"
+kill -INT $! && wait $!
+"""
+"""What a stranger does: set up, set up no more, serve, look at a picture, stop."""
+
+
 def bare_debian(folder: Path) -> Path:
     """A Debian with Python and pip and nothing else; made once, kept for later runs.
 
@@ -63,10 +79,11 @@ def test_bare_debian() -> None:
     with machines.machine_at(Path(tempfile.mkdtemp(prefix="dynimo "))) as machine:
         inside = 'mount --bind "$2" "$1/mnt" && mount -t proc proc "$1/proc" && '
         inside += f'exec chroot --userspec={machines.NOBODY}:{machines.NOBODY} "$1" '
-        inside += "sh -c 'cd \"/mnt/ä check out\" && ./dynimo --version && ./dynimo --version'"
+        inside += 'sh -c \'cd "/mnt/ä check out" && exec sh -c "$DYNIMO_TEST"\''
         ran = subprocess.run(
             ["unshare", "--mount", "sh", "-c", inside, "sh", str(root), str(machine.folder)],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
+            | {"DYNIMO_TEST": FIRST_MINUTES}
             | machines.network(),
             stdin=subprocess.DEVNULL,
             check=False,
@@ -75,5 +92,8 @@ def test_bare_debian() -> None:
             timeout=machines.SECONDS,
         )
     assert ran.returncode == 0, ran.stderr
-    assert [line.split()[0] for line in ran.stdout.splitlines()] == ["dynimo", "dynimo"]
-    assert [line.split()[0] for line in ran.stderr.splitlines()] == ["·", "✓"]
+    told = ran.stdout.splitlines()
+    assert [line.split()[0] for line in told] == ["dynimo", "dynimo", "200"], ran.stderr
+    assert told[-1] == "200 image/jpeg"
+    assert [line.split()[0] for line in ran.stderr.splitlines()[:2]] == ["·", "✓"]
+    assert ran.stderr.rstrip().endswith("Stopped.")

@@ -294,7 +294,7 @@ class DiskTier:
             for step in batch:
                 freed += step.run(db)
             db.commit()
-        except (OSError, sqlite3.Error) as error:
+        except Exception as error:  # noqa: BLE001 - no fault of one step may end the writer
             self._guarded(db.rollback)
             if len(batch) == 1:
                 self._failed(error)

@@ -65,6 +65,19 @@ async def test_objects_survive_a_restart(tmp_path: Path) -> None:
     await tier.close()
 
 
+async def test_an_object_that_cannot_be_written_costs_only_itself(tmp_path: Path) -> None:
+    """Whatever is wrong with one object, the writer lives on and a purge does not hang."""
+    tier = await opened(tmp_path)
+    tier.put(entry("h/\ud800"))
+    tier.put(entry("h/a"))
+
+    counts = await flushed(tier)
+
+    assert counts["disk_errors"] == 1
+    assert await tier.get("h/a", {}) is not None
+    await tier.close()
+
+
 async def test_cache_hits_after_a_restart(make_rig: Any, reply: Any, tmp_path: Path) -> None:
     """A cache that was closed serves from disk, promotes to memory, and asks only the decision."""
     first = await make_rig(disk_folder=tmp_path)

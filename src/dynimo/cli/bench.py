@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import click
 
-from dynimo.cli import exits
-from dynimo.cli.test import checkout
+from dynimo.cli import checkout
 
 
 @click.command(
@@ -19,9 +15,4 @@ from dynimo.cli.test import checkout
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> int:
     """Measure; ARGUMENTS go to the bench program (`dynimo bench --help`)."""
-    root = checkout()
-    if root is None:
-        click.echo("dynimo: benchmarks come with a checkout, not with the package.", err=True)
-        return exits.NOT_FOUND
-    ran = subprocess.run([sys.executable, "-m", "bench", *arguments], cwd=root, check=False)
-    return ran.returncode
+    return checkout.run("bench", arguments, what="benchmarks")

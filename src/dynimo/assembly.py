@@ -23,11 +23,11 @@ from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
 from dynimo.functions.invoker import Invoker
-from dynimo.functions.registry import Registry
 from dynimo.gateway.gateway import Gateway
 from dynimo.gateway.routes import Routes, Target
 from dynimo.model.errors import ConfigError
 from dynimo.model.function import Version
+from dynimo.registry.registry import Registry
 from dynimo.requestlog import RequestLog
 from dynimo.sdk import app as sdk_app
 from dynimo.sdk.settings import SETTINGS_VARIABLE, SOURCES_VARIABLE
@@ -53,7 +53,7 @@ class Platform:
         self.metrics = Metrics()
         self.port = 0
         self._base = base
-        self.registry = Registry(folder.path, settings.functions)
+        self.registry = Registry(folder.path, settings.registry)
         self.apps = discovery.apps(settings.app_folders)
         self.versions = {
             version.function: version for app in self.apps for version in self.registry.publish(app)
@@ -150,7 +150,7 @@ class Platform:
             "server": self.server.statistics(),
             "functions": {
                 name: {
-                    "version": fleet.version.number,
+                    "version": fleet.version.label,
                     "environments": fleet.pool.count,
                     "busy": fleet.pool.busy,
                     "waiting": fleet.pool.waiting,

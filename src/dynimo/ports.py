@@ -29,8 +29,10 @@ class Clock(Protocol):
 class SandboxSpec:
     """What a sandbox must know to import a function's code and fork environments of it.
 
-    ``code`` is the immutable folder of this version; ``readable`` are further files and folders it
-    may read; ``variables`` its whole environment (nothing else is inherited).
+    ``code`` is the immutable folder of this version, seen inside as ``/var/task``; ``layers`` the
+    one seen as ``/opt``; ``readable`` are further files and folders it may read; ``variables`` its
+    whole environment (nothing else is inherited). ``runtime`` is AWS's identifier. ``network`` is
+    ``none``, ``loopback`` or ``internet``; ``ephemeral_mib`` bounds each environment's ``/tmp``.
     """
 
     function: str
@@ -43,6 +45,10 @@ class SandboxSpec:
     readable: tuple[Path, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     init_timeout_seconds: float = 10.0
+    runtime: str = ""
+    layers: Path | None = None
+    network: str = "internet"
+    ephemeral_mib: int = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,12 @@ class Process(Protocol):
 
     def kill(self) -> None:
         """SIGKILL it and all it started, now. ``on_exit`` follows."""
+
+    def pause(self) -> None:
+        """Read no further frames from it until ``resume``: whoever takes its answer is slow."""
+
+    def resume(self) -> None:
+        """Read again."""
 
 
 class Watcher(Protocol):
@@ -118,3 +130,60 @@ class Sandbox(Protocol):
 
     def describe(self) -> Mapping[str, str]:
         """Name each isolation measure and say ``on``, or why not, in one clause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a function's log, as it is kept.
+
+    ``group`` and ``stream`` are CloudWatch's; ``when_ms`` is epoch milliseconds. ``account`` owns
+    it. ``kind`` is ``function`` for what the code wrote, ``platform`` for START, END, REPORT and
+    the like. ``request`` is the invocation that it belongs to, or empty.
+    """
+
+    group: str
+    stream: str
+    when_ms: int
+    text: str
+    account: str
+    kind: str = "function"
+    request: str = ""
+
+
+class Logs(Protocol):
+    """Keeps the lines of functions. Never blocks; what it cannot keep, it counts and drops."""
+
+    def write(self, line: Line) -> None:
+        """Keep one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one invocation used, once it ended; ``attempt`` tells tries of the same id apart.
+
+    ``ended`` is ``ok``, ``error`` (the function's own, a timeout or a kill) or ``throttle``. Times
+    are milliseconds, memory MiB except the peak. ``arn`` is the unqualified function's.
+    """
+
+    id: str
+    attempt: int
+    arn: str
+    version: str
+    alias: str
+    ended: str
+    when_ms: int
+    billed_ms: int = 0
+    memory_mib: int = 0
+    init_ms: float = 0.0
+    queue_ms: float = 0.0
+    max_rss_kib: int = 0
+
+
+class Meter(Protocol):
+    """Counts what functions use, exactly once each, across restarts."""
+
+    def record(self, usage: Usage) -> None:
+        """Count one invocation; on return it survives the end of this process."""
+
+    def held(self, arn: str, version: str, *, mib_seconds: float) -> None:
+        """Memory that environments of this version kept while they were idle."""

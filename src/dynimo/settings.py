@@ -20,6 +20,7 @@ from dynimo.backends.sandboxes.config import MEASURES
 from dynimo.edge.config import Config as EdgeConfig
 from dynimo.functions.config import Config as FunctionsConfig
 from dynimo.model.errors import ConfigError
+from dynimo.registry.config import Config as RegistryConfig
 from dynimo.web.config import Config as WebConfig
 
 PREFIX = "DYNIMO_"
@@ -72,6 +73,7 @@ class Settings:
     edge: EdgeConfig = field(default_factory=EdgeConfig)
     web: WebConfig = field(default_factory=WebConfig)
     functions: FunctionsConfig = field(default_factory=FunctionsConfig)
+    registry: RegistryConfig = field(default_factory=RegistryConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     log: LogConfig = field(default_factory=LogConfig)
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dynimo import ports
-from dynimo.model.function import Version
-from dynimo.sdk import app as sdk_app
+from dynimo.model.function import Configuration, Version
 
 
 class VirtualClock:
@@ -160,6 +159,12 @@ class ScriptedProcess:
         """End; the watcher hears of it a moment later, as with a real one."""
         self._clock.call_later(0, lambda: self.end(-9))
 
+    def pause(self) -> None:
+        """It says one thing only; there is nothing to hold back."""
+
+    def resume(self) -> None:
+        """See ``pause``."""
+
     def end(self, status: int) -> None:
         """Be gone, once."""
         if self._zygote.alive.pop(self._name, None) is not None:
@@ -167,6 +172,11 @@ class ScriptedProcess:
 
 
 def version(name: str = "demo-work", **declared: Any) -> Version:
-    """A version for tests; keywords go to its ``sdk.app.Function``."""
-    function = sdk_app.Function(handler="work.handler", **declared)
-    return Version(function=name, number=1, sha256="0" * 64, code=Path("code"), declared=function)
+    """A version for tests; keywords go to its ``Configuration``."""
+    return Version(
+        function=name,
+        number=1,
+        sha256="0" * 64,
+        code=Path("code"),
+        configuration=Configuration(handler="work.handler", **declared),
+    )

@@ -10,14 +10,11 @@ class Config:
     """Limits of the function platform.
 
     ``queue_max`` invocations may wait per version, each for at most ``queue_seconds``.
-    ``code_bytes_max`` and ``code_files_max`` bound an app's folder; ``report_lines`` turns the
-    REPORT line of every invocation on.
+    ``report_lines`` turns the REPORT line of every invocation on.
     """
 
     queue_max: int = 10_000
     queue_seconds: float = 20.0
     init_timeout_seconds: float = 10.0
     request_bytes_max: int = 6 * 1024 * 1024
-    code_bytes_max: int = 250 * 1024 * 1024
-    code_files_max: int = 20_000
     report_lines: bool = True

@@ -151,7 +151,7 @@ class Fleet:
         ticket, environment = self._tickets[invocation_id], self._environments[name]
         now = self._clock.monotonic()
         ticket.assigned, ticket.cold, environment.fresh = now, environment.fresh, False
-        seconds = self.version.declared.timeout_seconds
+        seconds = self.version.configuration.timeout_seconds
         ticket.cancel_deadline = self._clock.call_later(
             seconds, lambda: self._too_late(name, invocation_id)
         )
@@ -233,7 +233,7 @@ class Fleet:
         return Outcome(
             id=ticket.invocation.id,
             function=self.version.function,
-            version=self.version.number,
+            version=self.version.label,
             value=body if reply is None and error is None else None,
             reply=_reply(reply, body) if reply is not None else None,
             error=error,
@@ -248,14 +248,14 @@ class Fleet:
         invocation = ticket.invocation
         if environment.late == invocation.id:
             killed = "time"
-            error = faults.timed_out(invocation.id, self.version.declared.timeout_seconds)
+            error = faults.timed_out(invocation.id, self.version.configuration.timeout_seconds)
         else:
             killed = "memory" if ended.out_of_memory else "crash"
             error = faults.exited(invocation.id, ended)
         return Outcome(
             id=invocation.id,
             function=self.version.function,
-            version=self.version.number,
+            version=self.version.label,
             error=error,
             killed=killed,
             queue_ms=max(0.0, ticket.assigned * 1000 - invocation.arrived_ns / 1e6),

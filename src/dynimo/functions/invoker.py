@@ -47,10 +47,10 @@ class Invoker:
         Raises:
             InitError: its code could not be imported; the version before stays.
         """
-        declared = version.declared
+        declared = version.configuration
         spec = ports.SandboxSpec(
             function=version.function,
-            version=str(version.number),
+            version=version.label,
             code=version.code,
             handler=declared.handler,
             memory_mib=declared.memory_mib,
@@ -111,7 +111,7 @@ class Invoker:
         if self._config.report_lines:
             log.info(
                 "%s",
-                result.report(fleet.version.declared.memory_mib),
+                result.report(fleet.version.configuration.memory_mib),
                 extra={"function": str(fleet.version), "request": result.id},
             )
         return result

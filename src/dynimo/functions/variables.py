@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dynimo.model.function import REGION, Version
+from dynimo.model.function import Version
 
 
 def variables(version: Version, own: Mapping[str, str]) -> dict[str, str]:
@@ -16,14 +16,14 @@ def variables(version: Version, own: Mapping[str, str]) -> dict[str, str]:
     Later ones win, so that neither an app nor a deployment can pretend to be another function.
     """
     return {
-        **(version.declared.environment or {}),
+        **(version.configuration.environment or {}),
         **own,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": version.place.region,
+        "AWS_DEFAULT_REGION": version.place.region,
         "AWS_LAMBDA_FUNCTION_NAME": version.function,
-        "AWS_LAMBDA_FUNCTION_VERSION": str(version.number),
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.declared.memory_mib),
+        "AWS_LAMBDA_FUNCTION_VERSION": version.label,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.configuration.memory_mib),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{version.function}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"[{version.number}]{version.sha256[:32]}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"[{version.label}]{version.sha256[:32]}",
     }

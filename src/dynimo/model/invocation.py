@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from dynimo.model.names import Place
+
+
+class Sink(Protocol):
+    """Who takes an answer piece by piece while the handler still runs."""
+
+    def begin(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Tell status and headers (200 and none, if the handler named none) before the first piece.
+
+        Called at most once.
+        """
+
+    def write(self, piece: bytes) -> bool:
+        """Take the next piece; False asks for a pause until ``on_room`` is called."""
+
+    def on_room(self, call: Callable[[], None]) -> None:
+        """Say once whom to tell that there is room again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """One event for one function. ``arrived_ns`` is ``time.monotonic_ns()`` at the front door."""
+    """One event for one function. ``arrived_ns`` is ``time.monotonic_ns()`` at the front door.
+
+    ``qualifier`` is a version, an alias or nothing; ``place`` says whose function it is. ``sticky``
+    makes a weighted alias choose the same version for the same text. ``client_context`` is JSON.
+    ``trace`` is X-Ray's header (``Root=…;Lineage=…``). ``attempt`` counts tries of an asynchronous
+    one from 1. With ``sink`` the answer is streamed; ``tail`` asks for the last lines of its log.
+    """
 
     id: str
     function: str
     event: bytes
     arrived_ns: int
     trace: str = ""
+    qualifier: str = ""
+    place: Place = field(default_factory=Place)
+    sticky: str = ""
+    client_context: str = ""
+    attempt: int = 1
+    sink: Sink | None = None
+    tail: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +66,13 @@ class Outcome:
     ``value`` is the JSON of what the handler returned; ``error`` is AWS-shaped (errorType,
     errorMessage, stackTrace). Times are milliseconds: ``queue_ms`` until an environment was found,
     ``init_ms`` until the handler began in a new one (0 in a warm one), ``duration_ms`` inside the
-    handler. ``started_ns`` is ``time.monotonic_ns()`` when the handler began, 0 if it never did.
+    handler. ``version`` is the label of the one that ran (``$LATEST`` or a number).
+    ``started_ns`` is ``time.monotonic_ns()`` when the handler began, 0 if it never did.
     """
 
     id: str
     function: str
-    version: int
+    version: str
     value: bytes | None = None
     reply: HttpReply | None = None
     error: dict[str, Any] | None = None
@@ -50,6 +83,10 @@ class Outcome:
     duration_ms: float = 0.0
     max_rss_kib: int = 0
     started_ns: int = 0
+    streamed: bool = False
+    """Whether (part of) the answer went through the invocation's sink already."""
+    log_tail: bytes = b""
+    """The last 4 KB of its log, when ``tail`` asked for it."""
 
     @property
     def cold(self) -> bool:

@@ -5,7 +5,7 @@ Every HTTP part of Dynimo is one shape, ``Handler``, so parts nest in any order.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -87,11 +87,16 @@ class Request:
 
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """One answer, whole. The server adds Date and Content-Length and frames it."""
+    """One answer. The server adds Date, Content-Length or Transfer-Encoding, and frames it.
+
+    Whole in ``body``, unless ``pieces`` is given: then the server sends each piece as it comes, in
+    chunks, asks for the next only when the one before has left, and closes the iterator in the end.
+    """
 
     status: int = 200
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    pieces: AsyncGenerator[bytes, None] | None = None
 
 
 @dataclass(slots=True, kw_only=True)

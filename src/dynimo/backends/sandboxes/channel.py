@@ -46,6 +46,7 @@ class Channel:
         self._unsent_bytes = 0
         self._open = True
         self._reading = True
+        self._paused = False
         self._loop.add_reader(end, self._read)
 
     def __repr__(self) -> str:
@@ -79,6 +80,18 @@ class Channel:
         if self._unsent_bytes > UNSENT_BYTES_MAX:
             self._loop.call_soon(self._break)
 
+    def pause(self) -> None:
+        """Read no further until ``resume``; what it writes waits in its socket."""
+        if self._open and self._reading and not self._paused:
+            self._paused = True
+            self._loop.remove_reader(self._socket)
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._open and self._reading and self._paused:
+            self._paused = False
+            self._loop.add_reader(self._socket, self._read)
+
     def drain(self) -> None:
         """Take in what a gone environment left in the socket; then no more."""
         self._receive(FINAL_READS_MAX)
@@ -98,7 +111,7 @@ class Channel:
 
     def _receive(self, times: int) -> None:
         for _ in range(times):
-            if not self._open or not self._reading:
+            if not self._open or not self._reading or (self._paused and times < FINAL_READS_MAX):
                 return
             free = self._decoder.free()
             try:

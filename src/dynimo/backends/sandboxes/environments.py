@@ -37,6 +37,12 @@ class Stillborn:
     def kill(self) -> None:
         """Nobody is there."""
 
+    def pause(self) -> None:
+        """Nobody is there."""
+
+    def resume(self) -> None:
+        """Nobody is there."""
+
 
 class EnvironmentProcess:
     """``ports.Process`` for an environment that somebody else forks.
@@ -93,6 +99,14 @@ class EnvironmentProcess:
     def send(self, meta: Mapping[str, Any], body: bytes) -> None:
         """Queue one frame. Raises wire.WireError when it is over a limit."""
         self._channel.send(meta, body)
+
+    def pause(self) -> None:
+        """Read no further frames from it for now."""
+        self._channel.pause()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._channel.resume()
 
     def kill(self) -> None:
         """SIGKILL it and all it started; before the fork is done, as soon as it is."""

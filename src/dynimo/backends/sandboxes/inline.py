@@ -97,6 +97,12 @@ class InlineProcess:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def pause(self) -> None:
+        """Nothing is streamed here."""
+
+    def resume(self) -> None:
+        """Nothing is streamed here."""
+
     def kill(self) -> None:
         """Cancel what runs (a handler that blocks cannot be stopped) and end."""
         self._end(KILLED)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dynimo.functions.config import Config
-from dynimo.functions.registry import Registry
 from dynimo.model.errors import DeployError, FunctionNotFound
+from dynimo.registry.config import Config
+from dynimo.registry.registry import Registry
 from dynimo.sdk import app as sdk_app
 
 MANIFEST = 'name = "demo"\n[functions.hello]\nhandler = "hello.handler"\npackages = ["x"]\n'
@@ -57,7 +57,7 @@ def test_a_changed_declaration_is_a_new_version(registry: Registry, folder: Path
     (folder / "app.toml").write_text(MANIFEST + "memory_mib = 256\n")
 
     assert _publish(registry, folder)[0] == 2
-    assert registry.latest("demo-hello").declared.memory_mib == 256
+    assert registry.latest("demo-hello").configuration.memory_mib == 256
 
 
 def test_versions_survive_a_restart(tmp_path: Path, folder: Path) -> None:
@@ -69,7 +69,7 @@ def test_versions_survive_a_restart(tmp_path: Path, folder: Path) -> None:
 
     latest = second.latest("demo-hello")
     assert (latest.number, latest.sha256) == published
-    assert latest.declared.packages == ("x",)
+    assert latest.configuration.packages == ("x",)
 
 
 def test_what_is_not_a_plain_file_is_refused(registry: Registry, folder: Path) -> None:

@@ -18,9 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dynimo.functions.config import Config
 from dynimo.model.errors import DeployError, FunctionNotFound
-from dynimo.model.function import Version
+from dynimo.model.function import Configuration, Logging, Version
+from dynimo.registry.config import Config
 from dynimo.sdk import app as sdk_app
 
 SKIPPED_NAMES = frozenset({"__pycache__", ".git", ".venv", "node_modules", "tests"})
@@ -61,7 +61,7 @@ class Registry:
         self._store(files, sha256)
         with self._database:  # one transaction: the whole app changes, or nothing of it does
             return [
-                self._publish(app.function_name(short), sha256, declared)
+                self._publish(app.function_name(short), sha256, _configuration(declared))
                 for short, declared in app.functions.items()
             ]
 
@@ -80,14 +80,14 @@ class Registry:
             raise FunctionNotFound(function)
         return self._version(row)
 
-    def _publish(self, function: str, sha256: str, declared: sdk_app.Function) -> Version:
+    def _publish(self, function: str, sha256: str, declared: Configuration) -> Version:
         text = json.dumps(asdict(declared), sort_keys=True)
         try:
             latest = self.latest(function)
         except FunctionNotFound:
             number = 1
         else:
-            if (latest.sha256, json.dumps(asdict(latest.declared), sort_keys=True)) == (
+            if (latest.sha256, json.dumps(asdict(latest.configuration), sort_keys=True)) == (
                 sha256,
                 text,
             ):
@@ -108,7 +108,7 @@ class Registry:
             number=number,
             sha256=sha256,
             code=self._code / sha256,
-            declared=sdk_app.Function(**values),
+            configuration=Configuration(**{**values, "logging": Logging(**values["logging"])}),
         )
 
     def _store(self, files: list[tuple[str, Path]], sha256: str) -> None:
@@ -134,6 +134,11 @@ class Registry:
             raise DeployError(f"{error.filename or target}: {error.strerror}.") from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _configuration(declared: sdk_app.Function) -> Configuration:
+    """An app's declaration as the configuration of a version."""
+    return Configuration(**asdict(declared))
 
 
 def _files(folder: Path, config: Config) -> list[tuple[str, Path]]:

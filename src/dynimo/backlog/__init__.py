@@ -1,0 +1,1 @@
+"""Work accepted to be done later: asynchronous invocations and queues that feed functions."""

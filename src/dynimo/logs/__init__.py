@@ -1,0 +1,1 @@
+"""What functions wrote, kept and found again. Knows no function and no HTTP."""

@@ -1,0 +1,1 @@
+"""What functions used, counted once, and what that costs. Runs nothing."""

@@ -1,0 +1,1 @@
+"""What functions exist, and all that is known of them. Starts, imports and runs nothing."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dynimo import discovery, gauges
+from dynimo import discovery, gauges, ports
 from dynimo.api.admin import Admin
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
@@ -27,6 +27,8 @@ from dynimo.gateway.gateway import Gateway
 from dynimo.gateway.routes import Routes, Target
 from dynimo.model.errors import ConfigError
 from dynimo.model.function import Version
+from dynimo.model.names import Place
+from dynimo.registry.apps import LIVE, publish
 from dynimo.registry.registry import Registry
 from dynimo.requestlog import RequestLog
 from dynimo.sdk import app as sdk_app
@@ -53,16 +55,25 @@ class Platform:
         self.metrics = Metrics()
         self.port = 0
         self._base = base
-        self.registry = Registry(folder.path, settings.registry)
+        self.place = Place(settings.account, settings.region)
+        self.registry = Registry(folder.path, settings.registry, region=settings.region)
         self.apps = discovery.apps(settings.app_folders)
         self.versions = {
-            version.function: version for app in self.apps for version in self.registry.publish(app)
+            version.function: version
+            for app in self.apps
+            for version in publish(self.registry, app, settings.registry, self.place)
         }
         self.invoker = Invoker(
-            sandbox=sandbox, clock=self.clock, config=settings.functions, metrics=self.metrics
+            sandbox=sandbox,
+            clock=self.clock,
+            config=settings.functions,
+            metrics=self.metrics,
+            resolve=self.registry.resolve,
+            logs=_Silent(),
+            meter=_Silent(),
         )
         routes = Routes(target for app in self.apps for target in _targets(app))
-        gateway = Gateway(routes, self.invoker.invoke, self.clock)
+        gateway = Gateway(routes, self.invoker.invoke, self.clock, place=self.place, qualifier=LIVE)
         edge = settings.edge
         if edge.disk_folder is None and edge.disk_bytes > 0:
             edge = replace(edge, disk_folder=folder.path / "cache")
@@ -203,6 +214,17 @@ class Platform:
             fleet.version.function: "ok" if fleet.zygote is not None else "its zygote is starting"
             for fleet in fleets
         } | {"edge": "ok"}
+
+
+class _Silent:
+    def write(self, line: ports.Line) -> None:
+        """Keep nothing."""
+
+    def record(self, usage: ports.Usage) -> None:
+        """Keep nothing."""
+
+    def held(self, arn: str, version: str, *, mib_seconds: float) -> None:
+        """Keep nothing."""
 
 
 def _targets(app: sdk_app.App) -> list[Target]:

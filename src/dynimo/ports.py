@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
+
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Clock(Protocol):
@@ -84,6 +88,12 @@ class Process(Protocol):
     def resume(self) -> None:
         """Read again."""
 
+    def flush(self) -> None:
+        """Tell the watcher what it has printed up to now, an unfinished line too.
+
+        Bounded; what is over the rate for output may come later.
+        """
+
 
 class Watcher(Protocol):
     """Who is told what an environment does. Called on the event loop, never re-entrantly."""
@@ -109,8 +119,14 @@ class Zygote(Protocol):
     def pid(self) -> int:
         """Pid on the host, for measuring."""
 
-    def fork(self, environment: str, watcher: Watcher) -> Process:
-        """Begin one environment. Returns at once; failure to fork arrives as ``on_exit``."""
+    def fork(
+        self, environment: str, watcher: Watcher, variables: Mapping[str, str] = NOTHING
+    ) -> Process:
+        """Begin one environment. Returns at once; failure to fork arrives as ``on_exit``.
+
+        ``variables`` are this environment's alone (the name of its log stream, its credentials) and
+        win over the version's.
+        """
 
     async def close(self) -> None:
         """Kill it and every environment it forked; returns when all are gone."""

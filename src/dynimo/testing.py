@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dynimo import ports
+from dynimo.functions.fleet import Surroundings
+from dynimo.functions.journal import Journal
 from dynimo.model.function import Configuration, Version
 
 
@@ -97,7 +99,12 @@ class ScriptedZygote:
         self.peak = 0
         self.started = 0
 
-    def fork(self, environment: str, watcher: ports.Watcher) -> ports.Process:
+    def fork(
+        self,
+        environment: str,
+        watcher: ports.Watcher,
+        variables: Mapping[str, str] = ports.NOTHING,  # noqa: ARG002 - it runs no code
+    ) -> ports.Process:
         """Begin one environment."""
         process = ScriptedProcess(self, environment, watcher)
         self.alive[environment] = process
@@ -165,6 +172,9 @@ class ScriptedProcess:
     def resume(self) -> None:
         """See ``pause``."""
 
+    def flush(self) -> None:
+        """It prints nothing."""
+
     def end(self, status: int) -> None:
         """Be gone, once."""
         if self._zygote.alive.pop(self._name, None) is not None:
@@ -179,4 +189,44 @@ def version(name: str = "demo-work", **declared: Any) -> Version:
         sha256="0" * 64,
         code=Path("code"),
         configuration=Configuration(handler="work.handler", **declared),
+    )
+
+
+class KeptLogs:
+    """ports.Logs that keeps every line in a list."""
+
+    def __init__(self) -> None:
+        self.lines: list[ports.Line] = []
+
+    def write(self, line: ports.Line) -> None:
+        """Keep it."""
+        self.lines.append(line)
+
+
+class KeptMeter:
+    """ports.Meter that keeps every record in a list, and adds up what was held."""
+
+    def __init__(self) -> None:
+        self.usages: list[ports.Usage] = []
+        self.mib_seconds = 0.0
+
+    def record(self, usage: ports.Usage) -> None:
+        """Keep it."""
+        self.usages.append(usage)
+
+    def held(self, arn: str, version: str, *, mib_seconds: float) -> None:  # noqa: ARG002 - the port's shape
+        """Add it."""
+        self.mib_seconds += mib_seconds
+
+
+def surroundings(
+    given: Version, sandbox: ports.Sandbox, clock: ports.Clock, logs: ports.Logs | None = None
+) -> Surroundings:
+    """What a fleet of this version needs besides itself."""
+    return Surroundings(
+        sandbox=sandbox,
+        clock=clock,
+        journal=Journal(given, logs or KeptLogs(), clock),
+        response_bytes_max=6 * 1024 * 1024,
+        stream_bytes_max=200 * 1024 * 1024,
     )

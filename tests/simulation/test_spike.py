@@ -48,7 +48,7 @@ async def _play(
     sandbox = testing.ScriptedSandbox(clock, service)
     version = testing.version(timeout_seconds=30)
     spec = SandboxSpec(function="f", version="1", code=version.code, handler="w.h", memory_mib=128)
-    fleet = Fleet(version, spec, limits, sandbox=sandbox, clock=clock)
+    fleet = Fleet(version, spec, limits, testing.surroundings(version, sandbox, clock))
     await fleet.open()
     heard: dict[float, Outcome | DynimoError] = {}
     latency: dict[float, float] = {}

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MIB = 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Limits of the function platform.
 
     ``queue_max`` invocations may wait per version, each for at most ``queue_seconds``.
-    ``report_lines`` turns the REPORT line of every invocation on.
+    ``report_lines`` turns the REPORT line of every invocation on. ``concurrency_max`` invocations
+    of an account run at once, of which ``unreserved_min`` cannot be reserved. A version may start
+    ``burst`` environments at once, and ``burst_per_second`` more as time goes on. At most
+    ``zygotes_max`` versions are held imported (idle ones go first), each at most
+    ``zygote_idle_seconds`` after its last use. ``recursion_max`` is how often a chain of
+    invocations may pass through the same function.
     """
 
     queue_max: int = 10_000
     queue_seconds: float = 20.0
     init_timeout_seconds: float = 10.0
-    request_bytes_max: int = 6 * 1024 * 1024
+    request_bytes_max: int = 6 * MIB
+    response_bytes_max: int = 6 * MIB + 100
+    stream_bytes_max: int = 200 * MIB
     report_lines: bool = True
+    concurrency_max: int = 1000
+    unreserved_min: int = 100
+    burst: int = 1000
+    burst_per_second: float = 100.0
+    zygotes_max: int = 500
+    zygote_idle_seconds: float = 600.0
+    recursion_max: int = 16

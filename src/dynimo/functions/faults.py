@@ -32,6 +32,12 @@ def exited(request_id: str, ended: Exit) -> dict[str, Any]:
     return {"errorType": "Runtime.ExitError", "errorMessage": message}
 
 
+def response_too_large(bytes_max: int) -> dict[str, Any]:
+    """The handler returned more than may be returned."""
+    message = f"Response payload size exceeded maximum allowed payload size ({bytes_max} bytes)."
+    return {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
+
+
 def _signal_name(number: int) -> str:
     """The word that Go's runtime, and so AWS, prints for a signal."""
     if number == signal.SIGKILL:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from dynimo import ports
-from dynimo.functions import faults
+from dynimo.functions import outcomes
+from dynimo.functions.journal import Journal, Tail
 from dynimo.functions.pool import Action, Assign, Limits, Pool, Reject, Start, Stop
 from dynimo.model.errors import DynimoError, InitError, Stopping, Throttled
 from dynimo.model.function import Version
-from dynimo.model.invocation import HttpReply, Invocation, Outcome
+from dynimo.model.invocation import Invocation, Outcome
 
 log = logging.getLogger("dynimo.functions")
 
@@ -35,21 +36,55 @@ class _Ticket:
 
     invocation: Invocation
     done: Done
+    arn: str
     assigned: float = 0.0
     cold: bool = False
     cancel_deadline: Callable[[], None] | None = None
+    tail: Tail | None = None
+    gathered: outcomes.Gathered | None = None
+    streamed_bytes: int = 0
+
+    def run(self, version: Version) -> outcomes.Run:
+        """The facts from which its outcome is made."""
+        return outcomes.Run(
+            invocation=self.invocation, version=version, assigned=self.assigned, cold=self.cold
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a fleet is given besides its version, and where it tells what happens.
+
+    ``own_variables`` makes the variables of one environment (its credentials); ``held`` hears how
+    many MiB-seconds an environment's memory was kept while it was idle.
+    """
+
+    sandbox: ports.Sandbox
+    clock: ports.Clock
+    journal: Journal
+    response_bytes_max: int
+    stream_bytes_max: int
+    own_variables: Callable[[], Mapping[str, str]] = dict
+    held: Callable[[float], None] = lambda _: None
 
 
 @dataclass(slots=True)
 class _Environment:
-    """A forked process and what is known of it. ``killed`` is why we ended it, if we did."""
+    """A forked process and what is known of it. ``killed`` is why we ended it, if we did.
+
+    ``unfit`` is (invocation, why) of the one for whose sake it is killed. ``idle_since`` is the
+    clock's, ``max_rss_kib`` as of its last answer.
+    """
 
     process: ports.Process
+    stream: str
+    idle_since: float
     answered: int = 0
     fresh: bool = True
     killed: str = ""
-    late: str = ""
-    output_of: str = field(default="")
+    unfit: tuple[str, str] = ("", "")
+    output_of: str = ""
+    max_rss_kib: int = 0
 
 
 class Fleet:
@@ -60,17 +95,18 @@ class Fleet:
         version: Version,
         spec: ports.SandboxSpec,
         limits: Limits,
-        *,
-        sandbox: ports.Sandbox,
-        clock: ports.Clock,
+        around: Surroundings,
     ) -> None:
         self.version = version
         self.pool = Pool(str(version), limits)
         self.zygote: ports.Zygote | None = None
         self.zygote_restarts = 0
+        self.used_at = around.clock.monotonic()
         self._spec = spec
-        self._sandbox = sandbox
-        self._clock = clock
+        self._around = around
+        self._sandbox = around.sandbox
+        self._clock = around.clock
+        self._journal = around.journal
         self._tickets: dict[str, _Ticket] = {}
         self._environments: dict[str, _Environment] = {}
         self._failures = 0
@@ -91,26 +127,41 @@ class Fleet:
         self.zygote = await self._sandbox.start(self._spec, self._zygote_died)
         self._act(self.pool.fill(self._clock.monotonic()))
 
-    def run(self, invocation: Invocation, done: Done) -> None:
-        """Run it, or queue it, or turn it away; ``done`` is called exactly once, later or now."""
+    def run(self, invocation: Invocation, done: Done, arn: str = "") -> None:
+        """Run it, or queue it, or turn it away; ``done`` is called exactly once, later or now.
+
+        ``arn`` is what was asked for, as the code sees it; the version's own if empty.
+        """
         if self._stopping:
             done(Stopping(f"({self.version})"))
             return
-        self._tickets[invocation.id] = _Ticket(invocation, done)
+        self.used_at = now = self._clock.monotonic()
+        self._tickets[invocation.id] = _Ticket(invocation, done, arn or self.version.arn)
         self._idle.clear()
-        self._act(self.pool.arrive(invocation.id, self._clock.monotonic()))
+        self._act(self.pool.arrive(invocation.id, now))
 
     @property
     def in_progress(self) -> int:
         """Invocations that wait or run."""
         return len(self._tickets)
 
-    def withdraw(self, invocation_id: str) -> None:
-        """The caller has left. What still waits is dropped; what runs runs to its end."""
+    @property
+    def ready(self) -> int:
+        """Environments that exist as processes."""
+        return sum(1 for each in self._environments.values() if each.process.pid)
+
+    def limit(self, limits: Limits) -> None:
+        """Live under other limits from now on."""
+        self._act(self.pool.limit(limits, self._clock.monotonic()))
+
+    def withdraw(self, invocation_id: str) -> bool:
+        """The caller has left. What still waits is dropped (True); what runs runs to its end."""
         ticket = self._tickets.get(invocation_id)
-        if ticket is not None and not ticket.assigned:
+        waiting = ticket is not None and not ticket.assigned
+        if waiting:
             self.pool.withdraw(invocation_id)
             self._forget(invocation_id)
+        return waiting
 
     async def close(self, grace_seconds: float) -> None:
         """Take nothing new, let what runs finish for ``grace_seconds``, then end everything."""
@@ -144,27 +195,34 @@ class Fleet:
 
     def _begin(self, name: str) -> None:
         assert self.zygote is not None, "the pool starts nothing while it is suspended"
-        process = self.zygote.fork(name, _Watcher(self, name))
-        self._environments[name] = _Environment(process)
+        stream = self._journal.stream()
+        own = {"AWS_LAMBDA_LOG_STREAM_NAME": stream, **self._around.own_variables()}
+        process = self.zygote.fork(name, _Watcher(self, name), own)
+        self._environments[name] = _Environment(process, stream, self._clock.monotonic())
 
     def _hand_over(self, name: str, invocation_id: str) -> None:
         ticket, environment = self._tickets[invocation_id], self._environments[name]
         now = self._clock.monotonic()
+        self._hold(environment, now)
         ticket.assigned, ticket.cold, environment.fresh = now, environment.fresh, False
         seconds = self.version.configuration.timeout_seconds
         ticket.cancel_deadline = self._clock.call_later(
-            seconds, lambda: self._too_late(name, invocation_id)
+            seconds, lambda: self._unfit(name, invocation_id, "time")
         )
         environment.output_of = invocation_id
-        meta = {
+        invocation = ticket.invocation
+        ticket.tail = self._journal.begins(environment.stream, invocation, cold=ticket.cold)
+        meta: dict[str, Any] = {
             "type": "invoke",
             "id": invocation_id,
             "deadline_ms": int((self._clock.now() + seconds) * 1000),
-            "arn": self.version.arn,
-            "trace": ticket.invocation.trace or None,
-            "client_context": None,
+            "arn": ticket.arn,
+            "trace": invocation.trace or None,
+            "client_context": invocation.client_context or None,
         }
-        environment.process.send(meta, ticket.invocation.event)
+        if invocation.sink is not None:
+            meta["stream"] = True
+        environment.process.send(meta, invocation.event)
 
     def _end(self, name: str, why: str) -> None:
         environment = self._environments.get(name)
@@ -173,32 +231,94 @@ class Fleet:
             self.pool.condemn(name)
             environment.process.kill()
 
-    def _too_late(self, name: str, invocation_id: str) -> None:
+    def _unfit(self, name: str, invocation_id: str, why: str) -> None:
+        """Kill an environment for the sake of what one invocation in it did."""
         environment = self._environments.get(name)
         if environment is not None and invocation_id in self._tickets:
-            environment.late = invocation_id
-            self._end(name, "time")
+            environment.unfit = (invocation_id, why)
+            self._end(name, why)
+
+    def _hold(self, environment: _Environment, now: float) -> None:
+        """It stops being idle: tell how much memory it kept till now."""
+        if environment.answered and environment.idle_since:
+            mib = environment.max_rss_kib / 1024
+            self._around.held((now - environment.idle_since) * mib)
+        environment.idle_since = 0.0
 
     # What the environments say.
 
     def on_frame(self, name: str, meta: dict[str, Any], body: bytes) -> None:
-        """An environment answered an invocation."""
+        """An environment said something of an invocation."""
         environment = self._environments.get(name)
         ticket = self._tickets.get(str(meta.get("id")))
-        if environment is None or ticket is None or meta.get("type") != "outcome":
+        if environment is None or ticket is None:
             # Hostile or late: an environment may say anything; only its own open invocations count.
             return
         if ticket.invocation.id not in self.pool.running(name):
             return
+        match meta.get("type"):
+            case "outcome":
+                self._finish(name, environment, ticket, meta, body)
+            case "begin":
+                self._begin_answer(ticket, meta)
+            case "chunk":
+                self._take_piece(name, environment, ticket, body)
+
+    def _finish(
+        self,
+        name: str,
+        environment: _Environment,
+        ticket: _Ticket,
+        meta: dict[str, Any],
+        body: bytes,
+    ) -> None:
         environment.answered += 1
         self._failures = 0
-        outcome = self._outcome(ticket, meta, body)
+        outcome = outcomes.answered(
+            ticket.run(self.version),
+            meta,
+            body,
+            ticket.gathered,
+            bytes_max=self._around.response_bytes_max,
+        )
         if ticket.cold:
             self.pool.observe_cold_start(outcome.init_ms / 1000)
+        environment.process.flush()  # what it printed comes before the line that ends it
         now = self._clock.monotonic()
+        environment.idle_since, environment.max_rss_kib = now, outcome.max_rss_kib
+        outcome = self._told(environment, ticket, outcome)
         self._answer(ticket.invocation.id, outcome)
         seconds = now - ticket.assigned - outcome.init_ms / 1000
         self._act(self.pool.finish(name, ticket.invocation.id, now, max(0.0, seconds)))
+
+    def _begin_answer(self, ticket: _Ticket, meta: dict[str, Any]) -> None:
+        """The first word of a streamed answer; it may come once, and before any piece."""
+        if ticket.gathered is not None or ticket.streamed_bytes:
+            return
+        sink = ticket.invocation.sink
+        if sink is None:
+            ticket.gathered = outcomes.Gathered(self._around.response_bytes_max)
+            ticket.gathered.begin(meta)
+        else:
+            status, headers = outcomes.head(meta)
+            sink.begin(status, list(headers))
+
+    def _take_piece(
+        self, name: str, environment: _Environment, ticket: _Ticket, piece: bytes
+    ) -> None:
+        """The next piece of a streamed answer."""
+        sink = ticket.invocation.sink
+        if sink is None:
+            if ticket.gathered is None:
+                ticket.gathered = outcomes.Gathered(self._around.response_bytes_max)
+            ticket.gathered.add(piece)
+            return
+        ticket.streamed_bytes += len(piece)
+        if ticket.streamed_bytes > self._around.stream_bytes_max:
+            self._unfit(name, ticket.invocation.id, "size")
+        elif not sink.write(piece):
+            environment.process.pause()
+            sink.on_room(environment.process.resume)
 
     def on_output(self, name: str, line: str) -> None:
         """An environment printed a line."""
@@ -207,61 +327,40 @@ class Fleet:
         log.info(
             "%s", line, extra={"function": str(self.version), "request": request_id, "output": True}
         )
+        if environment is not None:
+            ticket = self._tickets.get(request_id)
+            tail = ticket.tail if ticket is not None else None
+            self._journal.printed(environment.stream, request_id, line, tail)
 
     def on_exit(self, name: str, ended: ports.Exit) -> None:
         """An environment is gone; whatever ran in it gets an error."""
         environment = self._environments.pop(name, None)
         if environment is None:
             return
+        now = self._clock.monotonic()
+        self._hold(environment, now)
         for invocation_id in self.pool.running(name):
             ticket = self._tickets.get(invocation_id)
             if ticket is not None:
-                self._answer(invocation_id, self._lost(ticket, environment, ended))
-        now = self._clock.monotonic()
+                killed = environment.unfit[1] if environment.unfit[0] == invocation_id else ""
+                outcome = outcomes.lost(
+                    ticket.run(self.version),
+                    ended,
+                    killed=killed,
+                    now=now,
+                    stream_max=self._around.stream_bytes_max,
+                )
+                self._answer(invocation_id, self._told(environment, ticket, outcome))
         if not environment.killed and not environment.answered:
             self._failures += 1
             if self._failures >= FAILURES_MAX:
                 self._slow_down()
         self._act(self.pool.exit(name, now))
 
-    # Outcomes.
-
-    def _outcome(self, ticket: _Ticket, meta: dict[str, Any], body: bytes) -> Outcome:
-        started_ns, ended_ns = int(meta.get("started_ns", 0)), int(meta.get("ended_ns", 0))
-        reply, error = meta.get("reply"), meta.get("error")
-        waited = ticket.assigned - ticket.invocation.arrived_ns / 1e9
-        return Outcome(
-            id=ticket.invocation.id,
-            function=self.version.function,
-            version=self.version.label,
-            value=body if reply is None and error is None else None,
-            reply=_reply(reply, body) if reply is not None else None,
-            error=error,
-            queue_ms=max(0.0, waited * 1000),
-            init_ms=max(0.001, started_ns / 1e6 - ticket.assigned * 1000) if ticket.cold else 0.0,
-            duration_ms=max(0.0, (ended_ns - started_ns) / 1e6),
-            max_rss_kib=int(meta.get("max_rss_kib", 0)),
-            started_ns=started_ns,
-        )
-
-    def _lost(self, ticket: _Ticket, environment: _Environment, ended: ports.Exit) -> Outcome:
-        invocation = ticket.invocation
-        if environment.late == invocation.id:
-            killed = "time"
-            error = faults.timed_out(invocation.id, self.version.configuration.timeout_seconds)
-        else:
-            killed = "memory" if ended.out_of_memory else "crash"
-            error = faults.exited(invocation.id, ended)
-        return Outcome(
-            id=invocation.id,
-            function=self.version.function,
-            version=self.version.label,
-            error=error,
-            killed=killed,
-            queue_ms=max(0.0, ticket.assigned * 1000 - invocation.arrived_ns / 1e6),
-            duration_ms=(self._clock.monotonic() - ticket.assigned) * 1000,
-            max_rss_kib=ended.max_rss_kib,
-        )
+    def _told(self, environment: _Environment, ticket: _Ticket, outcome: Outcome) -> Outcome:
+        """Write the lines that end an invocation; the outcome, with its tail if it has one."""
+        self._journal.ends(environment.stream, ticket.invocation, outcome, ticket.tail)
+        return outcome if ticket.tail is None else replace(outcome, log_tail=bytes(ticket.tail))
 
     def _answer(self, invocation_id: str, result: Outcome | DynimoError) -> None:
         ticket = self._forget(invocation_id)
@@ -355,8 +454,3 @@ class _Watcher:
 
     def on_exit(self, exit: ports.Exit) -> None:  # noqa: A002 - the word of the trade
         self._fleet.on_exit(self._name, exit)
-
-
-def _reply(declared: dict[str, Any], body: bytes) -> HttpReply:
-    headers = tuple((str(name).lower(), str(value)) for name, value in declared.get("headers", []))
-    return HttpReply(status=int(declared.get("status", 200)), headers=headers, body=body)

@@ -1,128 +1,255 @@
-"""One synchronous invocation, from accept to outcome, by a function's name.
+"""One invocation, from accept to outcome: which version, may it, which fleet; then what it used.
 
-Knows which fleet serves which function, counts what happened, and writes the REPORT line. How an
-environment is found is the pool's business; how one is forked is the sandbox's.
+Knows functions by name through ``resolve``. How an environment is found is the pool's business; how
+one is forked is the sandbox's; what a caller is told of an outcome is the API's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from dynimo import ports
+from dynimo.functions import outcomes
+from dynimo.functions.admission import Admission
 from dynimo.functions.config import Config
-from dynimo.functions.fleet import Fleet
-from dynimo.functions.pool import Limits
-from dynimo.functions.variables import variables
-from dynimo.model.errors import DynimoError, FunctionNotFound, PayloadTooLarge
-from dynimo.model.function import Version
+from dynimo.functions.fleet import Fleet, Surroundings
+from dynimo.functions.fleets import Fleets
+from dynimo.functions.journal import Journal
+from dynimo.functions.specs import Deployment, of_app, pool_limits, sandbox_spec
+from dynimo.functions.usage import usage
+from dynimo.functions.weights import Router
+from dynimo.model.errors import DynimoError, InitError, PayloadTooLarge, Stopping, TooManyRequests
+from dynimo.model.function import Route, Version
 from dynimo.model.invocation import Invocation, Outcome
+from dynimo.model.names import ACCOUNT_DEFAULT, Place
 from dynimo.telemetry import Metrics
 
 log = logging.getLogger("dynimo.functions")
 
+Resolve: TypeAlias = Callable[[Place, str, str], Route]
+Credentials: TypeAlias = Callable[[Version], Mapping[str, str]]
+"""The variables that let a version's code sign its own calls."""
+
 
 class Invoker:
-    """Invokes functions by name. ``deploy`` what it should know, ``close`` it at the end."""
+    """Invokes functions by name."""
 
     def __init__(
-        self, *, sandbox: ports.Sandbox, clock: ports.Clock, config: Config, metrics: Metrics
+        self,
+        *,
+        sandbox: ports.Sandbox,
+        clock: ports.Clock,
+        config: Config,
+        metrics: Metrics,
+        resolve: Resolve,
+        logs: ports.Logs,
+        meter: ports.Meter,
+        credentials: Credentials = lambda _: {},
     ) -> None:
         self._sandbox = sandbox
         self._clock = clock
         self._config = config
         self._metrics = metrics
-        self._fleets: dict[str, Fleet] = {}
+        self._resolve = resolve
+        self._logs = logs
+        self._meter = meter
+        self._credentials = credentials
+        self._router = Router()
+        self._deployments: dict[str, Deployment] = {}
+        self._provisioned: dict[str, int] = {}
+        self.admission = Admission(config.concurrency_max)
+        self.held = Fleets(self._fleet, clock, config)
 
     async def deploy(
         self, version: Version, *, own: Mapping[str, str], readable: Iterable[Path] = ()
     ) -> None:
-        """Serve this version from now on; the one before it finishes what it runs, then ends.
+        """Run an app's version from now on; the one before it finishes what it runs, then ends.
 
         ``own`` are variables of this deployment, ``readable`` further paths the sandbox may read.
 
         Raises:
             InitError: its code could not be imported; the version before stays.
         """
-        declared = version.configuration
-        spec = ports.SandboxSpec(
-            function=version.function,
-            version=version.label,
-            code=version.code,
-            handler=declared.handler,
-            memory_mib=declared.memory_mib,
-            concurrency=declared.concurrency,
-            packages=declared.packages,
-            readable=tuple(readable),
-            variables=variables(version, own),
-            init_timeout_seconds=self._config.init_timeout_seconds,
-        )
-        limits = Limits(
-            environments=declared.limit or os.cpu_count() or 1,
-            concurrency=declared.concurrency,
-            reserve=declared.reserve,
-            idle_seconds=declared.idle_seconds,
-            queue=self._config.queue_max,
-            queue_seconds=self._config.queue_seconds,
-        )
-        fleet = Fleet(version, spec, limits, sandbox=self._sandbox, clock=self._clock)
+        arn = version.arn
+        unchanged = self._deployments.get(arn)
+        deployment = Deployment(own=own, readable=tuple(readable))
+        if unchanged == deployment and self.held.find(version) is not None:
+            return
+        self._deployments[arn] = deployment
+        fleet = self._fleet(version)
         await fleet.open()
-        before = self._fleets.get(version.function)
-        self._fleets[version.function] = fleet
-        if before is not None:
-            await before.close(declared.timeout_seconds)
+        self.held.pin(fleet)
+        prefix = version.place.function(version.function, "")
+        for other in [each for each in self._deployments if each.startswith(prefix + ":")]:
+            if other != arn:
+                del self._deployments[other]
+                self.held.unpin(other)
+
+    async def prepare(self, version: Version) -> None:
+        """Import the code, so that the first invocation only forks.
+
+        That it cannot be imported is no failure here: who invokes it is told, as on AWS.
+        """
+        try:
+            await self.held.open(version)
+        except InitError as error:
+            log.warning("%s: %s", version, error)
+
+    def retire(self, version: Version) -> None:
+        """A version was replaced or deleted; what it runs may finish."""
+        self.held.retire(version)
+
+    async def provision(self, version: Version, environments: int) -> None:
+        """Keep this many environments of a version ready; 0 ends that.
+
+        Raises:
+            InitError: its code cannot be imported.
+        """
+        before = self._provisioned.pop(version.arn, 0)
+        if environments:
+            self._provisioned[version.arn] = environments
+        if bool(before) != bool(environments):
+            self.held.retire(version)  # its variables say how environments come to be
+        fleet = self.held.find(version)
+        if fleet is None and environments:
+            fleet = await self.held.open(version)
+        if fleet is not None:
+            fleet.limit(pool_limits(version, self._config, provisioned=environments))
+
+    def provisioned(self, version: Version) -> tuple[int, int]:
+        """(asked for, ready) environments of a version."""
+        fleet = self.held.find(version)
+        asked = self._provisioned.get(version.arn, 0)
+        return asked, min(asked, fleet.ready) if fleet is not None else 0
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run it to its end. A function's own failure is an Outcome, not an exception.
 
         Raises:
-            FunctionNotFound: no such function is deployed.
+            ResourceNotFound: there is no such function, version or alias.
             PayloadTooLarge: the event is over ``request_bytes_max``.
+            TooManyRequests: the function's or the account's concurrency is used up.
             Throttled: the queue is full, or an environment did not come free in time.
             Stopping: the platform is going down.
         """
-        fleet = self._fleets.get(invocation.function)
-        if fleet is None:
-            raise FunctionNotFound(invocation.function)
+        route = self._resolve(invocation.place, invocation.function, invocation.qualifier)
+        version = self._router.pick(route, invocation.sticky)
         if len(invocation.event) > self._config.request_bytes_max:
             raise PayloadTooLarge(
                 f"{len(invocation.event)} bytes; request_bytes_max is"
                 f" {self._config.request_bytes_max}."
             )
-        future: asyncio.Future[Outcome | DynimoError] = asyncio.get_running_loop().create_future()
-
-        def done(result: Outcome | DynimoError) -> None:
-            if not future.done():
-                future.set_result(result)
-
         try:
-            fleet.run(invocation, done)
-            result = await future
-        except asyncio.CancelledError:
-            fleet.withdraw(invocation.id)
+            result = await self._admitted(invocation, version, route)
+        except DynimoError as error:
+            self._metrics.refused(type(error).__name__)
+            if error.status == TooManyRequests.status:
+                self._record(invocation, version, route, None)
             raise
-        if isinstance(result, DynimoError):
-            self._metrics.refused(type(result).__name__)
-            raise result
         self._metrics.finished(result)
+        self._record(invocation, version, route, result)
         if self._config.report_lines:
             log.info(
                 "%s",
-                result.report(fleet.version.configuration.memory_mib),
-                extra={"function": str(fleet.version), "request": result.id},
+                result.report(version.configuration.memory_mib),
+                extra={"function": str(version), "request": result.id},
             )
         return result
 
     @property
     def fleets(self) -> Mapping[str, Fleet]:
-        """Function name → its fleet, for statistics."""
-        return self._fleets
+        """Names that tell fleets apart → fleets, for statistics: an app's by its function's."""
+        return {_short_name(fleet.version): fleet for fleet in self.held}
 
     async def close(self, grace_seconds: float) -> None:
         """Let everything that runs finish for ``grace_seconds``, then end it all."""
-        async with asyncio.TaskGroup() as group:
-            for fleet in self._fleets.values():
-                group.create_task(fleet.close(grace_seconds))
+        await self.held.close(grace_seconds)
+
+    async def _admitted(self, invocation: Invocation, version: Version, route: Route) -> Outcome:
+        account, function = version.place.account, version.function
+        self.admission.enter(account, function)
+        inside = True
+
+        def leave() -> None:
+            nonlocal inside
+            if inside:
+                inside = False
+                self.admission.leave(account, function)
+
+        try:
+            fleet = self.held.find(version) or await self.held.open(version)
+        except InitError as error:
+            leave()
+            return self._never_began(invocation, version, error)
+        except BaseException:
+            leave()
+            raise
+        result = await self._run(fleet, invocation, route.arn, leave)
+        if isinstance(result, DynimoError):
+            raise result
+        return result
+
+    async def _run(
+        self, fleet: Fleet, invocation: Invocation, arn: str, leave: Callable[[], None]
+    ) -> Outcome | DynimoError:
+        future: asyncio.Future[Outcome | DynimoError] = asyncio.get_running_loop().create_future()
+
+        def done(result: Outcome | DynimoError) -> None:
+            leave()
+            if not future.done():
+                future.set_result(result)
+
+        try:
+            fleet.run(invocation, done, arn)
+            return await future
+        except asyncio.CancelledError:
+            if fleet.withdraw(invocation.id):
+                leave()
+            raise
+
+    def _never_began(self, invocation: Invocation, version: Version, error: InitError) -> Outcome:
+        """The code cannot be imported: an outcome, with lines in the log like any other."""
+        outcome = outcomes.never_began(invocation, version, error.error)
+        return self._journal(version).failed(invocation, outcome)
+
+    def _record(
+        self, invocation: Invocation, version: Version, route: Route, outcome: Outcome | None
+    ) -> None:
+        when_ms = int(self._clock.now() * 1000)
+        self._meter.record(usage(invocation, version, route.alias, outcome, when_ms=when_ms))
+
+    def _fleet(self, version: Version) -> Fleet:
+        provisioned = self._provisioned.get(version.arn, 0)
+        deployment = self._deployments.get(version.arn, Deployment())
+        arn = version.place.function(version.function)
+        label = version.label
+        around = Surroundings(
+            sandbox=self._sandbox,
+            clock=self._clock,
+            journal=self._journal(version),
+            response_bytes_max=self._config.response_bytes_max,
+            stream_bytes_max=self._config.stream_bytes_max,
+            own_variables=lambda: self._credentials(version),
+            held=lambda mib_seconds: self._meter.held(arn, label, mib_seconds=mib_seconds),
+        )
+        return Fleet(
+            version,
+            sandbox_spec(version, deployment, self._config, provisioned=bool(provisioned)),
+            pool_limits(version, self._config, provisioned=provisioned),
+            around,
+        )
+
+    def _journal(self, version: Version) -> Journal:
+        return Journal(version, self._logs, self._clock)
+
+
+def _short_name(version: Version) -> str:
+    if of_app(version):
+        return version.function
+    if version.place.account == ACCOUNT_DEFAULT:
+        return str(version)
+    return f"{version.place.account}:{version}"

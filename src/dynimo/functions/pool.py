@@ -49,7 +49,10 @@ Action: TypeAlias = Start | Assign | Stop | Reject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one version's pool may do. Times are seconds."""
+    """What one version's pool may do. Times are seconds.
+
+    ``burst`` environments may be started at once, ``burst_per_second`` more as time goes on.
+    """
 
     environments: int
     concurrency: int = 1
@@ -57,6 +60,8 @@ class Limits:
     idle_seconds: float = 10.0
     queue: int = 10_000
     queue_seconds: float = 20.0
+    burst: int = 1000
+    burst_per_second: float = 100.0
 
 
 @dataclass(slots=True)
@@ -84,13 +89,14 @@ class Pool:
         self._queue: OrderedDict[str, float] = OrderedDict()  # invocation → when it is late
         self._service_seconds = 0.0
         self._cold_start_seconds = cold_start_seconds
+        self._burst = scaling.Burst(limits.burst, limits.burst_per_second)
 
     def arrive(self, invocation: str, now: float) -> list[Action]:
         """Someone wants to run: an idle environment, a new one, the queue, or no."""
         name = self._free()
         if name is not None:
             return [self._assign(name, invocation)]
-        if self._should_start():
+        if self._should_start(now):
             start = self._start(now)
             return [start, self._assign(start.environment, invocation)]
         if self.waiting >= self.limits.queue:
@@ -120,7 +126,7 @@ class Pool:
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed: turn away the late, let the long idle go, keep the reserve."""
-        actions: list[Action] = self._turn_away(now)
+        actions: list[Action] = self._drain(now)
         spare = len(self._environments) - self.limits.reserve
         for name, slot in list(self._environments.items()):
             if spare <= 0:
@@ -130,6 +136,11 @@ class Pool:
                 actions.append(Stop(name))
                 spare -= 1
         return [*actions, *self.fill(now)]
+
+    def limit(self, limits: Limits, now: float) -> list[Action]:
+        """Live under other limits from now on; what is too many ends when it is idle."""
+        self.limits = limits
+        return self.fill(now)
 
     def condemn(self, environment: str) -> None:
         """It is being killed: give it nothing more. ``exit`` follows."""
@@ -162,6 +173,8 @@ class Pool:
                 for slot in self._environments.values()
                 if not slot.running
             ]
+        if self._queue and not self._suspended and self.count < self.limits.environments:
+            times += [when for when in (self._burst.next_at,) if when is not None]
         return min(times, default=None)
 
     def observe_cold_start(self, seconds: float) -> None:
@@ -200,6 +213,7 @@ class Pool:
 
     def _start(self, now: float) -> Start:
         self._born += 1
+        self._burst.take()
         name = f"{self._prefix}-{self._born}"
         self._environments[name] = _Environment(idle_since=now)
         return Start(name)
@@ -214,7 +228,7 @@ class Pool:
         while self._queue:
             name = self._free()
             if name is None:
-                if not self._should_start():
+                if not self._should_start(now):
                     break
                 start = self._start(now)
                 actions.append(start)
@@ -231,13 +245,17 @@ class Pool:
             actions.append(Reject(invocation, "late"))
         return actions
 
-    def _should_start(self) -> bool:
-        return not self._suspended and scaling.should_start(
-            count=len(self._environments),
-            limit=self.limits.environments,
-            queued=len(self._queue),
-            service_seconds=self._service_seconds / self.limits.concurrency,
-            cold_start_seconds=self._cold_start_seconds,
+    def _should_start(self, now: float) -> bool:
+        return (
+            not self._suspended
+            and self._burst.ready(now)
+            and scaling.should_start(
+                count=len(self._environments),
+                limit=self.limits.environments,
+                queued=len(self._queue),
+                service_seconds=self._service_seconds / self.limits.concurrency,
+                cold_start_seconds=self._cold_start_seconds,
+            )
         )
 
     def __repr__(self) -> str:

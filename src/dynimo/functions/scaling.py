@@ -27,6 +27,37 @@ def should_start(
     return expected_wait > cold_start_seconds
 
 
+class Burst:
+    """How many environments may begin: ``size`` at once, ``per_second`` more as time goes on.
+
+    The token bucket of AWS's scaling rate (Lambda developer guide, "scaling behavior").
+    """
+
+    __slots__ = ("_at", "_left", "_per_second", "_size")
+
+    def __init__(self, size: int, per_second: float) -> None:
+        self._size = size
+        self._per_second = per_second
+        self._left = float(size)
+        self._at = 0.0
+
+    def ready(self, now: float) -> bool:
+        """Whether one may begin now."""
+        if self._left < self._size:
+            self._left = min(self._size, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        return self._left >= 1
+
+    def take(self) -> None:
+        """One begins; after ``ready`` said so, or because it must."""
+        self._left -= 1
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next may begin, in the time that ``ready`` was given; None if it may now."""
+        return None if self._left >= 1 else self._at + (1 - self._left) / self._per_second
+
+
 def smoothed(mean: float, observed: float) -> float:
     """The running mean after one more observation; the first one counts whole."""
     return observed if mean <= 0 else mean + SMOOTHING * (observed - mean)

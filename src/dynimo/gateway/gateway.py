@@ -12,6 +12,7 @@ from dynimo.gateway import shaping
 from dynimo.gateway.routes import Routes, Target
 from dynimo.model.errors import DynimoError
 from dynimo.model.invocation import Invocation, Outcome
+from dynimo.model.names import Place
 from dynimo.web.message import Request, Response
 
 log = logging.getLogger("dynimo.gateway")
@@ -23,10 +24,21 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 class Gateway:
     """Answers any request from a function, or says why not."""
 
-    def __init__(self, routes: Routes, invoke: Invoke, clock: ports.Clock) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        invoke: Invoke,
+        clock: ports.Clock,
+        *,
+        place: Place | None = None,
+        qualifier: str = "",
+    ) -> None:
+        """``place`` and ``qualifier`` say whose functions are called, and which version of them."""
         self._routes = routes
         self._invoke = invoke
         self._clock = clock
+        self._place = place or Place()
+        self._qualifier = qualifier
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; never raises but for cancellation."""
@@ -48,6 +60,8 @@ class Gateway:
         invocation = Invocation(
             id=str(uuid.uuid4()),
             function=target.function,
+            place=self._place,
+            qualifier=self._qualifier,
             event=shaping.event(request, now=self._clock.now()),
             # A forward's own wait begins when the edge asks again, not at the front door.
             arrived_ns=(not request.internal and request.arrived_ns)

@@ -1,176 +1,317 @@
-"""Publishes apps as immutable versions, and finds them again after a restart.
+"""What functions exist: reading, resolving, and the changes that the API and app folders ask for.
 
-An app's folder is copied once, under the hash of its content; a function whose content and
-declaration did not change keeps its version. Rows live in SQLite, content in plain folders.
-Nothing here starts, imports or runs anything.
+Memory holds everything and answers; SQLite keeps it. A change is written first, in one transaction,
+and then becomes visible. Starts and imports nothing; slow work with contents is the caller's to do
+first (``contents``).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import sqlite3
-import stat
-import tempfile
-from dataclasses import asdict
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from dynimo.model.errors import DeployError, FunctionNotFound
-from dynimo.model.function import Configuration, Logging, Version
+from dynimo.model.errors import (
+    InvalidParameterValue,
+    PreconditionFailed,
+    ResourceConflict,
+    ResourceNotFound,
+)
+from dynimo.model.function import Configuration, Route, Version
+from dynimo.model.names import LATEST, REGION_DEFAULT, Place
 from dynimo.registry.config import Config
-from dynimo.sdk import app as sdk_app
+from dynimo.registry.contents import Contents
+from dynimo.registry.database import Database
+from dynimo.registry.documents import Documents
+from dynimo.registry.layers import Layers
+from dynimo.registry.records import AliasRecord, Code, FunctionRecord, VersionRecord
 
-SKIPPED_NAMES = frozenset({"__pycache__", ".git", ".venv", "node_modules", "tests"})
-_SCHEMA = """
-create table if not exists version (
-    function text not null,
-    number integer not null,
-    sha256 text not null,
-    declared text not null,
-    primary key (function, number)
-) strict;
-"""
+STALE_REVISION = (
+    "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias"
+    " API to retrieve the latest Revision Id"
+)
 
 
 class Registry:
-    """The versions of every function, in ``folder``. One process at a time owns a folder."""
+    """The functions in ``folder``. One process at a time owns a folder."""
 
-    def __init__(self, folder: Path, config: Config) -> None:
-        self._code = folder / "code"
-        self._config = config
-        self._code.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(folder / "functions.sqlite3")
-        self._database.execute("pragma journal_mode = wal")
-        self._database.executescript(_SCHEMA)
+    def __init__(self, folder: Path, config: Config, *, region: str = REGION_DEFAULT) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.contents = Contents(folder, config)
+        self.database = Database(folder / "functions.sqlite3", region)
+        self.documents = Documents(self.database.change)
+        self.layers = Layers(self.database)
+        self._functions = {
+            (each.latest.place.account, each.latest.function): each
+            for each in self.database.functions()
+        }
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        self.database.close()
 
-    def publish(self, app: sdk_app.App) -> list[Version]:
-        """Make each function of ``app`` current; an unchanged one keeps its version.
+    # Reading.
 
-        Raises:
-            DeployError: the folder is too large, or holds something that cannot be copied safely.
-        """
-        files = _files(app.folder, self._config)
-        sha256 = _content_hash(files)
-        self._store(files, sha256)
-        with self._database:  # one transaction: the whole app changes, or nothing of it does
-            return [
-                self._publish(app.function_name(short), sha256, _configuration(declared))
-                for short, declared in app.functions.items()
-            ]
-
-    def latest(self, function: str) -> Version:
-        """The newest version.
+    def function(self, place: Place, name: str, qualifier: str = "") -> FunctionRecord:
+        """A function's record; ``qualifier`` is only for the words of the refusal.
 
         Raises:
-            FunctionNotFound: nothing by that name was ever published.
+            ResourceNotFound: there is none by that name.
         """
-        row = self._database.execute(
-            "select function, number, sha256, declared from version"
-            " where function = ? order by number desc limit 1",
-            (function,),
-        ).fetchone()
-        if row is None:
-            raise FunctionNotFound(function)
-        return self._version(row)
+        found = self._functions.get((place.account, name))
+        if found is None:
+            raise ResourceNotFound(f"Function not found: {place.function(name, qualifier)}")
+        return found
 
-    def _publish(self, function: str, sha256: str, declared: Configuration) -> Version:
-        text = json.dumps(asdict(declared), sort_keys=True)
-        try:
-            latest = self.latest(function)
-        except FunctionNotFound:
-            number = 1
-        else:
-            if (latest.sha256, json.dumps(asdict(latest.configuration), sort_keys=True)) == (
-                sha256,
-                text,
-            ):
-                return latest
-            number = latest.number + 1
-        row = (function, number, sha256, text)
-        self._database.execute("insert into version values (?, ?, ?, ?)", row)
-        return self._version(row)
+    def functions(self, account: str) -> list[FunctionRecord]:
+        """An account's functions, by name."""
+        owned = (item for item in self._functions.items() if item[0][0] == account)
+        return [record for _, record in sorted(owned, key=lambda item: item[0])]
 
-    def _version(self, row: tuple[str, int, str, str]) -> Version:
-        function, number, sha256, text = row
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in json.loads(text).items()
-        }
+    def every(self) -> Iterator[FunctionRecord]:
+        """Every function of every account."""
+        return iter(self._functions.values())
+
+    def record(self, place: Place, name: str, qualifier: str = "") -> VersionRecord:
+        """The version that a qualifier (number, alias, ``$LATEST`` or nothing) leads to.
+
+        Raises:
+            ResourceNotFound: there is no such function, version or alias.
+        """
+        function = self.function(place, name, qualifier)
+        found = _lookup(function, qualifier)
+        if found is None:
+            raise ResourceNotFound(f"Function not found: {place.function(name, qualifier)}")
+        return found
+
+    def exists(self, place: Place, name: str, qualifier: str = "") -> bool:
+        """Whether there is such a function, and such a version or alias of it."""
+        function = self._functions.get((place.account, name))
+        return function is not None and _lookup(function, qualifier) is not None
+
+    def resolve(self, place: Place, name: str, qualifier: str = "") -> Route:
+        """Where an invocation goes. From memory, for it is asked every time.
+
+        Raises:
+            ResourceNotFound: there is no such function, version or alias.
+        """
+        function = self.function(place, name, qualifier)
+        arn = place.function(name, qualifier)
+        alias = function.aliases.get(qualifier)
+        if alias is None:
+            return Route(
+                arn=arn, choices=((self.version(self.record(place, name, qualifier)), 1.0),)
+            )
+        rest = 1.0 - sum(weight for _, weight in alias.additional)
+        choices = tuple(
+            (self.version(function.versions[number]), weight)
+            for number, weight in ((alias.version, rest), *alias.additional)
+        )
+        return Route(arn=arn, choices=choices, alias=alias.name, revision=alias.revision)
+
+    def version(self, record: VersionRecord) -> Version:
+        """What can be run, of a record."""
         return Version(
-            function=function,
-            number=number,
-            sha256=sha256,
-            code=self._code / sha256,
-            configuration=Configuration(**{**values, "logging": Logging(**values["logging"])}),
+            function=record.function,
+            number=record.number,
+            sha256=record.code.sha256,
+            code=self.contents.path(record.code.sha256),
+            configuration=record.configuration,
+            revision=record.revision,
+            layers=self.layers.folder(record.configuration.layers, self.contents),
+            place=record.place,
         )
 
-    def _store(self, files: list[tuple[str, Path]], sha256: str) -> None:
-        """Copy the files to their content's own folder; a half-made copy never has its name."""
-        target = self._code / sha256
-        if target.is_dir():
-            return
-        scratch = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self._code))
-        try:
-            for name, path in files:
-                copied = scratch / name
-                copied.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copied)
-                copied.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
-                changed = path.stat()
-                os.utime(copied, ns=(changed.st_mtime_ns, changed.st_mtime_ns))
-            for directory in (scratch, *(each for each in scratch.rglob("*") if each.is_dir())):
-                directory.chmod(0o755)
-            if _content_hash([(name, scratch / name) for name, _ in files]) != sha256:
-                raise DeployError("A file of it changed while it was being copied; deploy again.")
-            scratch.rename(target)
-        except OSError as error:
-            raise DeployError(f"{error.filename or target}: {error.strerror}.") from error
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    # Changes of functions.
+
+    def create(
+        self,
+        place: Place,
+        name: str,
+        configuration: Configuration,
+        code: Code,
+        *,
+        app: bool = False,
+    ) -> FunctionRecord:
+        """Make a function with its ``$LATEST``.
+
+        Raises:
+            ResourceConflict: it exists.
+        """
+        if (place.account, name) in self._functions:
+            raise ResourceConflict(f"Function already exist: {name}")
+        latest = VersionRecord(
+            place=place, function=name, number=0, configuration=configuration, code=code,
+            revision=fresh_revision(), modified=timestamp(),
+        )  # fmt: skip
+        with self.database.change:
+            self.database.put_function(place.account, name, 1, app=app)
+            self.database.put_version(latest)
+        record = FunctionRecord(latest=latest, app=app)
+        self._functions[place.account, name] = record
+        return record
+
+    def update(
+        self,
+        function: FunctionRecord,
+        *,
+        configuration: Configuration | None = None,
+        code: Code | None = None,
+    ) -> VersionRecord:
+        """Replace ``$LATEST``'s configuration, code, or both; returns the new one."""
+        latest = replace(
+            function.latest,
+            configuration=configuration or function.latest.configuration,
+            code=code or function.latest.code,
+            revision=fresh_revision(),
+            modified=timestamp(),
+        )
+        with self.database.change:
+            self.database.put_version(latest)
+        function.latest = latest
+        return latest
+
+    def begin(self, function: FunctionRecord, *, creating: bool = False) -> None:
+        """Say that a change is being prepared; ``settle`` ends it."""
+        function.state = "Pending" if creating else "Active"
+        function.update = "Successful" if creating else "InProgress"
+
+    def settle(self, function: FunctionRecord, latest: VersionRecord) -> None:
+        """Say that ``latest`` is ready, unless another change has come since."""
+        if function.latest.revision == latest.revision:
+            function.state, function.update = "Active", "Successful"
+
+    def check_idle(self, function: FunctionRecord) -> None:
+        """Refuse a second change at the same time. Raises ResourceConflict."""
+        latest = function.latest
+        arn = latest.place.function(latest.function)
+        if function.state == "Pending":
+            raise ResourceConflict(
+                "The operation cannot be performed at this time. The function is currently in the"
+                " following state: Pending"
+            )
+        if function.update == "InProgress":
+            raise ResourceConflict(
+                "The operation cannot be performed at this time. An update is in progress for"
+                f" resource: {arn}"
+            )
+
+    def publish(self, function: FunctionRecord, description: str | None = None) -> VersionRecord:
+        """Make ``$LATEST`` a numbered version; the newest one if nothing changed since it."""
+        latest = function.latest
+        if function.versions:
+            newest = function.versions[max(function.versions)]
+            same = replace(newest.configuration, description=latest.configuration.description)
+            if (same, newest.code) == (latest.configuration, latest.code):
+                return newest
+        configuration = latest.configuration
+        if description is not None:
+            configuration = replace(configuration, description=description)
+        number = function.next_number
+        record = replace(
+            latest, number=number, configuration=configuration, revision=fresh_revision()
+        )
+        account, name = latest.place.account, latest.function
+        with self.database.change:
+            self.database.put_version(record)
+            self.database.put_function(account, name, number + 1, app=function.app)
+        function.versions[number] = record
+        function.next_number = number + 1
+        return record
+
+    def delete_version(self, function: FunctionRecord, number: int) -> None:
+        """Remove one version.
+
+        Raises:
+            ResourceConflict: an alias leads to it.
+        """
+        latest = function.latest
+        users = [
+            alias.name
+            for alias in function.aliases.values()
+            if number == alias.version or number in dict(alias.additional)
+        ]
+        if users:
+            raise ResourceConflict(
+                f"Function {latest.place.function(latest.function, str(number))} is currently"
+                f" referenced by alias(es): {', '.join(users)}."
+            )
+        with self.database.change:
+            self.database.drop_version(latest.place.account, latest.function, number)
+        function.versions.pop(number, None)
+
+    def delete(self, function: FunctionRecord) -> None:
+        """Remove a function with its versions, aliases and documents."""
+        account, name = function.latest.place.account, function.latest.function
+        with self.database.change:
+            self.database.drop_function(account, name)
+            self.documents.forget(account, name)
+        self._functions.pop((account, name), None)
+
+    # Aliases.
+
+    def put_alias(self, function: FunctionRecord, alias: AliasRecord) -> AliasRecord:
+        """Make or move an alias, at once and wholly; it gets a new revision."""
+        record = replace(alias, revision=fresh_revision())
+        latest = function.latest
+        with self.database.change:
+            self.database.put_alias(latest.place.account, latest.function, record)
+        function.aliases[record.name] = record
+        return record
+
+    def delete_alias(self, function: FunctionRecord, name: str) -> None:
+        """Remove an alias, if it is there."""
+        latest = function.latest
+        with self.database.change:
+            self.database.drop_alias(latest.place.account, latest.function, name)
+        function.aliases.pop(name, None)
+
+    def used_contents(self) -> set[str]:
+        """Hashes of all content that something names; the rest may be swept."""
+        records = [
+            record
+            for function in self._functions.values()
+            for record in (function.latest, *function.versions.values())
+        ]
+        used = {record.code.sha256 for record in records} | self.layers.used()
+        folders = (
+            self.layers.folder(record.configuration.layers, self.contents) for record in records
+        )
+        return used | {folder.name for folder in folders if folder is not None}
 
 
-def _configuration(declared: sdk_app.Function) -> Configuration:
-    """An app's declaration as the configuration of a version."""
-    return Configuration(**asdict(declared))
+def check_revision(given: str | None, present: str) -> None:
+    """Refuse a change made from an old view of things. Raises PreconditionFailed."""
+    if given is not None and given != present:
+        raise PreconditionFailed(STALE_REVISION)
 
 
-def _files(folder: Path, config: Config) -> list[tuple[str, Path]]:
-    """(relative name, path) of all that belongs to the app, in order, within the limits."""
-    found: list[tuple[str, Path]] = []
-    size = 0
-    for root, directories, names in os.walk(folder):
-        directories[:] = sorted(d for d in directories if d not in SKIPPED_NAMES and d[0] != ".")
-        for name in sorted(names):
-            path = Path(root, name)
-            if name.startswith(".") or name.endswith(".pyc"):
-                continue
-            status = path.lstat()
-            if not stat.S_ISREG(status.st_mode):
-                raise DeployError(
-                    f"{path} is not a plain file; an app holds files and folders only."
-                )
-            size += status.st_size
-            found.append((path.relative_to(folder).as_posix(), path))
-            if len(found) > config.code_files_max or size > config.code_bytes_max:
-                raise DeployError(
-                    f"{folder} holds more than {config.code_files_max} files"
-                    f" or {config.code_bytes_max} bytes (code_files_max, code_bytes_max)."
-                )
-    return found
+def check_sha256(given: str | None, present: str) -> None:
+    """Refuse to publish other code than was meant. Raises InvalidParameterValue."""
+    if given is not None and given != present:
+        raise InvalidParameterValue(
+            f"CodeSHA256 ({given}) is different from current CodeSHA256 in {LATEST} ({present})."
+            f" Please try again with the CodeSHA256 in {LATEST}."
+        )
 
 
-def _content_hash(files: list[tuple[str, Path]]) -> str:
-    """SHA-256 over names, execute bits and contents; hex."""
-    whole = hashlib.sha256()
-    for name, path in files:
-        with path.open("rb") as opened:
-            content = hashlib.file_digest(opened, "sha256").hexdigest()
-        whole.update(f"{name}\0{os.access(path, os.X_OK):d}\0{content}\n".encode())
-    return whole.hexdigest()
+def fresh_revision() -> str:
+    """A RevisionId."""
+    return str(uuid.uuid4())
+
+
+def timestamp() -> str:
+    """Now, as AWS's LastModified."""
+    now = datetime.now(UTC)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}+0000"
+
+
+def _lookup(function: FunctionRecord, qualifier: str) -> VersionRecord | None:
+    if qualifier in {"", LATEST}:
+        return function.latest
+    if qualifier.isdigit():
+        return function.versions.get(int(qualifier))
+    alias = function.aliases.get(qualifier)
+    return function.versions[alias.version] if alias is not None else None

@@ -54,12 +54,13 @@ class Forker:
             return False
         message, files = received
         if message.get("op") == "fork":
-            self._fork(str(message["env"]), files)
+            self._fork(str(message["env"]), files, message.get("variables") or {})
         elif message.get("op") == "become":
+            os.environ.update(message.get("variables") or {})
             environment.become(str(message["env"]), files, self._own(), self._prepared)
         return True
 
-    def _fork(self, name: str, files: list[int]) -> None:
+    def _fork(self, name: str, files: list[int], variables: dict[str, str]) -> None:
         try:
             pid = os.fork()
         except OSError as error:
@@ -67,6 +68,7 @@ class Forker:
                           "max_rss_kib": 0, "error": str(error)})  # fmt: skip
             pid = -1
         if pid == 0:
+            os.environ.update(variables)
             environment.become(name, files, self._own(), self._prepared)
         for file in files:
             os.close(file)

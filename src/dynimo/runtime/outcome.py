@@ -31,8 +31,8 @@ class ContextFactory:
             "function_version": variables.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
             "memory_limit_in_mb": variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""),
             "log_group_name": variables.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
-            "log_stream_name": variables.get("AWS_LAMBDA_LOG_STREAM_NAME", ""),
         }
+        self._variables = variables  # each environment has a log stream of its own
 
     def make(self, meta: Mapping[str, Any]) -> Context:
         """The context for the ``invoke`` frame whose meta this is."""
@@ -41,6 +41,7 @@ class ContextFactory:
             invoked_function_arn=meta.get("arn") or "",
             deadline_ms=int(meta.get("deadline_ms") or 0),
             client_context=meta.get("client_context"),
+            log_stream_name=self._variables.get("AWS_LAMBDA_LOG_STREAM_NAME", ""),
             **self._constant,
         )
 

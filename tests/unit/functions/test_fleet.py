@@ -26,7 +26,9 @@ class Rig:
             function="demo-work", version="1", code=version.code, handler="w.h", memory_mib=128
         )
         merged = Limits(**{"environments": 2, **limits})  # type: ignore[arg-type]
-        self.fleet = Fleet(version, spec, merged, sandbox=self.sandbox, clock=self.clock)
+        self.fleet = Fleet(
+            version, spec, merged, testing.surroundings(version, self.sandbox, self.clock)
+        )
         self.heard: dict[str, Outcome | DynimoError] = {}
 
     async def open(self) -> Rig:

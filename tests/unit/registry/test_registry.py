@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dynimo.model.errors import DeployError, FunctionNotFound
+from dynimo.model.errors import DeployError, ResourceNotFound
+from dynimo.model.function import Version
+from dynimo.model.names import Place
+from dynimo.registry import apps
 from dynimo.registry.config import Config
 from dynimo.registry.registry import Registry
 from dynimo.sdk import app as sdk_app
@@ -29,9 +32,15 @@ def registry(tmp_path: Path) -> Registry:
     return Registry(tmp_path / "data", Config())
 
 
-def _publish(registry: Registry, folder: Path) -> tuple[int, str]:
-    (version,) = registry.publish(sdk_app.read(folder))
+def _publish(registry: Registry, folder: Path, config: Config | None = None) -> tuple[int, str]:
+    (version,) = apps.publish(registry, sdk_app.read(folder), config or Config())
     return version.number, version.sha256
+
+
+def _live(registry: Registry) -> Version:
+    ((version, weight),) = registry.resolve(Place(), "demo-hello", "live").choices
+    assert weight == 1
+    return version
 
 
 def test_unchanged_content_keeps_its_version(registry: Registry, folder: Path) -> None:
@@ -44,7 +53,7 @@ def test_changed_content_is_a_new_version_and_the_old_one_stays(
 ) -> None:
     """A version never changes under anybody."""
     _publish(registry, folder)
-    before = registry.latest("demo-hello").code
+    before = _live(registry).code
     (folder / "hello.py").write_text("def handler(event, context): return 2\n")
 
     assert _publish(registry, folder)[0] == 2
@@ -57,7 +66,7 @@ def test_a_changed_declaration_is_a_new_version(registry: Registry, folder: Path
     (folder / "app.toml").write_text(MANIFEST + "memory_mib = 256\n")
 
     assert _publish(registry, folder)[0] == 2
-    assert registry.latest("demo-hello").configuration.memory_mib == 256
+    assert _live(registry).configuration.memory_mib == 256
 
 
 def test_versions_survive_a_restart(tmp_path: Path, folder: Path) -> None:
@@ -67,7 +76,7 @@ def test_versions_survive_a_restart(tmp_path: Path, folder: Path) -> None:
     first.close()
     second = Registry(tmp_path / "data", Config())
 
-    latest = second.latest("demo-hello")
+    latest = _live(second)
     assert (latest.number, latest.sha256) == published
     assert latest.configuration.packages == ("x",)
 
@@ -82,17 +91,17 @@ def test_what_is_not_a_plain_file_is_refused(registry: Registry, folder: Path) -
 
 def test_a_folder_over_its_limits_is_refused(tmp_path: Path, folder: Path) -> None:
     """Limits are named in the refusal, and nothing half-copied stays."""
-    registry = Registry(tmp_path / "data", Config(code_bytes_max=10))
+    registry = Registry(tmp_path / "data", Config())
 
     with pytest.raises(DeployError, match="code_bytes_max"):
-        _publish(registry, folder)
+        _publish(registry, folder, Config(code_bytes_max=10))
     assert list((tmp_path / "data" / "code").iterdir()) == []
 
 
 def test_an_unknown_function_is_not_found(registry: Registry) -> None:
     """By name."""
-    with pytest.raises(FunctionNotFound, match="nobody"):
-        registry.latest("nobody")
+    with pytest.raises(ResourceNotFound, match="function:nobody"):
+        registry.resolve(Place(), "nobody")
 
 
 def test_rubbish_is_not_deployed(registry: Registry, folder: Path) -> None:
@@ -105,4 +114,4 @@ def test_rubbish_is_not_deployed(registry: Registry, folder: Path) -> None:
     (folder / "tests" / "test_hello.py").write_text("x")
 
     assert _publish(registry, folder) == before
-    assert sorted(os.listdir(registry.latest("demo-hello").code)) == ["app.toml", "hello.py"]
+    assert sorted(os.listdir(_live(registry).code)) == ["app.toml", "hello.py"]

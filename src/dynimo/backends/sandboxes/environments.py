@@ -43,6 +43,9 @@ class Stillborn:
     def resume(self) -> None:
         """Nobody is there."""
 
+    def flush(self) -> None:
+        """Nobody is there."""
+
 
 class EnvironmentProcess:
     """``ports.Process`` for an environment that somebody else forks.
@@ -107,6 +110,10 @@ class EnvironmentProcess:
     def resume(self) -> None:
         """Read again."""
         self._channel.resume()
+
+    def flush(self) -> None:
+        """Tell what it has printed so far."""
+        self._lines.flush()
 
     def kill(self) -> None:
         """SIGKILL it and all it started; before the fork is done, as soon as it is."""

@@ -57,7 +57,12 @@ class InlineZygote:
         """The caller's own."""
         return os.getpid()
 
-    def fork(self, environment: str, watcher: ports.Watcher) -> ports.Process:  # noqa: ARG002 - needs no name
+    def fork(
+        self,
+        environment: str,  # noqa: ARG002 - needs no name
+        watcher: ports.Watcher,
+        variables: Mapping[str, str] = ports.NOTHING,  # noqa: ARG002 - one process has one environ
+    ) -> ports.Process:
         """Import the code anew."""
         process = InlineProcess(self._spec, watcher)
         self._environments.add(process)
@@ -102,6 +107,9 @@ class InlineProcess:
 
     def resume(self) -> None:
         """Nothing is streamed here."""
+
+    def flush(self) -> None:
+        """What handlers print goes where the caller's does."""
 
     def kill(self) -> None:
         """Cancel what runs (a handler that blocks cannot be stopped) and end."""

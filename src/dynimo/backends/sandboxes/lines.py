@@ -87,6 +87,14 @@ class Lines:
             self._on_line(line)
         self.close()
 
+    def flush(self) -> None:
+        """Tell what is in the pipe now (bounded, and within the rate), an unfinished line too."""
+        for _ in range(FINAL_READS_MAX):
+            if not self._open or self._budget < 0 or self._take() < READ_BYTES:
+                break
+        for line in self._splitter.end():
+            self._on_line(line)
+
     def close(self) -> None:
         """Let go of the pipe; nothing is told after this."""
         if not self._open:

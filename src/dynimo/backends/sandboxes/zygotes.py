@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from dynimo import ports
@@ -58,7 +58,12 @@ class ForkingZygote:
         """Pid on the host."""
         return self._process.pid if self._process is not None else 0
 
-    def fork(self, environment: str, watcher: ports.Watcher) -> ports.Process:
+    def fork(
+        self,
+        environment: str,
+        watcher: ports.Watcher,
+        variables: Mapping[str, str] = ports.NOTHING,
+    ) -> ports.Process:
         """Begin one environment; its name must be new here."""
         assert environment not in self._environments
         assert "/" not in environment
@@ -71,7 +76,8 @@ class ForkingZygote:
         if process is None or process.status is not None or self._closing:
             asyncio.get_running_loop().call_soon(child.exited, EXIT_NOT_STARTED, 0)
         else:
-            process.send({"op": "fork", "env": environment}, child.theirs)
+            message = {"op": "fork", "env": environment, "variables": dict(variables)}
+            process.send(message, child.theirs)
         child.handed_over()
         return child
 
@@ -141,7 +147,12 @@ class ExecutingZygote:
         """There is no process to measure."""
         return 0
 
-    def fork(self, environment: str, watcher: ports.Watcher) -> ports.Process:
+    def fork(
+        self,
+        environment: str,
+        watcher: ports.Watcher,
+        variables: Mapping[str, str] = ports.NOTHING,
+    ) -> ports.Process:
         """Begin one environment by starting a process for it."""
         assert environment not in self._processes
         try:
@@ -161,7 +172,7 @@ class ExecutingZygote:
             os.close(log)
         self._processes[environment] = process
         child.forked(os.pidfd_open(process.pid))
-        task = asyncio.get_running_loop().create_task(self._start(process, child))
+        task = asyncio.get_running_loop().create_task(self._start(process, child, dict(variables)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return child
@@ -176,10 +187,13 @@ class ExecutingZygote:
             await process.gone.wait()
         self.on_closed()
 
-    async def _start(self, process: Started, child: EnvironmentProcess) -> None:
+    async def _start(
+        self, process: Started, child: EnvironmentProcess, variables: dict[str, str]
+    ) -> None:
         try:
             await self._begin(process, child.slot)
-            process.hand_over({"op": "become", "env": child.name}, child.theirs[:2])
+            message = {"op": "become", "env": child.name, "variables": variables}
+            process.hand_over(message, child.theirs[:2])
         except errors.InitError:
             return  # the process is being killed; its end tells
         finally:

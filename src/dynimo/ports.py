@@ -116,6 +116,13 @@ class Zygote(Protocol):
         """How long exec and imports took."""
 
     @property
+    def init_seconds_max(self) -> float:
+        """What an environment may take to start, before the time of its first invocation counts.
+
+        It says ``ready`` in a frame then. 0 where it starts by a fork, in no time of its own.
+        """
+
+    @property
     def pid(self) -> int:
         """Pid on the host, for measuring."""
 

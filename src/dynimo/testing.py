@@ -87,6 +87,7 @@ class ScriptedZygote:
     """What ``ScriptedSandbox`` starts (ports.Zygote). ``alive`` and ``peak`` count environments."""
 
     init_ms = 1.0
+    init_seconds_max = 0.0
     pid = 0
 
     def __init__(

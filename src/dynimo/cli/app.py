@@ -13,6 +13,16 @@ from dynimo.cli import exits
 
 VERBS = {
     "up": "Serve: set up the data folder, deploy the apps, answer requests.",
+    "new": "Make a folder with a function that works, from a blueprint.",
+    "deploy": "Deploy a file, an app's folder or a SAM template; shows the difference first.",
+    "invoke": "Run a function once, and show its answer and its log.",
+    "versions": "Show a function's versions and aliases, or every function.",
+    "alias": "Point an alias at a version, wholly or for a share of the calls.",
+    "rollback": "Lead an alias back to the version before.",
+    "env": "Print the lines that point AWS's tools here, with a development key.",
+    "access": "Manage users, roles, access keys and policies.",
+    "logs": "Show what a function wrote; live with -f.",
+    "cost": "Show what functions used, and what it costs.",
     "purge": "Drop stored answers from a running server's edge cache.",
     "doctor": "Show what is on, what is missing, and the command that mends it.",
     "settings": "List every setting, its default and its environment variable.",

@@ -142,7 +142,7 @@ def _first(group: BaseExceptionGroup[Any]) -> BaseException:
 def _tell(platform: Any, began: float) -> None:
     """Say what was done and where to look."""
     tick = words.styled("✓", fg="green")
-    names = ", ".join(str(version) for version in platform.versions.values())
+    names = ", ".join(str(version) for version in platform.apps.versions.values())
     on, off = words.isolation(platform.sandbox.describe())
     address = f"http://{_shown_host(platform.settings.host)}:{platform.port}"
     click.echo(f"{tick} {names}   {time.monotonic() - began:.1f}s")
@@ -160,7 +160,7 @@ def _tell(platform: Any, began: float) -> None:
             hint = f"functions run as users of their own: chmod -R o+rX {place}"
             click.echo(words.styled(f"           not readable by others; {hint}", fg="yellow"))
     click.echo(f"  Serving  {address}/   data {_short(platform.folder.path)}")
-    examples = [example for app in platform.apps for example in app.examples]
+    examples = [example for app in platform.apps.found for example in app.examples]
     for number, example in enumerate(examples):
         click.echo(f"  {'Open' if not number else '    '}     {address}{example}")
     click.echo("  Stop with Ctrl-C.")

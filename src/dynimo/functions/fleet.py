@@ -39,6 +39,7 @@ class _Ticket:
     arn: str
     assigned: float = 0.0
     cold: bool = False
+    starting: bool = False
     cancel_deadline: Callable[[], None] | None = None
     tail: Tail | None = None
     gathered: outcomes.Gathered | None = None
@@ -206,9 +207,9 @@ class Fleet:
         self._hold(environment, now)
         ticket.assigned, ticket.cold, environment.fresh = now, environment.fresh, False
         seconds = self.version.configuration.timeout_seconds
-        ticket.cancel_deadline = self._clock.call_later(
-            seconds, lambda: self._unfit(name, invocation_id, "time")
-        )
+        starting = self.zygote.init_seconds_max if self.zygote and ticket.cold else 0.0
+        ticket.starting = starting > 0
+        self._limit_time(name, ticket, seconds + starting)
         environment.output_of = invocation_id
         invocation = ticket.invocation
         ticket.tail = self._journal.begins(environment.stream, invocation, cold=ticket.cold)
@@ -223,6 +224,14 @@ class Fleet:
         if invocation.sink is not None:
             meta["stream"] = True
         environment.process.send(meta, invocation.event)
+
+    def _limit_time(self, name: str, ticket: _Ticket, seconds: float) -> None:
+        """Kill the environment if the invocation is not over by then."""
+        if ticket.cancel_deadline is not None:
+            ticket.cancel_deadline()
+        ticket.cancel_deadline = self._clock.call_later(
+            seconds, lambda: self._unfit(name, ticket.invocation.id, "time")
+        )
 
     def _end(self, name: str, why: str) -> None:
         environment = self._environments.get(name)
@@ -259,6 +268,9 @@ class Fleet:
         match meta.get("type"):
             case "outcome":
                 self._finish(name, environment, ticket, meta, body)
+            case "ready" if ticket.starting:  # once, or it could put off its end for ever
+                ticket.starting = False
+                self._limit_time(name, ticket, self.version.configuration.timeout_seconds)
             case "begin":
                 self._begin_answer(ticket, meta)
             case "chunk":

@@ -111,7 +111,7 @@ class Fleets:
         self._drop(arn)
 
     def retire(self, version: Version) -> None:
-        """This version is replaced or gone: its fleet finishes what runs, then ends."""
+        """Let go of a version that is replaced or gone: its fleet finishes what runs, then ends."""
         self._failed.pop(version.arn, None)
         fleet = self._held.get(version.arn)
         if fleet is not None and same(fleet.version, version):

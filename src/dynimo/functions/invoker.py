@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,7 +23,7 @@ from dynimo.functions.journal import Journal
 from dynimo.functions.specs import Deployment, of_app, pool_limits, sandbox_spec
 from dynimo.functions.usage import usage
 from dynimo.functions.weights import Router
-from dynimo.model.errors import DynimoError, InitError, PayloadTooLarge, Stopping, TooManyRequests
+from dynimo.model.errors import DynimoError, InitError, PayloadTooLarge, TooManyRequests
 from dynimo.model.function import Route, Version
 from dynimo.model.invocation import Invocation, Outcome
 from dynimo.model.names import ACCOUNT_DEFAULT, Place
@@ -33,6 +34,15 @@ log = logging.getLogger("dynimo.functions")
 Resolve: TypeAlias = Callable[[Place, str, str], Route]
 Credentials: TypeAlias = Callable[[Version], Mapping[str, str]]
 """The variables that let a version's code sign its own calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """An invocation, and where it was led."""
+
+    invocation: Invocation
+    version: Version
+    route: Route
 
 
 class Invoker:
@@ -143,21 +153,25 @@ class Invoker:
                 f"{len(invocation.event)} bytes; request_bytes_max is"
                 f" {self._config.request_bytes_max}."
             )
+        call = _Call(invocation, version, route)
         try:
-            result = await self._admitted(invocation, version, route)
-        except DynimoError as error:
-            self._metrics.refused(type(error).__name__)
-            if error.status == TooManyRequests.status:
-                self._record(invocation, version, route, None)
+            self.admission.enter(version.place.account, version.function)
+        except TooManyRequests as error:
+            self._refused(call, error)
             raise
-        self._metrics.finished(result)
-        self._record(invocation, version, route, result)
-        if self._config.report_lines:
-            log.info(
-                "%s",
-                result.report(version.configuration.memory_mib),
-                extra={"function": str(version), "request": result.id},
-            )
+        try:
+            fleet = self.held.find(version) or await self.held.open(version)
+        except InitError as error:
+            outcome = outcomes.never_began(invocation, version, error.error)
+            outcome = self._journal(version).failed(invocation, outcome)
+            self._ended(call, outcome)
+            return outcome
+        except BaseException:
+            self.admission.leave(version.place.account, version.function)
+            raise
+        result = await self._run(fleet, call)
+        if isinstance(result, DynimoError):
+            raise result
         return result
 
     @property
@@ -169,58 +183,48 @@ class Invoker:
         """Let everything that runs finish for ``grace_seconds``, then end it all."""
         await self.held.close(grace_seconds)
 
-    async def _admitted(self, invocation: Invocation, version: Version, route: Route) -> Outcome:
-        account, function = version.place.account, version.function
-        self.admission.enter(account, function)
-        inside = True
-
-        def leave() -> None:
-            nonlocal inside
-            if inside:
-                inside = False
-                self.admission.leave(account, function)
-
-        try:
-            fleet = self.held.find(version) or await self.held.open(version)
-        except InitError as error:
-            leave()
-            return self._never_began(invocation, version, error)
-        except BaseException:
-            leave()
-            raise
-        result = await self._run(fleet, invocation, route.arn, leave)
-        if isinstance(result, DynimoError):
-            raise result
-        return result
-
-    async def _run(
-        self, fleet: Fleet, invocation: Invocation, arn: str, leave: Callable[[], None]
-    ) -> Outcome | DynimoError:
+    async def _run(self, fleet: Fleet, call: _Call) -> Outcome | DynimoError:
+        """Wait for its end. If the caller leaves, what runs goes on and is counted all the same."""
         future: asyncio.Future[Outcome | DynimoError] = asyncio.get_running_loop().create_future()
 
         def done(result: Outcome | DynimoError) -> None:
-            leave()
+            self._ended(call, result)
             if not future.done():
                 future.set_result(result)
 
         try:
-            fleet.run(invocation, done, arn)
+            fleet.run(call.invocation, done, call.route.arn)
             return await future
         except asyncio.CancelledError:
-            if fleet.withdraw(invocation.id):
-                leave()
+            if fleet.withdraw(call.invocation.id):
+                self.admission.leave(call.version.place.account, call.version.function)
             raise
 
-    def _never_began(self, invocation: Invocation, version: Version, error: InitError) -> Outcome:
-        """The code cannot be imported: an outcome, with lines in the log like any other."""
-        outcome = outcomes.never_began(invocation, version, error.error)
-        return self._journal(version).failed(invocation, outcome)
+    def _ended(self, call: _Call, result: Outcome | DynimoError) -> None:
+        """It is over, however: let the next one in, count it, and say so."""
+        version = call.version
+        self.admission.leave(version.place.account, version.function)
+        if isinstance(result, DynimoError):
+            self._refused(call, result)
+            return
+        self._metrics.finished(result)
+        self._record(call, result)
+        if self._config.report_lines:
+            log.info(
+                "%s",
+                result.report(version.configuration.memory_mib),
+                extra={"function": str(version), "request": result.id},
+            )
 
-    def _record(
-        self, invocation: Invocation, version: Version, route: Route, outcome: Outcome | None
-    ) -> None:
+    def _refused(self, call: _Call, error: DynimoError) -> None:
+        self._metrics.refused(type(error).__name__)
+        if error.status == TooManyRequests.status:
+            self._record(call, None)
+
+    def _record(self, call: _Call, outcome: Outcome | None) -> None:
         when_ms = int(self._clock.now() * 1000)
-        self._meter.record(usage(invocation, version, route.alias, outcome, when_ms=when_ms))
+        alias = call.route.alias
+        self._meter.record(usage(call.invocation, call.version, alias, outcome, when_ms=when_ms))
 
     def _fleet(self, version: Version) -> Fleet:
         provisioned = self._provisioned.get(version.arn, 0)

@@ -127,9 +127,9 @@ def report(outcome: Outcome, version: Version, trace: str = "") -> str:
     status, error_type = _status(outcome)
     if _platform_failed(outcome):
         line += f"\tStatus: {status}"
-        if error_type:
-            line += f"\tError Type: {error_type}"
-    line += "\t"
+        line += f"\tError Type: {error_type}" if error_type else ""
+    else:
+        line += "\t"
     root = _traced(version, trace)
     if root:
         line += f"\nXRAY TraceId: {root}\tSegmentId: {_segment(outcome.id)}\tSampled: true\t"

@@ -77,8 +77,8 @@ def joined(parameters: Iterable[tuple[str, str]]) -> str:
 
 
 def raw_pairs(query: str) -> list[tuple[str, str]]:
-    """The parameters exactly as sent."""
-    parts = (part.partition("=") for part in query.split("&") if part)
+    """The parameters exactly as sent, empty ones too."""
+    parts = (part.partition("=") for part in query.split("&"))
     return [(name, text) for name, _, text in parts]
 
 

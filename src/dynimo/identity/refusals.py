@@ -68,10 +68,13 @@ class MalformedPolicy(AwsError):
 
 
 class IdentityError(DynimoError):
-    """The command about users, roles or keys cannot be done."""
+    """The command about users, roles or keys cannot be done; the message is whole."""
 
     status = 400
     code = "InvalidParameterValueException"
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
 
 
 class NoSuchIdentity(IdentityError):

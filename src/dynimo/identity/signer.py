@@ -59,7 +59,7 @@ def sign(
         hashlib.sha256(body).hexdigest(),
     )
     scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
-    to_sign = canonical.string_to_sign(timestamp, scope, text.encode("latin-1", "replace"))
+    to_sign = canonical.string_to_sign(timestamp, scope, text.encode())
     signature = canonical.signature(credentials.secret, scope, to_sign)
     given["authorization"] = (
         f"{canonical.ALGORITHM} Credential={credentials.access_key}/{scope},"

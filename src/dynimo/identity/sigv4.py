@@ -6,6 +6,7 @@ the secret that somebody else found. Every comparison of secrets takes the same 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -153,8 +154,7 @@ def _of_query(request: Request) -> Claim:
 def _claim(
     credential: str, timestamp: str, signed: str, signature: str, token: str, expires: int | None
 ) -> Claim:
-    # A key's id may hold slashes in theory; the scope's four parts are the last ones.
-    parts = credential.rsplit("/", 4)
+    parts = credential.split("/")
     if len(parts) != 5 or not all(parts):
         raise IncompleteSignature(
             "Credential must have exactly 5 slash-delimited elements, e.g."
@@ -266,9 +266,10 @@ def _canonical_forms(request: Request, claim: Claim) -> Iterator[bytes]:
                 text = canonical.request(
                     request.method, path, query, request.headers.pairs, claim.signed, payload
                 )
-                yield text.encode("latin-1", "replace")
                 if not text.isascii():
-                    yield text.encode()
+                    with contextlib.suppress(UnicodeEncodeError):
+                        yield text.encode("latin-1")
+                yield text.encode()
 
 
 def _queries(query: str) -> list[str]:
@@ -283,7 +284,7 @@ def _queries(query: str) -> list[str]:
 
 def _shown(text: bytes, claim: Claim) -> str:
     """The canonical request for a refusal, without the session's token."""
-    shown = text.decode("latin-1")
+    shown = text.decode("utf-8", "replace")
     if claim.token:
         shown = re.sub(r"(?m)^(x-amz-security-token:).*$", r"\1(hidden)", shown)
         shown = re.sub(r"(X-Amz-Security-Token=)[^&\n]*", r"\1(hidden)", shown)

@@ -24,7 +24,7 @@ class Contents:
     def __init__(self, folder: Path, config: Config) -> None:
         self._code = folder / "code"
         self._zips = folder / "zips"
-        self._config = config
+        self.config = self._config = config
         self._code.mkdir(parents=True, exist_ok=True)
         self._zips.mkdir(parents=True, exist_ok=True)
 

@@ -60,6 +60,10 @@ class FunctionRecord:
     update: str = "Successful"
     app: bool = False
 
+    def numbered(self, number: int) -> VersionRecord:
+        """The version of a number; 0 is ``$LATEST``. Raises KeyError."""
+        return self.versions[number] if number else self.latest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerRecord:

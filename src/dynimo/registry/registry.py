@@ -106,7 +106,7 @@ class Registry:
             )
         rest = 1.0 - sum(weight for _, weight in alias.additional)
         choices = tuple(
-            (self.version(function.versions[number]), weight)
+            (self.version(function.numbered(number)), weight)
             for number, weight in ((alias.version, rest), *alias.additional)
         )
         return Route(arn=arn, choices=choices, alias=alias.name, revision=alias.revision)
@@ -179,9 +179,18 @@ class Registry:
         function.update = "Successful" if creating else "InProgress"
 
     def settle(self, function: FunctionRecord, latest: VersionRecord) -> None:
-        """Say that ``latest`` is ready, unless another change has come since."""
-        if function.latest.revision == latest.revision:
-            function.state, function.update = "Active", "Successful"
+        """Say that ``latest`` is ready, unless another change has come since.
+
+        It gets a new revision, as the service gives it one.
+        """
+        key = (latest.place.account, latest.function)
+        if function.latest is not latest or self._functions.get(key) is not function:
+            return
+        settled = replace(latest, revision=fresh_revision())
+        with self.database.change:
+            self.database.put_version(settled)
+        function.latest = settled
+        function.state, function.update = "Active", "Successful"
 
     def check_idle(self, function: FunctionRecord) -> None:
         """Refuse a second change at the same time. Raises ResourceConflict."""
@@ -314,4 +323,4 @@ def _lookup(function: FunctionRecord, qualifier: str) -> VersionRecord | None:
     if qualifier.isdigit():
         return function.versions.get(int(qualifier))
     alias = function.aliases.get(qualifier)
-    return function.versions[alias.version] if alias is not None else None
+    return function.numbered(alias.version) if alias is not None else None

@@ -113,9 +113,7 @@ class _Server:
         started_ns = time.monotonic_ns()
         try:
             value = await self._handler(event, context)
-        except SystemExit:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the answer to the caller, whatever it is
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the answer, whatever it is
             frame = outcome.failed(request_id, started_ns, error, task=self._task)
         else:
             frame = outcome.succeeded(request_id, started_ns, value)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from dynimo.runtime import handler as handlers
 from dynimo.runtime import loop, outcome
+from dynimo.runtime.executed.command import Command
 from dynimo.runtime.isolation import entering, syscalls
 from dynimo.runtime.isolation.plan import Plan
 
@@ -34,6 +35,7 @@ class Prepared:
     concurrency: int
     contexts: outcome.ContextFactory
     narrowing: entering.Narrowing
+    command: Command | None = None
 
 
 def become(name: str, files: list[int], unwanted: list[int], prepared: Prepared) -> None:
@@ -97,7 +99,9 @@ def _freshen() -> None:
 
 
 def _serve(channel: int, prepared: Prepared) -> None:
-    if prepared.asynchronous:
+    if prepared.command is not None:
+        sys.modules["dynimo.runtime.executed.supervisor"].serve(channel, prepared.command)
+    elif prepared.asynchronous:
         async_loop = sys.modules["dynimo.runtime.async_loop"]
         async_loop.serve(
             channel,

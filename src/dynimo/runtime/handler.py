@@ -34,15 +34,15 @@ def load(name: str, *, task: str, concurrency: int = 1) -> Handler:
     if not dot:
         text = f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)"
         raise InitFailure(failure("Runtime.MalformedHandlerName", text))
-    module_name = module_name.replace("/", ".")
     if module_name.partition(".")[0] in sys.builtin_module_names:
         text = f"Cannot use built-in module {module_name} as a handler module"
         raise InitFailure(failure("Runtime.BuiltInModuleConflict", text))
     module = _imported(module_name, task)
-    found = getattr(module, function_name, None)
-    if not callable(found):
+    try:
+        found = getattr(module, function_name)
+    except AttributeError:
         text = f"Handler '{function_name}' missing on module '{module_name}'"
-        raise InitFailure(failure("Runtime.HandlerNotFound", text))
+        raise InitFailure(failure("Runtime.HandlerNotFound", text)) from None
     handler: Handler = found
     if concurrency > 1 and not is_async(handler):
         text = f"Handler '{name}' must be 'async def' to serve {concurrency} requests at once"
@@ -59,15 +59,14 @@ def is_async(handler: Handler) -> bool:
 
 def _imported(module_name: str, task: str) -> Any:
     try:
-        return importlib.import_module(module_name)
+        return importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
         text = f"Unable to import module '{module_name}': {error}"
-        trace = tracebacks.stack(error.__traceback__, task=task)
-        raise InitFailure(failure("Runtime.ImportModuleError", text, trace)) from error
+        raise InitFailure(failure("Runtime.ImportModuleError", text)) from error
     except SyntaxError as error:
         text = f"Syntax error in module '{module_name}': {error}"
-        shown = (error.filename or "").replace(task, tracebacks.TASK_ROOT, 1)
-        trace = [f'  File "{shown}" Line {error.lineno}\n    {(error.text or "").strip()}\n']
+        shown = tracebacks.shown(str(error.filename), task)
+        trace = [f'  File "{shown}" Line {error.lineno}\n    {error.text}']
         raise InitFailure(failure("Runtime.UserCodeSyntaxError", text, trace)) from error
     except SystemExit as error:
         status = exit_status(error)
@@ -79,7 +78,9 @@ def _imported(module_name: str, task: str) -> Any:
 
 def failure(kind: str, text: str, trace: list[str] | None = None) -> dict[str, Any]:
     """AWS's error object for a failed start; the request id is empty, as there."""
-    return {"errorType": kind, "errorMessage": text, "requestId": "", "stackTrace": trace or []}
+    return tracebacks.fitting(
+        {"errorMessage": text, "errorType": kind, "requestId": "", "stackTrace": trace or []}
+    )
 
 
 def exit_text(status: int) -> str:

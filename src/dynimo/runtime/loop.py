@@ -51,9 +51,7 @@ def _invoke(
     started_ns = time.monotonic_ns()
     try:
         value = handler(event, context)
-    except SystemExit:
-        raise
-    except BaseException as error:  # noqa: BLE001 - the answer to the caller, whatever it is
+    except Exception as error:  # noqa: BLE001 - the answer to the caller, whatever it is
         return outcome.failed(request_id, started_ns, error, task=task)
     return outcome.succeeded(request_id, started_ns, value)
 

@@ -14,19 +14,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from dynimo.runtime import tracebacks, wire
-from dynimo.sdk.context import Context
+from dynimo.runtime import loglines, marshalling, tracebacks, wire
+from dynimo.sdk.context import ClientContext, Context
 
 Frame = tuple[dict[str, Any], bytes]
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
 class ContextFactory:
     """Makes the context object of each invocation; the constant part is read once."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        self._constant = {
+        self._constant: dict[str, Any] = {
             "function_name": variables.get("AWS_LAMBDA_FUNCTION_NAME", ""),
             "function_version": variables.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
             "memory_limit_in_mb": variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""),
@@ -35,15 +33,27 @@ class ContextFactory:
         self._variables = variables  # each environment has a log stream of its own
 
     def make(self, meta: Mapping[str, Any]) -> Context:
-        """The context for the ``invoke`` frame whose meta this is."""
+        """The context for the ``invoke`` frame whose meta this is; log lines are its own now."""
+        loglines.begin(meta["id"])
         return Context(
             aws_request_id=meta["id"],
             invoked_function_arn=meta.get("arn") or "",
             deadline_ms=int(meta.get("deadline_ms") or 0),
-            client_context=meta.get("client_context"),
+            client_context=_client_context(meta.get("client_context")),
             log_stream_name=self._variables.get("AWS_LAMBDA_LOG_STREAM_NAME", ""),
             **self._constant,
         )
+
+
+def _client_context(text: Any) -> ClientContext | None:
+    """What the client said of itself; None when it said nothing that could be read."""
+    if not text:
+        return None
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    return ClientContext.of(told) if isinstance(told, dict) else None
 
 
 def event(body: bytes) -> Any:
@@ -67,7 +77,7 @@ def succeeded(request_id: str, started_ns: int, value: Any) -> Frame:
         reply = {"status": int(value.status), "headers": headers}
         return _fitting(request_id, started_ns, ended_ns, {"reply": reply}, bytes(value.body))
     try:
-        body = _encode(value).encode()
+        body = marshalling.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         text = f"Unable to marshal response: {error}"
         return _error(request_id, started_ns, ended_ns, "Runtime.MarshalError", text)
@@ -78,6 +88,7 @@ def failed(request_id: str, started_ns: int, failure: BaseException, *, task: st
     """What the handler raised, as a frame."""
     ended_ns = time.monotonic_ns()
     told = tracebacks.error(failure, request_id=request_id, task=task)
+    loglines.failed(told)
     return _fitting(request_id, started_ns, ended_ns, {"error": told}, b"")
 
 
@@ -92,10 +103,13 @@ def apply_trace(trace: str | None) -> None:
     """Put the trace id where AWS's libraries look for it (it changes with each invocation)."""
     if trace:
         os.environ["_X_AMZN_TRACE_ID"] = trace
+    else:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
 
 
 def _error(request_id: str, started_ns: int, ended_ns: int, kind: str, text: str) -> Frame:
-    told = {"errorType": kind, "errorMessage": text, "requestId": request_id, "stackTrace": []}
+    told = {"errorMessage": text, "errorType": kind, "requestId": request_id, "stackTrace": []}
+    loglines.failed(told)
     return _frame(request_id, started_ns, ended_ns, {"error": told}, b"")
 
 

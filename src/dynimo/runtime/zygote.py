@@ -18,18 +18,24 @@ import time
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from dynimo.runtime import control, environment, forking, outcome
+from dynimo.runtime import control, environment, forking, loglines, outcome
 from dynimo.runtime import handler as handlers
+from dynimo.runtime.executed import command as commands
 from dynimo.runtime.isolation import entering, plan, syscalls
 
 SANDBOX_ERROR = "Runtime.SandboxError"
 EXIT_FAILED = 1
-PATH = "/usr/local/bin:/usr/bin:/bin"
+PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
+LIBRARY_PATH = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{task}:{task}/lib:/opt/lib"
+RUNTIME_DIR = "/var/runtime"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Start:
-    """The ``start`` command: ``path`` replaces sys.path, ``alone`` means one environment only."""
+    """The ``start`` command: ``path`` replaces sys.path, ``alone`` means one environment only.
+
+    With ``command`` nothing is imported: environments execute that program.
+    """
 
     handler: str
     path: tuple[str, ...]
@@ -37,6 +43,7 @@ class _Start:
     concurrency: int
     alone: bool
     plan: plan.Plan
+    command: commands.Command | None
 
 
 def main(descriptor: int) -> NoReturn:
@@ -80,6 +87,7 @@ def _start(message: dict[str, Any]) -> _Start:
         concurrency=int(message["concurrency"]),
         alone=bool(message["alone"]),
         plan=plan.from_json(message["plan"]),
+        command=commands.from_json(message["command"]) if message.get("command") else None,
     )
 
 
@@ -134,11 +142,9 @@ def _prepare(start: _Start) -> environment.Prepared:
         text = f"Unable to enter the code's folder: {error.strerror}"
         raise handlers.InitFailure(handlers.failure(SANDBOX_ERROR, text)) from error
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    handler = handlers.load(start.handler, task=start.plan.task, concurrency=start.concurrency)
-    asynchronous = handlers.is_async(handler)
-    if asynchronous:
-        importlib.import_module("dynimo.runtime.async_loop")
+        # Whatever a handler prints is on its way at once, even if it ends in the next moment.
+        stream.reconfigure(write_through=True, errors="backslashreplace")  # type: ignore[union-attr]
+    handler, asynchronous = _handler(start)
     sys.stdout.flush()
     syscalls.set_name("zygote")
     contexts = outcome.ContextFactory(os.environ)
@@ -152,19 +158,42 @@ def _prepare(start: _Start) -> environment.Prepared:
         concurrency=start.concurrency,
         contexts=contexts,
         narrowing=narrowing,
+        command=start.command,
     )
+
+
+def _handler(start: _Start) -> tuple[handlers.Handler, bool]:
+    """The function, and whether it is to be awaited; nothing of either for a command."""
+    if start.command is not None:
+        importlib.import_module("dynimo.runtime.executed.supervisor")
+        return _nothing, False
+    loglines.install(os.environ)
+    handler = handlers.load(start.handler, task=start.plan.task, concurrency=start.concurrency)
+    asynchronous = handlers.is_async(handler)
+    if asynchronous:
+        importlib.import_module("dynimo.runtime.async_loop")
+    return handler, asynchronous
+
+
+def _nothing(_event: Any, _context: Any) -> NoReturn:
+    raise AssertionError("a command's environment calls no handler")
 
 
 def _variables(start: _Start) -> dict[str, str]:
     return {
         "PATH": PATH,
+        "LD_LIBRARY_PATH": LIBRARY_PATH.format(task=start.plan.task),
         "LANG": "C.UTF-8",
+        "LC_CTYPE": "C.UTF-8",
         "TZ": ":UTC",
+        "SHLVL": "0",
+        "PWD": start.plan.task,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
         # numpy's OpenBLAS starts threads while it is imported, and threads forbid a fork.
-        "OPENBLAS_NUM_THREADS": "1",
+        **({} if start.command is not None else {"OPENBLAS_NUM_THREADS": "1"}),
         **start.variables,
         "LAMBDA_TASK_ROOT": start.plan.task,
+        "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
         "_HANDLER": start.handler,
         "TMPDIR": start.plan.scratch,
     }

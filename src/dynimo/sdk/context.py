@@ -1,17 +1,56 @@
 """The second argument of every handler, as AWS Lambda's Python runtime gives it.
 
-Only the attributes and the one method that AWS documents; no reach into the platform.
-Source: AWS Lambda developer guide, "Using the Lambda context object" for Python.
+The attributes and methods of AWS's own object, and no reach into the platform. Sources: AWS Lambda
+developer guide, "Using the Lambda context object" for Python; awslambdaric 4.2.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)
+class CognitoIdentity:
+    """Who called, where a mobile app did; Dynimo has no such callers, so both are None."""
+
+    cognito_identity_id: str | None = None
+    cognito_identity_pool_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class Client:
+    """The app that called, as it told."""
+
+    installation_id: Any = None
+    app_title: Any = None
+    app_version_name: Any = None
+    app_version_code: Any = None
+    app_package_name: Any = None
+
+
+@dataclass(kw_only=True)
+class ClientContext:
+    """What the caller sent along as its context."""
+
+    custom: Any = None
+    env: Any = None
+    client: Client | None = None
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> ClientContext:
+        """From the JSON object that the caller sent; what is not known is left out."""
+        client = told.get("client")
+        if isinstance(client, Mapping):
+            known = {name: client.get(name) for name in Client.__dataclass_fields__}
+            return cls(custom=told.get("custom"), env=told.get("env"), client=Client(**known))
+        return cls(custom=told.get("custom"), env=told.get("env"))
+
+
+@dataclass(kw_only=True)
 class Context:
     """Facts about this one invocation.
 
@@ -26,9 +65,14 @@ class Context:
     log_group_name: str
     log_stream_name: str
     deadline_ms: int
-    identity: Any = None
-    client_context: Any = None
+    identity: CognitoIdentity | None = field(default_factory=CognitoIdentity)
+    client_context: ClientContext | None = None
+    tenant_id: str | None = None
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the platform kills this invocation; never below 0."""
         return max(0, self.deadline_ms - int(time.time() * 1000))
+
+    def log(self, message: object) -> None:
+        """Write to the function's log, as it is."""
+        sys.stdout.write(str(message))

@@ -1,4 +1,4 @@
-"""The chunked transfer coding of a request's body (RFC 9112 7.1), decoded strictly.
+"""A request's body as it comes: by its length, or in chunks (RFC 9112 6.2, 7.1), decoded strictly.
 
 Bytes in, bytes out. Chunk extensions are refused unless empty of surprises (printable, no LF),
 trailers are read and dropped.
@@ -15,6 +15,28 @@ TRAILER_BYTES_MAX = 8 * 1024
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t\x20-\x7e]*)?")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
+
+
+class CountedBody:
+    """Takes one body of known length; ``body`` grows as bytes are fed."""
+
+    __slots__ = ("_left", "body")
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+        self.body = bytearray()
+
+    @property
+    def done(self) -> bool:
+        """Whether all of it is here."""
+        return not self._left
+
+    def feed(self, data: bytes) -> bytes:
+        """Take in what arrived; return what is left over (the next request)."""
+        piece = data[: self._left]
+        self.body += piece
+        self._left -= len(piece)
+        return data[len(piece) :]
 
 
 class ChunkedBody:

@@ -24,6 +24,15 @@ class Config:
     body_bytes_max: int = 8 * 1024 * 1024
     """A request's body, decoded; more is 413."""
 
+    large_body_bytes_max: int = 72 * 1024 * 1024
+    """The body of an upload, where the server was told that there may be such; more is 413."""
+
+    large_bodies_max: int = 16
+    """Uploads over ``body_bytes_max`` that are read at once; one more is 503."""
+
+    large_body_rate_bytes_min: int = 1024 * 1024
+    """Bytes per second under which an upload is too slow."""
+
     head_timeout_seconds: float = 5.0
     """From a head's first byte to its last, else 408; also for a new connection's first byte."""
 

@@ -8,15 +8,17 @@ handler's task is cancelled. Deadlines are plain numbers that the server's sweep
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import logging
 import math
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol, cast
 
-from dynimo.web import chunks, config, faults, message, parsing, writing
+from dynimo.web import chunks, config, faults, message, parsing, streaming, writing
+from dynimo.web.uploads import Uploads
 
 _log = logging.getLogger("dynimo.web")
 
@@ -44,6 +46,7 @@ class Host(Protocol):
     handler: message.Handler
     fast: Callable[[message.Request], message.Response | bytes | None] | None
     on_response: Callable[[message.Request, message.Response, float], None] | None
+    uploads: Uploads
     date: writing.DateText
     stopping: bool
     requests: int
@@ -64,27 +67,9 @@ class Connection(asyncio.Protocol):
     """Speaks HTTP/1.1 with one client."""
 
     __slots__ = (
-        "_blank_lines",
-        "_body",
-        "_body_left",
-        "_buffer",
-        "_chunked",
-        "_config",
-        "_date",
-        "_loop",
-        "_parser",
-        "_paused",
-        "_peer",
-        "_request",
-        "_scanned",
-        "_scheduled",
-        "_server",
-        "_task",
-        "_transport",
-        "_unread",
-        "_writing",
-        "deadline",
-        "state",
+        "_blank_lines", "_body", "_buffer", "_config", "_date", "_loop", "_parser", "_paused",
+        "_peer", "_request", "_room", "_scanned", "_scheduled", "_server", "_task", "_transport",
+        "_unread", "_upload", "_writing", "deadline", "state",
     )  # fmt: skip
 
     def __init__(self, server: Host, loop: asyncio.AbstractEventLoop) -> None:
@@ -99,10 +84,10 @@ class Connection(asyncio.Protocol):
         self._scanned = 0
         self._blank_lines = 0
         self._request: message.Request | None = None
-        self._body = bytearray()
-        self._body_left = 0
-        self._chunked: chunks.ChunkedBody | None = None
+        self._body: chunks.ChunkedBody | chunks.CountedBody | None = None
         self._task: asyncio.Task[None] | None = None
+        self._upload = False
+        self._room: asyncio.Future[None] | None = None
         self._paused = False
         self._writing = True
         self._scheduled = False
@@ -128,6 +113,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's shape
         """Let go of everything; cancel a handler whose client is gone."""
+        self._end_upload()
         self.state = State.CLOSED
         self._buffer = b""
         self._server.forget(self)
@@ -177,6 +163,8 @@ class Connection(asyncio.Protocol):
             self._advance()
         elif self.state is State.HANDLER:
             self.deadline = math.inf
+            if self._room is not None and not self._room.done():
+                self._room.set_result(None)
 
     # What the server says.
 
@@ -298,36 +286,37 @@ class Connection(asyncio.Protocol):
         self._scanned = max(0, len(buffer) - 3)
 
     def _begin_body(self, request: message.Request) -> None:
-        limit = self._config.body_bytes_max
-        if self._parser.length > limit:
+        limit, length = self._config.body_bytes_max, self._parser.length
+        self.deadline = self._loop.time() + self._config.body_timeout_seconds
+        if length > limit or self._parser.chunked:
+            self._upload = self._server.uploads.admit(request)
+            if self._upload:
+                limit = self._config.large_body_bytes_max
+                self.deadline += limit / self._config.large_body_rate_bytes_min
+        if length > limit:
             raise faults.Fault(413, "BodyTooLarge", f"A body may have {limit} bytes at most.")
         self._request = request
-        self._body = bytearray()
-        self._body_left = self._parser.length
-        self._chunked = chunks.ChunkedBody(limit) if self._parser.chunked else None
+        chunked = self._parser.chunked
+        self._body = chunks.ChunkedBody(limit) if chunked else chunks.CountedBody(length)
         self.state = State.BODY
-        self.deadline = self._loop.time() + self._config.body_timeout_seconds
         if self._parser.expects_continue and not self._buffer:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _end_upload(self) -> None:
+        if self._upload:
+            self._upload = False
+            self._server.uploads.leave()
 
     def _read_body(self) -> bool:
         """Take body bytes from the buffer; False when more must come."""
         assert self._request is not None
-        if self._chunked is not None:
-            self._buffer = self._chunked.feed(self._buffer)
-            if not self._chunked.done:
-                return False
-            self._body = self._chunked.body
-        else:
-            piece = self._buffer[: self._body_left]
-            self._buffer = self._buffer[len(piece) :]
-            self._body += piece
-            self._body_left -= len(piece)
-            if self._body_left:
-                return False
-        request, self._request, self._chunked = self._request, None, None
-        request.body = bytes(self._body)
-        self._body = bytearray()
+        assert self._body is not None
+        self._buffer = self._body.feed(self._buffer)
+        if not self._body.done:
+            return False
+        self._end_upload()
+        request, self._request = self._request, None
+        request.body, self._body = bytes(self._body.body), None
         self._dispatch(request)
         return True
 
@@ -366,11 +355,56 @@ class Connection(asyncio.Protocol):
         except Exception:  # noqa: BLE001 - whatever a handler raises must become an answer
             _log.exception("Handler failed: %s %s", request.method, request.path)
             response = faults.refusal(500, "InternalError", "Something failed inside the server.")
+        if response.pieces is not None:
+            await self._stream(request, response, response.pieces)
+            return
         self._task = None
         if self.state is not State.HANDLER:
             return
         self._reply(request, response)
         self._after_reply()
+
+    async def _stream(
+        self,
+        request: message.Request,
+        response: message.Response,
+        pieces: AsyncGenerator[bytes, None],
+    ) -> None:
+        """Send an answer piece by piece; the next is asked for when the one before has left."""
+        async with contextlib.aclosing(pieces):
+            try:
+                whole = await streaming.send(
+                    self._transport, request, response, self._date.now(),
+                    http11=self._parser.http11,
+                    keep=self._parser.keep_alive and not self._server.stopping,
+                    room=self._wait_for_room,
+                )  # fmt: skip
+            except asyncio.CancelledError:
+                self._transport.abort()  # the client sees that the end is missing
+                raise
+            except Exception:  # noqa: BLE001 - whoever makes the pieces may fail midway
+                _log.exception("Stream broke: %s %s", request.method, request.path)
+                whole = False
+        self._task = None
+        self._told(request, response)
+        if self.state is not State.HANDLER:
+            return
+        if not whole:
+            self._transport.abort()
+        elif not self._parser.keep_alive or not self._parser.http11 or self._server.stopping:
+            self._close()
+        else:
+            self.state = State.HEAD
+            if self._writing:
+                self._rest()
+            self._after_reply()
+
+    async def _wait_for_room(self) -> bool:
+        """Wait until what was written has left; whether anybody still reads."""
+        if not self._writing and self.state is State.HANDLER:
+            self._room = self._loop.create_future()
+            await self._room
+        return self.state is State.HANDLER
 
     # Responses.
 
@@ -383,15 +417,19 @@ class Connection(asyncio.Protocol):
         elif not self._parser.http11:
             extra = b"connection: keep-alive\r\n"
         self._write(request, response, extra)
-        hook = self._server.on_response
-        if hook is not None and not isinstance(response, bytes):
-            hook(request, response, (time.monotonic_ns() - request.arrived_ns) / 1e9)
+        if not isinstance(response, bytes):
+            self._told(request, response)
         if not keep:
             self._close()
         elif self.state is not State.CLOSED:
             self.state = State.HEAD
             if self._writing:
                 self._rest()
+
+    def _told(self, request: message.Request, response: message.Response) -> None:
+        if self._server.on_response is not None:
+            seconds = (time.monotonic_ns() - request.arrived_ns) / 1e9
+            self._server.on_response(request, response, seconds)
 
     def _after_reply(self) -> None:
         """Go on with what was pipelined behind the request."""

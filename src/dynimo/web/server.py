@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dynimo.web import message, writing
 from dynimo.web.config import Config
 from dynimo.web.connection import Connection
+from dynimo.web.uploads import Uploads
 
 SWEEP_SECONDS_MAX = 1.0
 SWEEP_SECONDS_MIN = 0.02
@@ -25,6 +26,7 @@ class Server:
 
     ``fast`` is asked first, synchronously, for every request without a body; None lets the handler
     answer. Bytes from it are sent as they are (a whole response that keeps the connection).
+    ``large`` says which requests may be uploads (``large_body_bytes_max``).
     ``on_response`` is told of each answer: request, response, seconds since the head was complete.
     """
 
@@ -35,11 +37,13 @@ class Server:
         config: Config | None = None,
         fast: Fast | None = None,
         on_response: OnResponse | None = None,
+        large: Callable[[message.Request], bool] = lambda _: False,
     ) -> None:
         self.config = config or Config()
         self.handler = handler
         self.fast = fast
         self.on_response = on_response
+        self.uploads = Uploads(large, self.config.large_bodies_max)
         self.date = writing.DateText()
         self.stopping = False
         self.requests = 0

@@ -12,23 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote
 
+from dynimo.model.caller import Caller as Caller  # noqa: PLC0414 - told on from here
 from dynimo.model.errors import InvalidRequestContent
 from dynimo.model.names import Place
 from dynimo.web.message import Request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who asks: an ARN (a user, a role's session, or an account's root) and how it was proved.
-
-    ``signed`` is False for one that nobody proved, which an open door (no key exists) lets in.
-    """
-
-    arn: str
-    account: str
-    user_id: str = ""
-    access_key: str = ""
-    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,15 +6,18 @@ AWS-shaped goes on to the next handler. No operation's work happens here.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from dynimo.api.aws import wire
-from dynimo.api.aws.calls import Call, Caller, Operation
+from dynimo.api.aws import lambda_conditions, wire
+from dynimo.api.aws.calls import Call, Operation
 from dynimo.api.aws.routing import Table
+from dynimo.identity.refusals import InvalidSignature
+from dynimo.model.caller import Caller
+from dynimo.model.caller import Proof as Proof  # noqa: PLC0414 - told on from here
 from dynimo.model.errors import AwsError, DynimoError
 from dynimo.model.names import Place
 from dynimo.web.message import Handler, Request, Response
@@ -28,6 +31,13 @@ _REST_PREFIXES = (
     "/2019-09-25/", "/2019-09-30/", "/2020-04-22/", "/2020-06-30/", "/2021-07-20/", "/2021-10-31/",
     "/2021-11-15/", "/2024-08-31/", "/2025-11-30/",
 )  # fmt: skip
+_FUNCTION_URL = ".lambda-url."
+"""In the Host of a function's address; there every path is the function's own."""
+_FUNCTION_URL_PATH = "/lambda-url/"
+_THREAD_BYTES_MIN = 512 * 1024
+"""A body of this size is hashed beside the loop, which has others to serve."""
+_NAME_BYTES_MAX = 4096
+"""Where in a body the Query protocol's Action is looked for."""
 _TARGETS = {"Logs_20140328": "logs"}
 """The first part of X-Amz-Target → the service's signing name."""
 
@@ -38,15 +48,6 @@ class Unknown(AwsError):
     status = 404
     code = "UnknownOperationException"
     message_key = "Message"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """Who a request is from, and the scope that its signature names (empty when it has none)."""
-
-    caller: Caller
-    region: str = ""
-    service: str = ""
 
 
 class Gatekeeper(Protocol):
@@ -81,6 +82,11 @@ class Door:
         self._following = following
         self._region = region
 
+    @staticmethod
+    def is_upload(request: Request) -> bool:
+        """Whether a request may carry a zip, or a payload that is to be refused in AWS's words."""
+        return request.method in {"POST", "PUT"} and request.path.startswith(_REST_PREFIXES)
+
     async def __call__(self, request: Request) -> Response:
         """Answer a request of AWS's kind; give any other to the next handler."""
         service = self._service(request)
@@ -100,8 +106,13 @@ class Door:
         return answer
 
     async def _run(self, request: Request, service: str) -> Response:
-        proof = self._gatekeeper.authenticate(request)
+        if len(request.body) < _THREAD_BYTES_MIN:
+            proof = self._gatekeeper.authenticate(request)
+        else:
+            proof = await asyncio.to_thread(self._gatekeeper.authenticate, request)
         operation, parameters = self._operation(request, service)
+        if proof.caller.signed and proof.service != service:
+            raise InvalidSignature(f"Credential should be scoped to correct service: '{service}'.")
         call = Call(
             request=request,
             place=Place(proof.caller.account, self._region),
@@ -111,12 +122,17 @@ class Door:
         )
         action = operation.action or f"{service}:{operation.name}"
         resource = operation.resource(call) if operation.resource is not None else "*"
-        self._gatekeeper.authorize(proof.caller, action, resource, _context(request))
+        context = lambda_conditions.of(operation.name, call)
+        self._gatekeeper.authorize(proof.caller, action, resource, context)
         answer = await operation.run(call)
         return wire.response(answer, operation.status, request.request_id)
 
     def _service(self, request: Request) -> str | None:
         """The signing name of the service that a request is for, or None if for no such."""
+        if _FUNCTION_URL in request.headers.get("host") or request.path.startswith(
+            _FUNCTION_URL_PATH
+        ):
+            return None
         target = request.headers.get("x-amz-target")
         if target:
             return _TARGETS.get(target.partition(".")[0], "")
@@ -126,8 +142,10 @@ class Door:
             authorization = request.headers.get("authorization")
             if authorization.startswith(_ALGORITHM) and "/sts/" in authorization:
                 return "sts"
-            if request.body.startswith(b"Action=") or b"&Action=" in request.body[:4096]:
+            if _action(request.body):
                 return "sts"
+        if request.path == "/" and request.method == "GET" and "Action=" in request.query:
+            return "sts" if _SIGNATURE_QUERY in request.query else None
         return None
 
     def _operation(self, request: Request, service: str) -> tuple[Operation, dict[str, str]]:
@@ -152,15 +170,15 @@ def _operation_name(request: Request) -> str:
     target = request.headers.get("x-amz-target")
     if target:
         return target.rpartition(".")[2]
-    for part in request.body[:4096].split(b"&"):
+    return _action(request.body if request.method == "POST" else request.query.encode())
+
+
+def _action(form: bytes) -> str:
+    """The Action of the Query protocol, or nothing."""
+    for part in form[:_NAME_BYTES_MAX].split(b"&"):
         if part.startswith(b"Action="):
             return part[7:].decode("ascii", "replace")
     return ""
-
-
-def _context(request: Request) -> dict[str, Sequence[str]]:
-    """The condition keys that a request itself decides."""
-    return {"aws:sourceip": [request.peer]} if request.peer else {}
 
 
 class Open:

@@ -13,6 +13,14 @@ from dynimo.api.aws.calls import Answer
 from dynimo.model.errors import AwsError, DynimoError, PayloadTooLarge, Throttled, TooManyRequests
 from dynimo.web.message import Headers, Response
 
+_QUERY_CODES = {
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "ExpiredTokenException": "ExpiredToken",
+    "UnknownOperationException": "InvalidAction",
+    "ValidationException": "ValidationError",
+}
+"""Codes that the Query protocol calls by another name; of the others it drops ``Exception``."""
 _HIDDEN = "The service encountered an internal error; its log says more under this request id."
 
 
@@ -87,7 +95,7 @@ def query_refusal(error: DynimoError, request_id: str) -> Response:
     """An error in the XML of the Query protocol (STS)."""
     told = _as_aws(error)
     kind = "Sender" if told.status < 500 else "Receiver"
-    code = told.code.removesuffix("Exception")
+    code = _QUERY_CODES.get(told.code) or told.code.removesuffix("Exception")
     text = (
         '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>'
         f"<Type>{kind}</Type><Code>{code}</Code><Message>{escape(str(told))}</Message></Error>"

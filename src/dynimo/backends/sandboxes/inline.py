@@ -47,6 +47,8 @@ class InlineSandbox:
 class InlineZygote:
     """Makes environments in this process."""
 
+    init_seconds_max = 0.0
+
     def __init__(self, spec: ports.SandboxSpec, init_ms: float) -> None:
         self._spec = spec
         self._environments: set[InlineProcess] = set()

@@ -15,22 +15,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dynimo import ports
-from dynimo.backends.sandboxes import cgroups, plans
+from dynimo.backends import interpreters
+from dynimo.backends.interpreters import Interpreters
+from dynimo.backends.sandboxes import cgroups, launching, plans
 from dynimo.backends.sandboxes import config as settings
 from dynimo.backends.sandboxes.cgroup_slots import Slot
 from dynimo.backends.sandboxes.cgroups import Groups
 from dynimo.backends.sandboxes.config import Config, Measures
 from dynimo.backends.sandboxes.environments import EnvironmentProcess
+from dynimo.backends.sandboxes.launching import Launch
 from dynimo.backends.sandboxes.lines import Lines
 from dynimo.backends.sandboxes.started import Started
 from dynimo.backends.sandboxes.watchdog import Watchdog
 from dynimo.backends.sandboxes.zygotes import ExecutingZygote, ForkingZygote
 from dynimo.model import errors
-from dynimo.runtime import handler
+from dynimo.runtime import handler, tracebacks
+from dynimo.runtime.executed import command as commands
 from dynimo.runtime.isolation import plan as planning
 
 PROBE_SECONDS_MAX = 20
@@ -38,6 +43,9 @@ _PROBE = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
     "from dynimo.runtime.isolation import probe; probe.main(int(sys.argv[2]), sys.argv[3:])"
 )
+LAYERS_ROOT = "/opt"
+"""Where a function's layers seem to be."""
+
 _MIB = 1024 * 1024
 _log = logging.getLogger("dynimo.sandbox")
 
@@ -45,8 +53,11 @@ _log = logging.getLogger("dynimo.sandbox")
 class ProcessSandbox:
     """Starts zygotes under the measures that ``open`` found to hold."""
 
-    def __init__(self, config: Config, measures: Measures, groups: Groups) -> None:
+    def __init__(
+        self, config: Config, measures: Measures, groups: Groups, present: Interpreters
+    ) -> None:
         self._config = config
+        self._present = present
         self._measures = measures
         self._groups = groups
         self._watchdog = Watchdog()
@@ -55,22 +66,24 @@ class ProcessSandbox:
         self._count = 0
 
     @classmethod
-    async def open(cls, config: Config) -> ProcessSandbox:
+    async def open(cls, config: Config, present: Interpreters | None = None) -> ProcessSandbox:
         """Try each measure, clear what a dead platform left, and be ready to start zygotes.
+
+        ``present`` knows what runs functions here; it is asked when the first of them needs it.
 
         Raises:
             OSError: ``config.scratch`` cannot be used.
         """
-        return await asyncio.to_thread(cls._open, config)
+        return await asyncio.to_thread(cls._open, config, present or Interpreters())
 
     @classmethod
-    def _open(cls, config: Config) -> ProcessSandbox:
+    def _open(cls, config: Config, present: Interpreters) -> ProcessSandbox:
         config.scratch.mkdir(parents=True, exist_ok=True)
         _clear_stale(config.scratch)
         groups = Groups.open(without=config.without)
         probed = _probe(config, groups)
         measures = settings.settle(probed, config.without)
-        return cls(config, measures, groups)
+        return cls(config, measures, groups, present)
 
     def describe(self) -> Mapping[str, str]:
         """Each measure, in a fixed order: ``on``, or why not."""
@@ -82,9 +95,13 @@ class ProcessSandbox:
         Raises:
             errors.InitError: see ``ports.Sandbox``.
         """
+        if spec.runtime not in ("", interpreters.OWN):
+            await self._present.probe()
         place = self._place(spec)
         zygote = ForkingZygote(place, on_death, self._config.close_seconds)
         # In a pid namespace the kernel kills what is left; without one the zygote must do it.
+        if place.launch.command is not None:
+            zygote.init_seconds_max = place.launch.command.init_seconds
         zygote.gentle = "pid namespace" not in self._measures
         began = time.monotonic()
         try:
@@ -114,6 +131,7 @@ class ProcessSandbox:
                 seconds=spec.init_timeout_seconds,
             ),
             init_ms,
+            place.launch.python,
         )
         executing.on_closed = lambda: self._leave(place)
         self._zygotes[place] = executing
@@ -142,7 +160,7 @@ class ProcessSandbox:
                 self._groups.give_back(slot)
 
         try:
-            process = Started(theirs, zygote.on_message, ended)
+            process = Started(theirs, zygote.on_message, ended, python=place.launch.python)
         except OSError as error:
             ended()
             text = f"Unable to start the runtime: {error}"
@@ -165,6 +183,7 @@ class ProcessSandbox:
         return process, ready
 
     def _place(self, spec: ports.SandboxSpec) -> _Place:
+        launch = self._launch_of(spec)
         uid = self._config.uid_first + self._count % self._config.uid_count
         self._count += 1
         folder = self._folder / str(self._count)
@@ -173,8 +192,15 @@ class ProcessSandbox:
             path.mkdir(parents=True, mode=0o700)
         if "own user" in self._measures:
             os.chown(scratch, uid, uid)
-        plan = plans.make(spec, self._measures, scratch=scratch, root=root, uid=uid)
-        return _Place(self, spec, folder, plan)
+        visible = replace(spec, readable=(*spec.readable, *map(Path, launch.readable)))
+        plan = plans.make(visible, self._measures, scratch=scratch, root=root, uid=uid)
+        return _Place(self, spec, folder, plan, launch)
+
+    def _launch_of(self, spec: ports.SandboxSpec) -> Launch:
+        task, layers = tracebacks.TASK_ROOT, LAYERS_ROOT
+        if "mount namespace" not in self._measures:
+            task, layers = str(spec.code.resolve()), str(spec.layers or LAYERS_ROOT)
+        return launching.launch(spec, self._present, task=task, layers=layers)
 
     def _leave(self, place: _Place) -> None:
         self._zygotes.pop(place, None)
@@ -226,18 +252,30 @@ class _Place:
     """Where one zygote lives: its folders, its plan, and its share of the sandbox."""
 
     def __init__(
-        self, sandbox: ProcessSandbox, spec: ports.SandboxSpec, folder: Path, plan: planning.Plan
+        self,
+        sandbox: ProcessSandbox,
+        spec: ports.SandboxSpec,
+        folder: Path,
+        plan: planning.Plan,
+        launch: Launch,
     ) -> None:
         self._sandbox = sandbox
         self.spec = spec
         self.folder = folder
         self._plan = plan
+        self.launch = launch
 
     def start(self, *, alone: bool) -> dict[str, Any]:
         """The ``start`` command for a zygote, or for an environment that imports by itself."""
+        task, *library = plans.python_path(self.spec, self._plan.task)
+        if self.launch.library is not None:
+            library = list(self.launch.library)
+        command = self.launch.command
+        added = self.spec.variables.get("PYTHONPATH", "").split(":") if self.spec.runtime else ()
         return {
             "handler": self.spec.handler,
-            "path": plans.python_path(self.spec, self._plan.task),
+            "path": [task, *self.launch.layered, *filter(None, added), *library],
+            "command": commands.to_json(command) if command is not None else None,
             "variables": dict(self.spec.variables),
             "concurrency": self.spec.concurrency,
             "alone": alone,

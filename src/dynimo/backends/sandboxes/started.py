@@ -36,8 +36,15 @@ OnMessage = Callable[[dict[str, Any], list[int]], None]
 class Started:
     """A runtime process. ``on_end`` is called once, when it is gone."""
 
-    def __init__(self, log: int, on_message: OnMessage, on_end: Callable[[], None]) -> None:
-        """Start it with ``log`` as its output.
+    def __init__(
+        self,
+        log: int,
+        on_message: OnMessage,
+        on_end: Callable[[], None],
+        *,
+        python: str = sys.executable,
+    ) -> None:
+        """Start it with ``log`` as its output, under the interpreter ``python``.
 
         Raises:
             OSError: it could not be started.
@@ -56,7 +63,7 @@ class Started:
         self.gone = asyncio.Event()
         self._control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._launcher = _exec(other.fileno(), log)
+            self._launcher = _exec(python, other.fileno(), log)
         except OSError:
             self._control.close()
             raise
@@ -246,9 +253,10 @@ def _signal(handle: int) -> None:
         return
 
 
-def _exec(channel: int, log: int) -> int:
+def _exec(python: str, channel: int, log: int) -> int:
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    argv = [sys.executable, "-I", "-S", "-B", "-c", _BOOT, str(plans.PLATFORM_PACKAGE.parent)]
+    # -u: what a handler prints leaves at once, whatever becomes of it in the next moment.
+    argv = [python, "-I", "-S", "-B", "-u", "-c", _BOOT, str(plans.PLATFORM_PACKAGE.parent)]
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, log, 1),
@@ -256,7 +264,7 @@ def _exec(channel: int, log: int) -> int:
         (os.POSIX_SPAWN_DUP2, channel, _CONTROL_DESCRIPTOR),
     ]
     return os.posix_spawn(
-        sys.executable,
+        python,
         argv,
         {**_ENVIRONMENT, **kept},
         file_actions=actions,

@@ -44,6 +44,7 @@ class ForkingZygote:
         self.on_closed: Callable[[], None] = lambda: None
         self.gentle = False
         self.init_ms = 0.0
+        self.init_seconds_max = 0.0
 
     def __repr__(self) -> str:
         return f"<ForkingZygote pid={self.pid} environments={len(self._environments)}>"
@@ -133,8 +134,11 @@ class ExecutingZygote:
     For code whose import leaves threads behind, which a fork would break.
     """
 
-    def __init__(self, host: Host, begin: Begin, init_ms: float) -> None:
+    init_seconds_max = 0.0
+
+    def __init__(self, host: Host, begin: Begin, init_ms: float, python: str) -> None:
         self._host = host
+        self._python = python
         self._begin = begin
         self._processes: dict[str, Started] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -162,7 +166,10 @@ class ExecutingZygote:
         log = os.dup(child.theirs[1])
         try:
             process = Started(
-                log, lambda _message, files: _close(files), lambda: self._ended(child)
+                log,
+                lambda _message, files: _close(files),
+                lambda: self._ended(child),
+                python=self._python,
             )
         except OSError:
             asyncio.get_running_loop().call_soon(child.exited, EXIT_NOT_STARTED, 0)

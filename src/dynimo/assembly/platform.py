@@ -5,37 +5,26 @@ Started from the bottom up and stopped in reverse. No decision is made here that
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import json
 import logging
-import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dynimo import discovery, gauges, ports
-from dynimo.api.admin import Admin
+from dynimo import gauges, ports
+from dynimo.assembly.apps import Apps
+from dynimo.assembly.front import Front
+from dynimo.assembly.services import LambdaService
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.datafolder import DataFolder
-from dynimo.edge.cache import Cache
 from dynimo.functions.invoker import Invoker
-from dynimo.gateway.gateway import Gateway
-from dynimo.gateway.routes import Routes, Target
 from dynimo.model.errors import ConfigError
-from dynimo.model.function import Version
 from dynimo.model.names import Place
-from dynimo.registry.apps import LIVE, publish
 from dynimo.registry.registry import Registry
-from dynimo.requestlog import RequestLog
-from dynimo.sdk import app as sdk_app
-from dynimo.sdk.settings import SETTINGS_VARIABLE, SOURCES_VARIABLE
 from dynimo.settings import Settings
 from dynimo.telemetry import Metrics, flush_logs
-from dynimo.web.server import Server
 
 log = logging.getLogger("dynimo")
 
@@ -54,15 +43,9 @@ class Platform:
         self.clock = SystemClock()
         self.metrics = Metrics()
         self.port = 0
-        self._base = base
         self.place = Place(settings.account, settings.region)
         self.registry = Registry(folder.path, settings.registry, region=settings.region)
-        self.apps = discovery.apps(settings.app_folders)
-        self.versions = {
-            version.function: version
-            for app in self.apps
-            for version in publish(self.registry, app, settings.registry, self.place)
-        }
+        self.apps = Apps(settings, base, self.registry, self.place)
         self.invoker = Invoker(
             sandbox=sandbox,
             clock=self.clock,
@@ -72,32 +55,19 @@ class Platform:
             logs=_Silent(),
             meter=_Silent(),
         )
-        routes = Routes(target for app in self.apps for target in _targets(app))
-        gateway = Gateway(routes, self.invoker.invoke, self.clock, place=self.place, qualifier=LIVE)
-        edge = settings.edge
-        if edge.disk_folder is None and edge.disk_bytes > 0:
-            edge = replace(edge, disk_folder=folder.path / "cache")
-        self.cache = Cache(gateway, settings=edge, clock=self.clock, offers=routes.offers)
-        self.requests = RequestLog(
-            self.metrics,
-            self.clock,
-            lines=settings.log.requests,
-            plain=settings.log.form == "plain" or (settings.log.form == "auto" and os.isatty(2)),
-        )
-        admin = Admin(
-            self.cache,
+        self.functions = LambdaService(settings, self.registry, self.invoker, key=folder.key())
+        self.front = Front(
+            settings,
+            folder,
+            clock=self.clock,
             metrics=self.metrics,
-            purge=self.cache.purge,
+            targets=self.apps.targets(),
+            invoke=self.invoker.invoke,
+            service=self.functions,
             ready=self._ready,
             statistics=self.statistics,
-            key=folder.key(),
         )
-        self.server = Server(
-            admin,
-            config=settings.web,
-            fast=self.cache.lookup_nowait,
-            on_response=self.requests.add,
-        )
+        self.cache, self.server = self.front.cache, self.front.server
         gauges.expose(self.metrics, self.invoker, self.cache, self.server)
 
     @classmethod
@@ -129,12 +99,8 @@ class Platform:
             ConfigError: no port is free.
         """
         await self.cache.open()
-        async with asyncio.TaskGroup() as group:
-            for app in self.apps:
-                for short, declared in app.functions.items():
-                    version = self.versions[app.function_name(short)]
-                    own, readable = self._deployment(app, declared, version)
-                    group.create_task(self.invoker.deploy(version, own=own, readable=readable))
+        await self.apps.start(self.invoker)
+        await self.functions.limits.load()
         if listen:
             self.port = await self._listen()
             self.folder.publish_address(f"http://{self.settings.host}:{self.port}")
@@ -146,10 +112,11 @@ class Platform:
         grace = self.settings.stop_seconds if grace_seconds is None else grace_seconds
         self.folder.withdraw_address()
         await self.server.stop(grace)
+        await self.functions.close()
         await self.invoker.close(0)
         await self.sandbox.close()
         await self.cache.close()
-        self.requests.flush()
+        self.front.requests.flush()
         flush_logs()
         self.registry.close()
         self.folder.release()
@@ -185,29 +152,6 @@ class Platform:
                 refused = error
         raise ConfigError(f"Cannot listen on {self.settings.host}:{wanted}: {refused.strerror}.")
 
-    def _deployment(
-        self, app: sdk_app.App, declared: sdk_app.Function, version: Version
-    ) -> tuple[dict[str, str], list[Path]]:
-        """The variables and paths that this deployment gives to one function."""
-        table = dict(self.settings.apps.get(app.name, {}))
-        readable: list[Path] = []
-        for key in declared.files:
-            if isinstance(table.get(key), str):
-                path = (self._base / Path(table[key]).expanduser()).resolve()
-                table[key] = str(path)
-                readable.append(path.parent)
-        own = {SETTINGS_VARIABLE: json.dumps(table)}
-        if declared.sources:
-            places = self._sources(app, version)
-            own[SOURCES_VARIABLE] = json.dumps(places)
-            readable += [Path(place) for place in places.values() if place.startswith("/")]
-        return own, readable
-
-    def _sources(self, app: sdk_app.App, version: Version) -> dict[str, str]:
-        """The app's own sources, and over them those of the deployment."""
-        own = {name: str(version.code / folder) for name, folder in app.sources.items()}
-        return own | dict(self.settings.sources)
-
     def _ready(self) -> Mapping[str, str]:
         fleets = self.invoker.fleets.values()
         return {
@@ -225,16 +169,3 @@ class _Silent:
 
     def held(self, arn: str, version: str, *, mib_seconds: float) -> None:
         """Keep nothing."""
-
-
-def _targets(app: sdk_app.App) -> list[Target]:
-    return [
-        Target(
-            path=route.path,
-            function=app.function_name(route.function),
-            internal=route.internal,
-            accept=route.accept,
-            limit_status=route.limit_status,
-        )
-        for route in app.routes
-    ]

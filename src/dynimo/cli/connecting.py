@@ -1,0 +1,152 @@
+"""Which platform does a verb talk to, and with whose key? Reads flags, environment, data folder.
+
+The order: ``AWS_ENDPOINT_URL`` with its keys, as for any AWS tool; else the server that runs on the
+data folder, with that folder's development key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dynimo.cli import exits
+from dynimo.deploying.client import ApiError, Client, Sign, Unreachable
+from dynimo.model.errors import DynimoError
+from dynimo.model.names import ACCOUNT_DEFAULT, REGION_DEFAULT
+
+if TYPE_CHECKING:
+    from dynimo.identity.keyring import Keyring
+
+data_option: Callable[[Any], Any] = click.option(
+    "--data",
+    type=click.Path(file_okay=False),
+    default="./.dynimo",
+    show_default=True,
+    help="Data folder of the server to talk to.",
+)
+json_option: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Answer in JSON."
+)
+
+
+class Refused(click.ClickException):
+    """A verb that cannot go on; ``exit_code`` is one of ``exits``."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's shape
+        """Say it in the way of every verb."""
+        click.echo(f"dynimo: {self.message}", err=True)
+
+
+@contextmanager
+def connected(data: str) -> Iterator[Client]:
+    """A client of the platform that the caller means; what fails is told and ends the verb."""
+    client = _client(Path(data))
+    try:
+        yield client
+    except ApiError as error:
+        denied = error.status == 403
+        code = exits.NOT_FOUND if error.status == 404 else exits.DENIED if denied else exits.FAILED
+        raise Refused(str(error), code) from None
+    except Unreachable as error:
+        raise Refused(f"{error} Is it up? `dynimo up` starts one.", exits.UNAVAILABLE) from None
+    except DynimoError as error:
+        raise Refused(str(error), exits.FAILED) from None
+    finally:
+        client.close()
+
+
+def region() -> str:
+    """The region that AWS's tools would use."""
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    return next((os.environ[name] for name in names if os.environ.get(name)), REGION_DEFAULT)
+
+
+def account() -> str:
+    """The account of the key at hand: a key id of twelve digits names it."""
+    key = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    return key if len(key) == len(ACCOUNT_DEFAULT) and key.isdigit() else ACCOUNT_DEFAULT
+
+
+def _client(folder: Path) -> Client:
+    names = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
+    address = next((os.environ[name] for name in names if os.environ.get(name)), "")
+    if address:
+        return Client(address, _signing(os.environ))
+    from dynimo.datafolder import ADDRESS_FILE
+
+    try:
+        address = (folder / ADDRESS_FILE).read_text().strip()
+    except FileNotFoundError:
+        text = f"no server runs on {folder}; start one with `dynimo up`, or set AWS_ENDPOINT_URL."
+        raise Refused(text, exits.UNAVAILABLE) from None
+    except OSError as error:
+        raise Refused(f"{error.filename}: {error.strerror}.", exits.DENIED) from None
+    return Client(address, _signing(_development_key(folder)))
+
+
+def _signing(environment: Mapping[str, str]) -> Sign:
+    """Sign as AWS's tools would with these variables; without a key, send requests unsigned."""
+    from dynimo.identity import signer
+
+    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not key or not secret:
+        return lambda method, url, headers, body: headers  # noqa: ARG005 - the shape of Sign
+    credentials = signer.Credentials(
+        access_key=key, secret=secret, token=environment.get("AWS_SESSION_TOKEN", "")
+    )
+    place = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or region()
+    return lambda method, url, headers, body: signer.sign(
+        method, url, headers, body, credentials=credentials, region=place
+    )
+
+
+def _development_key(folder: Path) -> Mapping[str, str]:
+    """The development key of a data folder, as AWS's variables."""
+    with keyring_of(folder) as keyring:
+        key, secret = keyring.development()
+        return {
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_REGION": keyring.region,
+        }
+
+
+@contextmanager
+def keyring_of(folder: Path) -> Iterator[Keyring]:
+    """The identities of a data folder, which is made if need be; what fails ends the verb."""
+    from dynimo.identity.config import Config
+    from dynimo.identity.keyring import Keyring
+    from dynimo.identity.refusals import MalformedPolicy, NoSuchIdentity
+    from dynimo.model.errors import ConfigError
+
+    given: dict[str, Any] = {
+        name: os.environ[f"DYNIMO_IDENTITY_{name.upper()}"]
+        for name in ("account", "region")
+        if f"DYNIMO_IDENTITY_{name.upper()}" in os.environ
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        keyring = Keyring(folder, Config(**given))
+        try:
+            yield keyring
+        finally:
+            keyring.close()
+    except (ConfigError, ValueError) as error:
+        raise Refused(str(error), exits.CONFIG) from None
+    except OSError as error:
+        raise Refused(f"{error.filename}: {error.strerror}.", exits.DENIED) from None
+    except NoSuchIdentity as error:
+        raise Refused(str(error), exits.NOT_FOUND) from None
+    except MalformedPolicy as error:
+        raise Refused(f"the policy cannot be used: {error}", exits.FAILED) from None
+    except DynimoError as error:
+        raise Refused(str(error), exits.FAILED) from None

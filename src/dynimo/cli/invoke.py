@@ -1,0 +1,94 @@
+"""``dynimo invoke``: run a function once on a platform, and show what it says and returns."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dynimo.cli import exits
+from dynimo.cli.connecting import Refused, connected, data_option, json_option
+
+EVENT_BYTES_MAX = 64 * 1024 * 1024
+"""What is read before the platform itself says that it is too much."""
+
+
+@click.command("invoke")
+@click.argument("function")
+@click.option("--event", help="JSON, or a file that holds it, or - for what comes in.")
+@click.option("--qualifier", default="", help="A version or an alias.")
+@click.option("--async", "later", is_flag=True, help="Only have it accepted; it runs by itself.")
+@click.option("--quiet", is_flag=True, help="Do not show the log.")
+@data_option
+@json_option
+def command(
+    function: str,
+    event: str | None,
+    qualifier: str,
+    later: bool,
+    quiet: bool,
+    data: str,
+    as_json: bool,
+) -> int:
+    """Invoke FUNCTION: its answer on standard output, its log on standard error.
+
+    \b
+    Examples:
+      dynimo invoke hello --event '{"name": "Ada"}'
+      dynimo invoke hello:live --event event.json
+      dynimo invoke worker --event event.json --async
+    """
+    body = event_bytes(event)
+    kind = "Event" if later else "RequestResponse"
+    with connected(data) as client:
+        answer, payload, tail = client.invoke(function, body, qualifier=qualifier, kind=kind)
+    failed = answer.headers.get("x-amz-function-error")
+    if as_json:
+        told = {
+            "status": answer.status,
+            "request": answer.headers.get("x-amzn-requestid"),
+            "version": answer.headers.get("x-amz-executed-version"),
+            "error": failed,
+            "payload": _value(payload),
+            "log": tail.splitlines(),
+        }
+        click.echo(json.dumps(told))
+    elif later:
+        click.echo(f"accepted as {answer.headers.get('x-amzn-requestid')}")
+    else:
+        if tail and not quiet:
+            click.echo(tail.rstrip("\n"), err=True)
+        sys.stdout.buffer.write(payload + b"\n")
+        sys.stdout.flush()
+    return exits.FAILED if failed else exits.OK
+
+
+def event_bytes(event: str | None) -> bytes:
+    """The event from what was typed: JSON itself, a file's name, ``-``, or nothing (``{}``)."""
+    if event is None:
+        return b"{}"
+    if event == "-":
+        return sys.stdin.buffer.read(EVENT_BYTES_MAX + 1)
+    try:
+        json.loads(event)
+    except ValueError:
+        pass
+    else:
+        return event.encode()
+    try:
+        return Path(event).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Refused(
+            f"--event {event!r} is no JSON, nor a file ({reason}).", exits.USAGE
+        ) from None
+
+
+def _value(payload: bytes) -> Any:
+    try:
+        return json.loads(payload) if payload else None
+    except ValueError:
+        return payload.decode("utf-8", "replace")

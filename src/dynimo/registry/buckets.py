@@ -1,0 +1,41 @@
+"""Code by S3 reference, from buckets that are folders of this machine.
+
+A bucket's name leads to a folder by settings; a key is a path below it. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dynimo.model.errors import InvalidParameterValue
+
+_FAILED = "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}"
+
+
+def fetch(
+    buckets: Mapping[str, str], bucket: str, key: str, version: str | None, *, bytes_max: int
+) -> bytes:
+    """The object; at most one byte more than ``bytes_max``, so that who asks sees it is too long.
+
+    Raises:
+        InvalidParameterValue: there is no such bucket or key, in AWS's words.
+    """
+    folder = buckets.get(bucket)
+    if folder is None:
+        raise _failed("NoSuchBucket", "The specified bucket does not exist")
+    if version is not None:
+        raise _failed("NoSuchVersion", "The specified version does not exist.")
+    root = Path(folder).resolve()
+    path = (root / key).resolve()
+    if not path.is_relative_to(root) or not path.is_file():
+        raise _failed("NoSuchKey", "The specified key does not exist.")
+    try:
+        with path.open("rb") as file:
+            return file.read(bytes_max + 1)
+    except OSError as error:
+        raise _failed("AccessDenied", f"{error.strerror}.") from error
+
+
+def _failed(code: str, message: str) -> InvalidParameterValue:
+    return InvalidParameterValue(_FAILED.format(code, message))

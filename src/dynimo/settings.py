@@ -19,6 +19,9 @@ import msgspec
 from dynimo.backends.sandboxes.config import MEASURES
 from dynimo.edge.config import Config as EdgeConfig
 from dynimo.functions.config import Config as FunctionsConfig
+from dynimo.identity.config import Config as IdentityConfig
+from dynimo.logs.config import Config as LogsConfig
+from dynimo.metering.config import Config as MeteringConfig
 from dynimo.model.errors import ConfigError
 from dynimo.model.names import ACCOUNT_DEFAULT, REGION_DEFAULT
 from dynimo.registry.config import Config as RegistryConfig
@@ -81,6 +84,9 @@ class Settings:
     web: WebConfig = field(default_factory=WebConfig)
     functions: FunctionsConfig = field(default_factory=FunctionsConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
+    logs: LogsConfig = field(default_factory=LogsConfig)
+    metering: MeteringConfig = field(default_factory=MeteringConfig)
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     log: LogConfig = field(default_factory=LogConfig)
 

@@ -6,15 +6,16 @@ Reads from the outside in. What each of them does is its own business.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from dynimo import ports
 from dynimo.api.admin import Admin
+from dynimo.api.aws.calls import Operation
 from dynimo.api.aws.door import Door, Open
 from dynimo.api.downloads import Downloads
-from dynimo.assembly.services import LambdaService
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
 from dynimo.gateway.gateway import Gateway, Invoke
@@ -39,7 +40,8 @@ class Front:
         metrics: Metrics,
         targets: Iterable[Target],
         invoke: Invoke,
-        service: LambdaService,
+        services: Mapping[str, Sequence[Operation]],
+        code_zip: Callable[[str], Path],
         ready: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Mapping[str, Any]],
     ) -> None:
@@ -65,9 +67,9 @@ class Front:
             statistics=statistics,
             key=folder.key(),
         )
-        downloads = Downloads(admin, service.code_zip, folder.key().encode())
+        downloads = Downloads(admin, code_zip, folder.key().encode())
         door = Door(
-            {"lambda": service.operations()},
+            services,
             Open(settings.account),
             downloads,
             region=settings.region,

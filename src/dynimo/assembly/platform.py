@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dynimo import gauges, ports
+from dynimo import gauges
+from dynimo.api.aws.cloudwatch_logs import CloudWatchLogs
 from dynimo.assembly.apps import Apps
 from dynimo.assembly.front import Front
 from dynimo.assembly.services import LambdaService
@@ -20,6 +22,10 @@ from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.datafolder import DataFolder
 from dynimo.functions.invoker import Invoker
+from dynimo.logs import layout as logs_layout
+from dynimo.logs.store import Store
+from dynimo.metering.meter import FOLDER as METERING_FOLDER
+from dynimo.metering.meter import Meter
 from dynimo.model.errors import ConfigError
 from dynimo.model.names import Place
 from dynimo.registry.registry import Registry
@@ -45,6 +51,8 @@ class Platform:
         self.port = 0
         self.place = Place(settings.account, settings.region)
         self.registry = Registry(folder.path, settings.registry, region=settings.region)
+        self.logs = Store(folder.path / logs_layout.FOLDER, settings.logs)
+        self.meter = Meter(folder.path / METERING_FOLDER, settings.metering)
         self.apps = Apps(settings, base, self.registry, self.place)
         self.invoker = Invoker(
             sandbox=sandbox,
@@ -52,8 +60,8 @@ class Platform:
             config=settings.functions,
             metrics=self.metrics,
             resolve=self.registry.resolve,
-            logs=_Silent(),
-            meter=_Silent(),
+            logs=self.logs,
+            meter=self.meter,
         )
         self.functions = LambdaService(settings, self.registry, self.invoker, key=folder.key())
         self.front = Front(
@@ -63,7 +71,11 @@ class Platform:
             metrics=self.metrics,
             targets=self.apps.targets(),
             invoke=self.invoker.invoke,
-            service=self.functions,
+            services={
+                "lambda": self.functions.operations(),
+                "logs": CloudWatchLogs(self.logs).operations(),
+            },
+            code_zip=self.registry.contents.zip_path,
             ready=self._ready,
             statistics=self.statistics,
         )
@@ -98,6 +110,11 @@ class Platform:
             InitError: a function's code cannot be imported (in an ExceptionGroup).
             ConfigError: no port is free.
         """
+        self.logs.open()
+        try:
+            self.meter.open()
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(f"{self.folder.path / METERING_FOLDER}: {error}.") from error
         await self.cache.open()
         await self.apps.start(self.invoker)
         await self.functions.limits.load()
@@ -115,6 +132,8 @@ class Platform:
         await self.functions.close()
         await self.invoker.close(0)
         await self.sandbox.close()
+        await self.logs.close()
+        await self.meter.close()
         await self.cache.close()
         self.front.requests.flush()
         flush_logs()
@@ -158,14 +177,3 @@ class Platform:
             fleet.version.function: "ok" if fleet.zygote is not None else "its zygote is starting"
             for fleet in fleets
         } | {"edge": "ok"}
-
-
-class _Silent:
-    def write(self, line: ports.Line) -> None:
-        """Keep nothing."""
-
-    def record(self, usage: ports.Usage) -> None:
-        """Keep nothing."""
-
-    def held(self, arn: str, version: str, *, mib_seconds: float) -> None:
-        """Keep nothing."""

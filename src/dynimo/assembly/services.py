@@ -42,7 +42,6 @@ class LambdaService:
     ) -> None:
         self.limits = ConcurrencyLimits(registry, invoker)
         self.preparing = Preparing(registry, invoker.prepare, invoker.retire, self.limits.changed)
-        self.code_zip = registry.contents.zip_path
         config, limits = settings.registry, settings.functions
         fetch = partial(buckets.fetch, config.buckets, bytes_max=config.zip_bytes_max)
         uploads = Uploads(registry.contents, fetch, config)

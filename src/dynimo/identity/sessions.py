@@ -19,7 +19,7 @@ from dynimo.identity.vault import Undecipherable, Vault
 from dynimo.model.caller import Caller
 
 FUNCTION_SECONDS = 7 * 24 * 3600
-"""How long a function environment's credentials hold; an environment does not live longer."""
+"""How long a function environment's credentials hold; one that lives longer needs new ones."""
 _PURPOSE = "session"
 _VERSION = b"\x01"
 _KEPT = 2048

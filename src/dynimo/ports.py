@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 

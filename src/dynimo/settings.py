@@ -23,15 +23,12 @@ from dynimo.identity.config import Config as IdentityConfig
 from dynimo.logs.config import Config as LogsConfig
 from dynimo.metering.config import Config as MeteringConfig
 from dynimo.model.errors import ConfigError
-from dynimo.model.names import ACCOUNT_DEFAULT, REGION_DEFAULT
 from dynimo.registry.config import Config as RegistryConfig
 from dynimo.web.config import Config as WebConfig
 
 PREFIX = "DYNIMO_"
 _NO_SOURCES = frozenset({"/", "/var", "/etc", "/proc", "/sys", "/dev", "/root", "/home"})
 """Folders that hold more than files to serve; a sandbox builds its own root in their place."""
-_ACCOUNT = re.compile(r"[0-9]{12}")
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -65,17 +62,13 @@ class Settings:
     """Everything a deployment decides.
 
     ``sources`` maps a name to a folder or an http(s) address; ``apps`` is each app's own table;
-    ``app_folders`` are deployed besides the built-in apps. ``account`` (12 digits) owns the apps
-    and what callers without a key make; ``region`` is the one that ARNs and signatures name.
-    ``stop_seconds`` is how long requests under way may take to finish once the server is told to
-    stop.
+    ``app_folders`` are deployed besides the built-in apps. ``stop_seconds`` is how long requests
+    under way may take to finish once the server is told to stop.
     """
 
     host: str = "127.0.0.1"
     port: int = 4566
     data: str = "./.dynimo"
-    account: str = ACCOUNT_DEFAULT
-    region: str = REGION_DEFAULT
     stop_seconds: float = 4.0
     sources: Mapping[str, str] = field(default_factory=dict)
     apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -194,10 +187,6 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], text: str) -> None:
 def _check_values(settings: Settings, file: Path | None) -> None:
     if not 0 <= settings.port <= 65_535:
         raise ConfigError(f"port = {settings.port} must be between 0 and 65535.")
-    if not _ACCOUNT.fullmatch(settings.account):
-        raise ConfigError(f"account = {settings.account!r} must be twelve digits.")
-    if not _REGION.fullmatch(settings.region):
-        raise ConfigError(f"region = {settings.region!r} must be like us-east-1.")
     for name in settings.sources:
         if not _SOURCE_NAME.fullmatch(name):
             raise ConfigError(

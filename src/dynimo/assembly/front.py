@@ -14,7 +14,7 @@ from typing import Any
 from dynimo import ports
 from dynimo.api.admin import Admin
 from dynimo.api.aws.calls import Operation
-from dynimo.api.aws.door import Door, Open
+from dynimo.api.aws.door import Door, Gatekeeper
 from dynimo.api.downloads import Downloads
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
@@ -41,12 +41,13 @@ class Front:
         targets: Iterable[Target],
         invoke: Invoke,
         services: Mapping[str, Sequence[Operation]],
+        gatekeeper: Gatekeeper,
         code_zip: Callable[[str], Path],
         ready: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Mapping[str, Any]],
     ) -> None:
         routes = Routes(targets)
-        place = Place(settings.account, settings.region)
+        place = Place(settings.identity.account, settings.identity.region)
         gateway = Gateway(routes, invoke, clock, place=place, qualifier=LIVE)
         edge = settings.edge
         if edge.disk_folder is None and edge.disk_bytes > 0:
@@ -70,9 +71,9 @@ class Front:
         downloads = Downloads(admin, code_zip, folder.key().encode())
         door = Door(
             services,
-            Open(settings.account),
+            gatekeeper,
             downloads,
-            region=settings.region,
+            region=place.region,
         )
         self.server = Server(
             door,

@@ -17,6 +17,7 @@ from dynimo.api.aws.cloudwatch_logs import CloudWatchLogs
 from dynimo.assembly.apps import Apps
 from dynimo.assembly.front import Front
 from dynimo.assembly.services import LambdaService
+from dynimo.assembly.trust import Trust
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
@@ -49,8 +50,9 @@ class Platform:
         self.clock = SystemClock()
         self.metrics = Metrics()
         self.port = 0
-        self.place = Place(settings.account, settings.region)
-        self.registry = Registry(folder.path, settings.registry, region=settings.region)
+        self.place = Place(settings.identity.account, settings.identity.region)
+        self.registry = Registry(folder.path, settings.registry, region=self.place.region)
+        self.trust = Trust(settings, folder, self.registry, self._own_address)
         self.logs = Store(folder.path / logs_layout.FOLDER, settings.logs)
         self.meter = Meter(folder.path / METERING_FOLDER, settings.metering)
         self.apps = Apps(settings, base, self.registry, self.place)
@@ -62,6 +64,7 @@ class Platform:
             resolve=self.registry.resolve,
             logs=self.logs,
             meter=self.meter,
+            credentials=self.trust.credentials,
         )
         self.functions = LambdaService(settings, self.registry, self.invoker, key=folder.key())
         self.front = Front(
@@ -74,7 +77,9 @@ class Platform:
             services={
                 "lambda": self.functions.operations(),
                 "logs": CloudWatchLogs(self.logs).operations(),
+                "sts": self.trust.operations(),
             },
+            gatekeeper=self.trust.gatekeeper,
             code_zip=self.registry.contents.zip_path,
             ready=self._ready,
             statistics=self.statistics,
@@ -138,6 +143,7 @@ class Platform:
         self.front.requests.flush()
         flush_logs()
         self.registry.close()
+        self.trust.keyring.close()
         self.folder.release()
 
     def statistics(self) -> dict[str, Any]:
@@ -170,6 +176,11 @@ class Platform:
             except OSError as error:
                 refused = error
         raise ConfigError(f"Cannot listen on {self.settings.host}:{wanted}: {refused.strerror}.")
+
+    def _own_address(self) -> str:
+        """Where code on this machine reaches the platform; nothing before it listens."""
+        host = "127.0.0.1" if self.settings.host in {"", "0.0.0.0"} else self.settings.host  # noqa: S104
+        return f"http://{host}:{self.port}" if self.port else ""
 
     def _ready(self) -> Mapping[str, str]:
         fleets = self.invoker.fleets.values()

@@ -17,6 +17,7 @@ from dynimo.api.aws.lambda_functions import Functions
 from dynimo.api.aws.lambda_invoke import Invoking
 from dynimo.api.aws.lambda_layers import LayerOperations
 from dynimo.api.aws.lambda_misc import Misc
+from dynimo.api.aws.lambda_permissions import Permissions
 from dynimo.api.aws.lambda_tags import Tags
 from dynimo.api.aws.lambda_versions import Versions
 from dynimo.api.aws.preparing import Preparing
@@ -56,6 +57,7 @@ class LambdaService:
             LayerOperations(registry, uploads, location),
             Tags(registry, self.preparing),
             Misc(registry),
+            Permissions(registry),
             Concurrency(
                 registry,
                 self.limits.changed,

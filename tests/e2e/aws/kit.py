@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -28,8 +32,9 @@ def handler(event, context):
 
 
 def client(server: Server, service: str = "lambda", **keys: Any) -> Any:
-    """An unmodified boto3 client that does not retry."""
-    given = {"aws_access_key_id": "test", "aws_secret_access_key": "test", **keys}
+    """An unmodified boto3 client that does not retry, with the development key unless told."""
+    key, secret = development_key(server.data)
+    given = {"aws_access_key_id": key, "aws_secret_access_key": secret, **keys}
     return boto3.client(
         service,
         endpoint_url=f"http://127.0.0.1:{server.port}",
@@ -37,6 +42,18 @@ def client(server: Server, service: str = "lambda", **keys: Any) -> Any:
         config=Config(retries={"max_attempts": 0}, read_timeout=120),
         **given,
     )
+
+
+@functools.cache
+def development_key(data: Path) -> tuple[str, str]:
+    """What ``dynimo env`` says for a data folder."""
+    told = subprocess.run(
+        [sys.executable, "-m", "dynimo", "env", "--json", "--data", str(data)],
+        check=True,
+        capture_output=True,
+    )
+    said = json.loads(told.stdout)
+    return said["AWS_ACCESS_KEY_ID"], said["AWS_SECRET_ACCESS_KEY"]
 
 
 def zipped(files: dict[str, str | bytes] | str, *, executable: tuple[str, ...] = ()) -> bytes:

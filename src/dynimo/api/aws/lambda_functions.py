@@ -13,6 +13,7 @@ from dynimo.api.aws import lambda_documents as documents
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
 from dynimo.api.aws.lambda_code import Uploads
+from dynimo.api.aws.lambda_permissions import forget
 from dynimo.api.aws.lambda_settings import settled
 from dynimo.api.aws.lambda_tags import check_tags
 from dynimo.api.aws.preparing import Preparing
@@ -184,6 +185,7 @@ class Functions:
         if record is None:
             raise ResourceNotFound(f"Function not found: {named.arn}")
         self._registry.delete_version(function, record.number)
+        forget(self._registry.documents, named.place.account, named.function, named.qualifier)
         self._preparing.retire(record)
         return Answer(status=204)
 

@@ -12,6 +12,7 @@ from typing import Any
 from dynimo.api.aws import lambda_documents as documents
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_permissions import forget
 from dynimo.api.aws.preparing import Preparing
 from dynimo.api.aws.validation import Faults, shown
 from dynimo.model.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound
@@ -175,6 +176,9 @@ class Versions:
         named = names.named(call)
         function = self._registry.function(named.place, named.function)
         self._registry.delete_alias(function, call.parameters["Name"])
+        forget(
+            self._registry.documents, named.place.account, named.function, call.parameters["Name"]
+        )
         await self._preparing.changed(named.place, named.function)
         return Answer(status=204)
 

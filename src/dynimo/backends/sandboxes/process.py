@@ -57,7 +57,7 @@ class ProcessSandbox:
         self, config: Config, measures: Measures, groups: Groups, present: Interpreters
     ) -> None:
         self._config = config
-        self._present = present
+        self.present = present
         self._measures = measures
         self._groups = groups
         self._watchdog = Watchdog()
@@ -96,7 +96,7 @@ class ProcessSandbox:
             errors.InitError: see ``ports.Sandbox``.
         """
         if spec.runtime not in ("", interpreters.OWN):
-            await self._present.probe()
+            await self.present.probe()
         place = self._place(spec)
         zygote = ForkingZygote(place, on_death, self._config.close_seconds)
         # In a pid namespace the kernel kills what is left; without one the zygote must do it.
@@ -200,7 +200,7 @@ class ProcessSandbox:
         task, layers = tracebacks.TASK_ROOT, LAYERS_ROOT
         if "mount namespace" not in self._measures:
             task, layers = str(spec.code.resolve()), str(spec.layers or LAYERS_ROOT)
-        return launching.launch(spec, self._present, task=task, layers=layers)
+        return launching.launch(spec, self.present, task=task, layers=layers)
 
     def _leave(self, place: _Place) -> None:
         self._zygotes.pop(place, None)

@@ -22,6 +22,8 @@ const UserCodeSyntaxError = named("UserCodeSyntaxError");
 const UnhandledPromiseRejection = named("UnhandledPromiseRejection");
 const NodeJsExit = named("NodeJsExit");
 
+const NEVER_SETTLED =
+  "The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise that was never settled.";
 const EXIT_UNHANDLED_REJECTION = 128;
 const EXIT_UNCAUGHT_EXCEPTION = 129;
 
@@ -158,7 +160,7 @@ function invoke(api, handler, event, context, callbacks) {
       api.error(id, error).finally(() => process.exit(code));
     };
     whenEmpty = () => {
-      if (isAsync(handler)) finish(new NodeJsExit());
+      if (isAsync(handler)) finish(new NodeJsExit(NEVER_SETTLED));
       else finish(null, null);
     };
     // The context's own ways to end do not wait; the callback does, unless told not to.
@@ -183,7 +185,7 @@ async function invokeStreaming(api, handler, event, context, callbacks) {
     stream.fail(error).finally(() => process.exit(code));
   };
   whenEmpty = () => {
-    if (!stream.out.writableEnded) stream.fail(new NodeJsExit());
+    if (!stream.out.writableEnded) stream.fail(new NodeJsExit(NEVER_SETTLED));
   };
   try {
     const result = handler(event, stream.out, context);

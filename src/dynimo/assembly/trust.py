@@ -1,0 +1,62 @@
+"""Who may do what: the keyring, the gatekeeper, and the credentials that functions get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dynimo.api.aws import lambda_permissions
+from dynimo.api.aws.calls import Operation
+from dynimo.api.aws.sts import Sts
+from dynimo.datafolder import DataFolder
+from dynimo.functions.specs import of_app
+from dynimo.identity.gatekeeper import Gatekeeper
+from dynimo.identity.keyring import Keyring
+from dynimo.model.function import Version
+from dynimo.registry.registry import Registry
+from dynimo.settings import Settings
+
+SERVED = ("LAMBDA", "STS", "LOGS")
+"""The services whose clients inside functions are led here."""
+
+
+class Trust:
+    """Identity, over the registry's policies. Close it last."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: DataFolder,
+        registry: Registry,
+        address: Callable[[], str],
+    ) -> None:
+        self.keyring = Keyring(folder.path, settings.identity, serving=True)
+        self.keyring.development()  # from here on nobody is believed without a signature
+        self.gatekeeper = Gatekeeper(
+            self.keyring,
+            config=settings.identity,
+            policy_of=lambda arn: lambda_permissions.policy_of(registry.documents, arn),
+        )
+        self._address = address
+
+    def operations(self) -> list[Operation]:
+        """Those of STS."""
+        return Sts(self.keyring, self.gatekeeper.sessions, self.gatekeeper).operations()
+
+    def credentials(self, version: Version) -> Mapping[str, str]:
+        """What a function's code signs its own calls with, and where they go; an app has none."""
+        if of_app(version):
+            return {}
+        arn = version.place.function(version.function)
+        key, secret, token = self.gatekeeper.sessions.issue(version.configuration.role, arn)
+        given = {
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_SESSION_TOKEN": token,
+        }
+        chosen = version.configuration.environment or {}
+        address = self._address()
+        for service in SERVED:
+            name = f"AWS_ENDPOINT_URL_{service}"
+            if address and not {name, "AWS_ENDPOINT_URL"} & chosen.keys():
+                given[name] = address
+        return given

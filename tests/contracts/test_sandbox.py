@@ -651,7 +651,8 @@ async def test_variables_are_the_whole_environment(
     async with zygote(sandbox, folder, variables={"MINE": "1"}) as started:
         got = await Environment(started).call()
     expected = (
-        "AWS_EXECUTION_ENV LAMBDA_TASK_ROOT LANG MINE OPENBLAS_NUM_THREADS PATH TMPDIR TZ _HANDLER"
+        "AWS_EXECUTION_ENV LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT LANG LC_CTYPE LD_LIBRARY_PATH MINE"
+        " OPENBLAS_NUM_THREADS PATH PWD SHLVL TMPDIR TZ _HANDLER"
     )
     assert expected.split() == sorted(got)
 

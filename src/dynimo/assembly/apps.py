@@ -1,26 +1,61 @@
 """The apps of this deployment: published, given their variables and paths, and started.
 
-Knows where apps come from and what a deployment adds to them; not what any of them does.
+Knows where apps come from and what a deployment adds to them; not what any of them does. How an
+app is put in the place of another while the platform runs is in ``uploads``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dynimo import discovery
 from dynimo.functions.invoker import Invoker
+from dynimo.functions.specs import Deployment
 from dynimo.gateway.routes import Target
+from dynimo.model.errors import InitError, ResourceNotFound
 from dynimo.model.function import Version
 from dynimo.model.names import Place
-from dynimo.registry.apps import publish
-from dynimo.registry.registry import Registry
+from dynimo.registry.apps import LIVE, publish
+from dynimo.registry.registry import APP_KIND, Registry
 from dynimo.sdk import app as sdk_app
 from dynimo.sdk.settings import SETTINGS_VARIABLE, SOURCES_VARIABLE
 from dynimo.settings import Settings
+
+log = logging.getLogger("dynimo")
+
+BUILT_IN, NAMED, UPLOADED = "built in", "named at start", "uploaded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """An app as it is served: its newest form, and during a canary the ``stable`` one beside it."""
+
+    app: sdk_app.App
+    origin: str
+    stable: sdk_app.App | None = None
+
+    @property
+    def routes(self) -> Iterator[sdk_app.Route]:
+        """The routes of the newest form, and those that only the stable one has."""
+        yield from self.app.routes
+        known = {route.path for route in self.app.routes}
+        for route in self.stable.routes if self.stable is not None else ():
+            if route.path not in known:
+                yield route
+
+    @property
+    def functions(self) -> list[str]:
+        """The names on the platform of all its functions."""
+        short = dict.fromkeys(
+            [*self.app.functions, *(self.stable.functions if self.stable else ())]
+        )
+        return [self.app.function_name(each) for each in short]
 
 
 class Apps:
@@ -33,44 +68,61 @@ class Apps:
     def __init__(self, settings: Settings, base: Path, registry: Registry, place: Place) -> None:
         self._settings = settings
         self._base = base
-        self.found = discovery.apps(settings.app_folders)
-        self.versions: Mapping[str, Version] = {
-            version.function: version
-            for app in self.found
-            for version in publish(registry, app, settings.registry, place)
+        self._registry = registry
+        self._place = place
+        named = {Path(folder).resolve() for folder in settings.app_folders}
+        self.deployed: dict[str, Deployed] = {
+            app.name: Deployed(app=app, origin=NAMED if app.folder in named else BUILT_IN)
+            for app in discovery.apps(settings.app_folders)
         }
+        self.deployed |= {each.app.name: each for each in self._uploaded()}
+        self.versions: dict[str, Version] = {
+            version.function: version
+            for each in self.deployed.values()
+            for version in self._published(each)
+        }
+
+    @property
+    def found(self) -> list[sdk_app.App]:
+        """Every app in its newest form."""
+        return [each.app for each in self.deployed.values()]
 
     async def start(self, invoker: Invoker) -> None:
         """Import every function's code.
+
+        That of an uploaded app may fail: whoever calls it is told, and the rest is served.
 
         Raises:
             InitError: one cannot be imported (in an ExceptionGroup).
         """
         async with asyncio.TaskGroup() as group:
-            for app in self.found:
-                for short, declared in app.functions.items():
-                    version = self.versions[app.function_name(short)]
-                    own, readable = self._deployment(app, declared, version)
-                    group.create_task(invoker.deploy(version, own=own, readable=readable))
+            for each in self.deployed.values():
+                for name in each.functions:
+                    for version in self.live(name):
+                        group.create_task(self._start(invoker, version, each))
+
+    def live(self, function: str) -> tuple[Version, ...]:
+        """The versions to which the routes lead: one, or two during a canary."""
+        try:
+            route = self._registry.resolve(self._place, function, LIVE)
+        except ResourceNotFound:
+            return ()
+        return tuple(version for version, _ in route.choices)
 
     def targets(self) -> list[Target]:
         """The routes of all apps, as the gateway knows them."""
-        return [
-            Target(
-                path=route.path,
-                function=app.function_name(route.function),
-                internal=route.internal,
-                accept=route.accept,
-                limit_status=route.limit_status,
-            )
-            for app in self.found
-            for route in app.routes
-        ]
+        return targets(self.deployed.values())
 
-    def _deployment(
-        self, app: sdk_app.App, declared: sdk_app.Function, version: Version
-    ) -> tuple[dict[str, str], list[Path]]:
-        """The variables and paths that this deployment gives to one function."""
+    def deployment(self, version: Version) -> Deployment:
+        """The variables and paths that this deployment gives to a version of an app."""
+        declared = version.configuration
+        if declared.runtime:
+            return Deployment()
+        try:
+            app = sdk_app.read(version.code)
+        except sdk_app.ManifestError as error:
+            log.warning("%s: %s", version, error)
+            return Deployment()
         table: dict[str, Any] = dict(self._settings.apps.get(app.name, {}))
         readable: list[Path] = []
         for key in declared.files:
@@ -83,9 +135,61 @@ class Apps:
             places = self._sources(app, version)
             own[SOURCES_VARIABLE] = json.dumps(places)
             readable += [Path(place) for place in places.values() if place.startswith("/")]
-        return own, readable
+        return Deployment(own=own, readable=tuple(readable))
+
+    def content(self, sha256: str) -> sdk_app.App:
+        """An app as it was published. Raises ManifestError."""
+        return sdk_app.read(self._registry.contents.path(sha256))
+
+    async def _start(self, invoker: Invoker, version: Version, deployed: Deployed) -> None:
+        given = self.deployment(version)
+        try:
+            await invoker.deploy(version, own=given.own, readable=given.readable, beside=True)
+        except InitError as error:
+            if deployed.origin != UPLOADED:
+                raise
+            log.error("%s: %s", version, error)
+
+    def _uploaded(self) -> Iterator[Deployed]:
+        """Yield the apps that were uploaded, unless a folder named at start takes the place."""
+        kept = self._registry.documents.find(APP_KIND, self._place.account)
+        for _, _, name, document in kept:
+            present = self.deployed.get(name)
+            if present is not None and present.origin == NAMED:
+                log.warning("%s: the folder %s is served, not what was uploaded", name, present.app)
+                continue
+            try:
+                app = self.content(document["sha256"])
+                stable = self.content(document["stable"]) if document["stable"] else None
+            except sdk_app.ManifestError as error:
+                log.error("the uploaded app %s cannot be served: %s", name, error)
+                continue
+            yield Deployed(app=app, origin=UPLOADED, stable=stable)
+
+    def _published(self, deployed: Deployed) -> Iterable[Version]:
+        """Its versions; what was uploaded stays as its aliases say."""
+        app = deployed.app
+        names = [app.function_name(short) for short in app.functions]
+        if deployed.origin == UPLOADED and all(self.live(name) for name in names):
+            return [self.live(name)[-1] for name in names]
+        return publish(self._registry, app, self._settings.registry, self._place)
 
     def _sources(self, app: sdk_app.App, version: Version) -> dict[str, str]:
         """The app's own sources, and over them those of the deployment."""
         own = {name: str(version.code / folder) for name, folder in app.sources.items()}
         return own | dict(self._settings.sources)
+
+
+def targets(deployed: Iterable[Deployed]) -> list[Target]:
+    """The routes of these apps, as the gateway knows them."""
+    return [
+        Target(
+            path=route.path,
+            function=each.app.function_name(route.function),
+            internal=route.internal,
+            accept=route.accept,
+            limit_status=route.limit_status,
+        )
+        for each in deployed
+        for route in each.routes
+    ]

@@ -15,15 +15,18 @@ from dynimo import ports
 from dynimo.api.admin import Admin
 from dynimo.api.aws.calls import Operation
 from dynimo.api.aws.door import Door, Gatekeeper
+from dynimo.api.aws.lambda_urls import UrlTable
 from dynimo.api.downloads import Downloads
+from dynimo.api.function_urls import ServedUrls
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
+from dynimo.edge.config import Config as EdgeConfig
 from dynimo.gateway.gateway import Gateway, Invoke
 from dynimo.gateway.routes import Routes, Target
 from dynimo.model.names import Place
 from dynimo.registry.apps import LIVE
 from dynimo.requestlog import RequestLog
-from dynimo.settings import Settings
+from dynimo.settings import LogConfig, Settings
 from dynimo.telemetry import Metrics
 from dynimo.web.server import Server
 
@@ -43,23 +46,16 @@ class Front:
         services: Mapping[str, Sequence[Operation]],
         gatekeeper: Gatekeeper,
         code_zip: Callable[[str], Path],
+        url_table: UrlTable,
         ready: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Mapping[str, Any]],
     ) -> None:
         routes = Routes(targets)
         place = Place(settings.identity.account, settings.identity.region)
         gateway = Gateway(routes, invoke, clock, place=place, qualifier=LIVE)
-        edge = settings.edge
-        if edge.disk_folder is None and edge.disk_bytes > 0:
-            edge = replace(edge, disk_folder=folder.path / "cache")
+        edge = _edge(settings.edge, folder)
         self.cache = Cache(gateway, settings=edge, clock=clock, offers=routes.offers)
-        plain = settings.log.form
-        self.requests = RequestLog(
-            metrics,
-            clock,
-            lines=settings.log.requests,
-            plain=plain == "plain" or (plain == "auto" and os.isatty(2)),
-        )
+        self.requests = _request_log(settings.log, metrics, clock)
         admin = Admin(
             self.cache,
             metrics=metrics,
@@ -69,12 +65,8 @@ class Front:
             key=folder.key(),
         )
         downloads = Downloads(admin, code_zip, folder.key().encode())
-        door = Door(
-            services,
-            gatekeeper,
-            downloads,
-            region=place.region,
-        )
+        urls = ServedUrls(downloads, url_table, gatekeeper, invoke, region=place.region)
+        door = Door(services, gatekeeper, urls, region=place.region)
         self.server = Server(
             door,
             config=settings.web,
@@ -82,3 +74,15 @@ class Front:
             on_response=self.requests.add,
             large=door.is_upload,
         )
+
+
+def _edge(edge: EdgeConfig, folder: DataFolder) -> EdgeConfig:
+    """The cache's settings; its disk is in the data folder unless they name another."""
+    if edge.disk_folder is None and edge.disk_bytes > 0:
+        return replace(edge, disk_folder=folder.path / "cache")
+    return edge
+
+
+def _request_log(log: LogConfig, metrics: Metrics, clock: ports.Clock) -> RequestLog:
+    plain = log.form == "plain" or (log.form == "auto" and os.isatty(2))
+    return RequestLog(metrics, clock, lines=log.requests, plain=plain)

@@ -5,6 +5,7 @@ Started from the bottom up and stopped in reverse. No decision is made here that
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import sqlite3
@@ -50,6 +51,7 @@ class Platform:
         self.clock = SystemClock()
         self.metrics = Metrics()
         self.port = 0
+        self._probing: asyncio.Task[None] | None = None
         self.place = Place(settings.identity.account, settings.identity.region)
         self.registry = Registry(folder.path, settings.registry, region=self.place.region)
         self.trust = Trust(settings, folder, self.registry, self._own_address)
@@ -66,7 +68,9 @@ class Platform:
             meter=self.meter,
             credentials=self.trust.credentials,
         )
-        self.functions = LambdaService(settings, self.registry, self.invoker, key=folder.key())
+        self.functions = LambdaService(
+            settings, self.registry, self.invoker, runtimes=sandbox.present, key=folder.key()
+        )
         self.front = Front(
             settings,
             folder,
@@ -81,6 +85,7 @@ class Platform:
             },
             gatekeeper=self.trust.gatekeeper,
             code_zip=self.registry.contents.zip_path,
+            url_table=self.functions.urls,
             ready=self._ready,
             statistics=self.statistics,
         )
@@ -125,6 +130,7 @@ class Platform:
         await self.functions.limits.load()
         if listen:
             self.port = await self._listen()
+            self._probing = asyncio.create_task(self.sandbox.present.probe())
             self.folder.publish_address(f"http://{self.settings.host}:{self.port}")
         gc.collect()
         gc.freeze()  # what is here now stays; the collector need not look at it for every request
@@ -132,6 +138,8 @@ class Platform:
     async def stop(self, grace_seconds: float | None = None) -> None:
         """Take it down: the door, then the functions, then the cache."""
         grace = self.settings.stop_seconds if grace_seconds is None else grace_seconds
+        if self._probing is not None:
+            self._probing.cancel()
         self.folder.withdraw_address()
         await self.server.stop(grace)
         await self.functions.close()

@@ -5,8 +5,7 @@ A list and the threads from each operation to the part that it needs; no operati
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -18,10 +17,13 @@ from dynimo.api.aws.lambda_invoke import Invoking
 from dynimo.api.aws.lambda_layers import LayerOperations
 from dynimo.api.aws.lambda_misc import Misc
 from dynimo.api.aws.lambda_permissions import Permissions
+from dynimo.api.aws.lambda_streaming import Streaming
 from dynimo.api.aws.lambda_tags import Tags
+from dynimo.api.aws.lambda_urls import FunctionUrls, UrlTable
 from dynimo.api.aws.lambda_versions import Versions
 from dynimo.api.aws.preparing import Preparing
 from dynimo.api.downloads import code_location
+from dynimo.api.function_urls import address
 from dynimo.assembly.limits import ConcurrencyLimits
 from dynimo.functions.invoker import Invoker
 from dynimo.model.invocation import Invocation
@@ -39,25 +41,51 @@ class LambdaService:
     """The operations of AWS Lambda, over this platform's parts."""
 
     def __init__(
-        self, settings: Settings, registry: Registry, invoker: Invoker, *, key: str
+        self,
+        settings: Settings,
+        registry: Registry,
+        invoker: Invoker,
+        *,
+        runtimes: Collection[str],
+        key: str,
     ) -> None:
         self.limits = ConcurrencyLimits(registry, invoker)
         self.preparing = Preparing(registry, invoker.prepare, invoker.retire, self.limits.changed)
-        config, limits = settings.registry, settings.functions
+        self.urls = UrlTable(registry.documents)
+        self._settings = settings
+        self._registry = registry
+        self._parts = [
+            *self._about_code(runtimes, key.encode()),
+            *self._about_functions(),
+            *self._about_running(invoker),
+        ]
+
+    def _about_code(self, runtimes: Collection[str], key: bytes) -> list[_Part]:
+        registry, config = self._registry, self._settings.registry
         fetch = partial(buckets.fetch, config.buckets, bytes_max=config.zip_bytes_max)
         uploads = Uploads(registry.contents, fetch, config)
 
         def location(call: Call, code: Code) -> str:
-            base = f"http://{call.request.headers.get('host')}"
-            return code_location(base, code.sha256, key.encode())
+            return code_location(f"http://{_host(call)}", code.sha256, key)
 
-        self._parts: list[_Part] = [
-            Functions(registry, uploads, self.preparing, runtimes=_runtimes, location=location),
+        return [
+            Functions(registry, uploads, self.preparing, runtimes=runtimes, location=location),
             Versions(registry, self.preparing),
             LayerOperations(registry, uploads, location),
+        ]
+
+    def _about_functions(self) -> list[_Part]:
+        registry, limits = self._registry, self._settings.functions
+
+        def url(url_id: str, call: Call) -> str:
+            region = call.place.region
+            return address(url_id, host=_host(call), region=region, domain=limits.url_domain)
+
+        return [
             Tags(registry, self.preparing),
             Misc(registry),
             Permissions(registry),
+            FunctionUrls(registry, self.urls, url),
             Concurrency(
                 registry,
                 self.limits.changed,
@@ -65,14 +93,18 @@ class LambdaService:
                 total=limits.concurrency_max,
                 unreserved_min=limits.unreserved_min,
             ),
-            Invoking(
-                invoker.invoke,
-                _accept,
-                registry.resolve,
-                request_bytes_max=limits.request_bytes_max,
-                event_bytes_max=limits.request_bytes_max,
-            ),
         ]
+
+    def _about_running(self, invoker: Invoker) -> list[_Part]:
+        limits = self._settings.functions
+        invoking = Invoking(
+            invoker.invoke,
+            _accept,
+            self._registry.resolve,
+            request_bytes_max=limits.request_bytes_max,
+            event_bytes_max=limits.request_bytes_max,
+        )
+        return [invoking, Streaming(invoking, invoker.invoke)]
 
     def operations(self) -> Sequence[Operation]:
         """All of them."""
@@ -84,8 +116,9 @@ class LambdaService:
         await self.limits.close()
 
 
-def _runtimes() -> list[str]:
-    return [f"python3.{sys.version_info.minor}"]
+def _host(call: Call) -> str:
+    """How the caller reached the platform."""
+    return call.request.headers.get("host")
 
 
 async def _accept(invocation: Invocation) -> None:

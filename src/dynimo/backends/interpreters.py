@@ -113,8 +113,7 @@ class Interpreters(Collection[str]):
             major = node_major(self._run([program, "--version"]))
             if major:
                 real = os.path.realpath(program)
-                prefix = str(Path(real).parent.parent)
-                majors.setdefault(major, Interpreter(executable=real, prefixes=(prefix,)))
+                majors.setdefault(major, Interpreter(executable=real, prefixes=node_needs(real)))
         return node_runtimes(majors)
 
 
@@ -173,6 +172,13 @@ def python_of(answer: str, minor: int) -> Interpreter | None:
     prefixes = tuple(dict.fromkeys((prefix, exec_prefix)))
     real = os.path.realpath(executable)
     return Interpreter(executable=real, prefixes=prefixes, library=library)
+
+
+def node_needs(executable: str) -> tuple[str, ...]:
+    """What a Node must be able to read: its installation, where it has one, else only itself."""
+    folder = Path(executable).parent
+    installed = folder.name == "bin" and (folder.parent / "lib").is_dir()
+    return (str(folder.parent),) if installed and folder.parent != Path("/") else (executable,)
 
 
 def node_major(answer: str) -> int:

@@ -17,7 +17,8 @@ class Config:
     ``burst`` environments at once, and ``burst_per_second`` more as time goes on. At most
     ``zygotes_max`` versions are held imported (idle ones go first), each at most
     ``zygote_idle_seconds`` after its last use. ``recursion_max`` is how often a chain of
-    invocations may pass through the same function.
+    invocations may pass through the same function. ``url_domain`` (``example.org:8080``) makes the
+    addresses of function URLs ``http://ID.lambda-url.REGION.DOMAIN/``; without it they are paths.
     """
 
     queue_max: int = 10_000
@@ -34,3 +35,4 @@ class Config:
     zygotes_max: int = 500
     zygote_idle_seconds: float = 600.0
     recursion_max: int = 16
+    url_domain: str = ""

@@ -11,6 +11,8 @@ from typing import Any
 
 from dynimo.ports import Exit
 
+_OF_THE_PLATFORM = frozenset({"Runtime.ExitError", "Runtime.InvalidRuntime", "Sandbox.Timedout"})
+
 
 def timed_out(request_id: str, seconds: float) -> dict[str, Any]:
     """The invocation ran longer than its function may."""
@@ -30,6 +32,14 @@ def exited(request_id: str, ended: Exit) -> dict[str, Any]:
         reason = "Runtime exited without providing a reason"
     message = f"RequestId: {request_id} Error: {reason}"
     return {"errorType": "Runtime.ExitError", "errorMessage": message}
+
+
+def of_start(request_id: str, error: dict[str, Any]) -> dict[str, Any]:
+    """Why the code did not start: its own words, or the platform's, which name the request."""
+    if error.get("errorType") not in _OF_THE_PLATFORM:
+        return error
+    message = f"RequestId: {request_id} Error: {error.get('errorMessage', '')}"
+    return {"errorType": error["errorType"], "errorMessage": message}
 
 
 def response_too_large(bytes_max: int) -> dict[str, Any]:

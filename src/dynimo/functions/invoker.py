@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -34,6 +34,8 @@ log = logging.getLogger("dynimo.functions")
 Resolve: TypeAlias = Callable[[Place, str, str], Route]
 Credentials: TypeAlias = Callable[[Version], Mapping[str, str]]
 """The variables that let a version's code sign its own calls."""
+Deployments: TypeAlias = Callable[[Version], Deployment]
+"""What a deployment adds to a version that ``deploy`` was not called for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Invoker:
         logs: ports.Logs,
         meter: ports.Meter,
         credentials: Credentials = lambda _: {},
+        deployment: Deployments = lambda _: Deployment(),
     ) -> None:
         self._sandbox = sandbox
         self._clock = clock
@@ -68,6 +71,7 @@ class Invoker:
         self._logs = logs
         self._meter = meter
         self._credentials = credentials
+        self._deployment = deployment
         self._router = Router()
         self._deployments: dict[str, Deployment] = {}
         self._provisioned: dict[str, int] = {}
@@ -75,11 +79,17 @@ class Invoker:
         self.held = Fleets(self._fleet, clock, config)
 
     async def deploy(
-        self, version: Version, *, own: Mapping[str, str], readable: Iterable[Path] = ()
+        self,
+        version: Version,
+        *,
+        own: Mapping[str, str],
+        readable: Iterable[Path] = (),
+        beside: bool = False,
     ) -> None:
         """Run an app's version from now on; the one before it finishes what it runs, then ends.
 
         ``own`` are variables of this deployment, ``readable`` further paths the sandbox may read.
+        With ``beside`` the ones before stay until ``withdraw``.
 
         Raises:
             InitError: its code could not be imported; the version before stays.
@@ -93,11 +103,16 @@ class Invoker:
         fleet = self._fleet(version)
         await fleet.open()
         self.held.pin(fleet)
-        prefix = version.place.function(version.function, "")
-        for other in [each for each in self._deployments if each.startswith(prefix + ":")]:
-            if other != arn:
-                del self._deployments[other]
-                self.held.unpin(other)
+        if not beside:
+            self.withdraw(version.place, version.function, keep={arn})
+
+    def withdraw(self, place: Place, function: str, *, keep: Collection[str] = ()) -> None:
+        """End an app's versions but those in ``keep`` (ARNs); what they run may finish."""
+        prefix = place.function(function) + ":"
+        for arn in [each for each in self._deployments if each.startswith(prefix)]:
+            if arn not in keep:
+                del self._deployments[arn]
+                self.held.unpin(arn)
 
     async def prepare(self, version: Version) -> None:
         """Import the code, so that the first invocation only forks.
@@ -153,6 +168,8 @@ class Invoker:
                 f"{len(invocation.event)} bytes; request_bytes_max is"
                 f" {self._config.request_bytes_max}."
             )
+        if invocation.sink is not None:
+            invocation.sink.routed(version.label)
         call = _Call(invocation, version, route)
         try:
             self.admission.enter(version.place.account, version.function)
@@ -228,7 +245,7 @@ class Invoker:
 
     def _fleet(self, version: Version) -> Fleet:
         provisioned = self._provisioned.get(version.arn, 0)
-        deployment = self._deployments.get(version.arn, Deployment())
+        deployment = self._deployments.get(version.arn) or self._deployment(version)
         arn = version.place.function(version.function)
         label = version.label
         around = Surroundings(

@@ -124,6 +124,5 @@ def lost(run: Run, ended: Exit, *, killed: str, now: float, stream_max: int) -> 
 
 def never_began(invocation: Invocation, version: Version, error: dict[str, Any]) -> Outcome:
     """The outcome when the code could not be imported."""
-    return Outcome(
-        id=invocation.id, function=version.function, version=version.label, error=error
-    )  # fmt: skip
+    told = faults.of_start(invocation.id, error)
+    return Outcome(id=invocation.id, function=version.function, version=version.label, error=told)

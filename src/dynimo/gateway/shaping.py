@@ -33,6 +33,14 @@ _HOP_BY_HOP = frozenset(
 
 def event(request: Request, *, now: float) -> bytes:
     """The JSON event for a request; ``now`` is epoch seconds."""
+    shaped = document(request, now=now)
+    if request.body:
+        shaped |= _body(request.body)
+    return json.dumps(shaped, separators=(",", ":")).encode()
+
+
+def document(request: Request, *, now: float) -> dict[str, Any]:
+    """Everything of an event but the body."""
     headers: dict[str, str] = {}
     for name, value in request.headers:
         if name != "cookie":
@@ -68,19 +76,17 @@ def event(request: Request, *, now: float) -> bytes:
         shaped["cookies"] = cookies
     if request.query:
         shaped["queryStringParameters"] = _joined(request.query)
-    if request.body:
-        shaped |= _body(request.body)
-    return json.dumps(shaped, separators=(",", ":")).encode()
+    return shaped
 
 
 def response(outcome: Outcome, target: Target) -> Response:
     """The HTTP answer to an outcome. A malformed return becomes a 502 that says so."""
     if outcome.reply is not None:
-        shaped = _from_reply(outcome.reply)
+        shaped = from_reply(outcome.reply)
     elif outcome.error is not None:
         shaped = _from_error(outcome, target)
     else:
-        shaped = _from_value(outcome.value or b"null")
+        shaped = from_value(outcome.value or b"null")
     timings = [f"queue;dur={outcome.queue_ms:.2f}", f"init;dur={outcome.init_ms:.2f}"]
     if FORWARD_HEADER in shaped.headers:
         # The answer's own queue and init follow from where it is forwarded to.
@@ -122,7 +128,8 @@ def _body(body: bytes) -> dict[str, Any]:
         return {"body": b64encode(body).decode(), "isBase64Encoded": True}
 
 
-def _from_reply(reply: HttpReply) -> Response:
+def from_reply(reply: HttpReply) -> Response:
+    """The answer that a handler gave as bytes; what would break HTTP is left out or refused."""
     if not 200 <= reply.status <= 599:
         return problem(502, "bad_reply", f"The function answered status {reply.status}.")
     headers = Headers(
@@ -147,7 +154,7 @@ def _from_error(outcome: Outcome, target: Target) -> Response:
     return problem(502, kind, f"{outcome.function} failed (request {outcome.id}); see the log.")
 
 
-def _from_value(value: bytes) -> Response:
+def from_value(value: bytes) -> Response:
     """A plain return: with ``statusCode`` it describes a response, without it is a JSON 200."""
     try:
         returned = json.loads(value)
@@ -168,4 +175,4 @@ def _from_value(value: bytes) -> Response:
         return problem(502, "bad_reply", f"The function's response is malformed: {error}.")
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "application/json"))
-    return _from_reply(HttpReply(status=status, headers=tuple(headers), body=body))
+    return from_reply(HttpReply(status=status, headers=tuple(headers), body=body))

@@ -13,6 +13,9 @@ from dynimo.model.names import Place
 class Sink(Protocol):
     """Who takes an answer piece by piece while the handler still runs."""
 
+    def routed(self, version: str) -> None:
+        """Tell which version will answer (``$LATEST`` or a number), before anything else."""
+
     def begin(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Tell status and headers (200 and none, if the handler named none) before the first piece.
 

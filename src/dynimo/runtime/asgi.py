@@ -1,4 +1,4 @@
-"""An ASGI application as a handler: an HTTP event becomes its scope, what it sends becomes a stream.
+"""An ASGI application as a handler: an HTTP event becomes its scope, what it sends a stream.
 
 One instance an environment. The lifespan's start-up runs once, before the first request; an
 environment ends by being killed, so its shutdown does not run. Source: the ASGI specification, HTTP
@@ -38,7 +38,9 @@ def is_application(found: object) -> bool:
     """Whether a handler's name led to an ASGI application: an async callable of three."""
     if inspect.isclass(found) or not callable(found):
         return False
-    call = found if inspect.isfunction(found) else getattr(found, "__call__", None)  # noqa: B004
+    call: Any = found
+    if not inspect.iscoroutinefunction(call):
+        call = getattr(found, "__call__", None)  # noqa: B004 - an object with an async __call__
     if not inspect.iscoroutinefunction(call):
         return False
     parameters = inspect.signature(call).parameters.values()
@@ -137,7 +139,7 @@ class Adapter:
         try:
             await self._application(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - an application may know no lifespan
-            print(f"lifespan: {type(error).__name__}: {error}", file=sys.stderr)
+            sys.stderr.write(f"lifespan: {type(error).__name__}: {error}\n")
         if not started.done():
             started.set_result(None)
 

@@ -6,12 +6,14 @@ Imported by the zygote only when the handler is a coroutine function, because as
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections import deque
+from collections.abc import AsyncGenerator
 from typing import Any
 
-from dynimo.runtime import outcome, wire
+from dynimo.runtime import outcome, streaming, wire
 from dynimo.runtime.handler import Handler
 from dynimo.runtime.loop import flush_output
 
@@ -57,6 +59,7 @@ class _Server:
         self._waiting: deque[tuple[dict[str, Any], bytes]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._unsent: deque[list[memoryview]] = deque()
+        self._room: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -111,13 +114,31 @@ class _Server:
             return
         context = self._contexts.make(meta)
         started_ns = time.monotonic_ns()
+        writer = streaming.Writer(request_id, lambda *frame: self._send(frame))
+        streams = False
         try:
-            value = await self._handler(event, context)
+            value = self._handler(event, context)
+            if not streaming.is_async_stream(value):
+                value = await value
+            streams = streaming.is_async_stream(value)
+            if streams:
+                await self._stream(value, writer)
+                value = None
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the answer, whatever it is
             frame = outcome.failed(request_id, started_ns, error, task=self._task)
         else:
             frame = outcome.succeeded(request_id, started_ns, value)
-        self._send(frame)
+        whole = streams and "error" not in frame[0]
+        self._send(outcome.streamed(frame) if writer.begun or whole else frame)
+
+    async def _stream(self, items: AsyncGenerator[object, None], writer: streaming.Writer) -> None:
+        """Send what is yielded; wait while the platform is slower."""
+        async with contextlib.aclosing(items):
+            async for item in items:
+                writer.send(item)
+                while self._unsent:
+                    self._room = self._room or self._loop.create_future()
+                    await asyncio.shield(self._room)
 
     def _send(self, frame: outcome.Frame) -> None:
         flush_output()
@@ -140,3 +161,6 @@ class _Server:
             self._end(error)
         else:
             self._loop.remove_writer(self._channel)
+            if self._room is not None:
+                self._room.set_result(None)
+                self._room = None

@@ -38,11 +38,14 @@ class Prepared:
     command: Command | None = None
 
 
-def become(name: str, files: list[int], unwanted: list[int], prepared: Prepared) -> None:
+def become(
+    name: str, files: list[int], unwanted: list[int], prepared: Prepared, *, room: str = ""
+) -> None:
     """Be environment ``name`` until the platform closes the channel. Does not return.
 
     ``files`` are the channel, the log pipe's end, then the groups' files to join; ``unwanted`` are
-    descriptors of the zygote that an environment must not have.
+    descriptors of the zygote that an environment must not have. ``room`` is its root folder, where
+    it gets one of its own.
     """
     channel, log, *groups = files
     status = EXIT_SETUP_FAILED
@@ -51,7 +54,7 @@ def become(name: str, files: list[int], unwanted: list[int], prepared: Prepared)
         os.dup2(log, 2)
         for group in groups:
             os.write(group, b"0")
-        _settle(name, prepared)
+        _settle(name, prepared, room)
         for descriptor in (log, *groups, *unwanted):
             os.close(descriptor)
         _freshen()
@@ -71,16 +74,22 @@ def become(name: str, files: list[int], unwanted: list[int], prepared: Prepared)
         os._exit(status)
 
 
-def _settle(name: str, prepared: Prepared) -> None:
+def _settle(name: str, prepared: Prepared, room: str) -> None:
     if os.getpid() != os.getsid(0):
         os.setsid()
     syscalls.die_with_parent(signal.SIGKILL)
     syscalls.adopt_orphans()
     syscalls.set_name(f"env {name}")
-    scratch = f"{prepared.plan.scratch}/{name}"
-    os.mkdir(scratch, 0o700)  # noqa: PTH102 - one system call
-    prepared.narrowing.apply(scratch)
-    os.environ["TMPDIR"] = scratch
+    plan = prepared.plan
+    if plan.root:  # /tmp is its own: that of its room, or of its zygote where that is its only one
+        prepared.narrowing.apply(plan.scratch, room)
+        if room:
+            os.chdir(plan.task)
+    else:
+        scratch = f"{plan.scratch}/{name}"
+        os.mkdir(scratch, 0o700)  # noqa: PTH102 - one system call
+        prepared.narrowing.apply(scratch)
+        os.environ["TMPDIR"] = scratch
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 

@@ -54,13 +54,13 @@ class Forker:
             return False
         message, files = received
         if message.get("op") == "fork":
-            self._fork(str(message["env"]), files, message.get("variables") or {})
+            self._fork(str(message["env"]), files, message)
         elif message.get("op") == "become":
             os.environ.update(message.get("variables") or {})
             environment.become(str(message["env"]), files, self._own(), self._prepared)
         return True
 
-    def _fork(self, name: str, files: list[int], variables: dict[str, str]) -> None:
+    def _fork(self, name: str, files: list[int], message: dict[str, Any]) -> None:
         try:
             pid = os.fork()
         except OSError as error:
@@ -68,8 +68,9 @@ class Forker:
                           "max_rss_kib": 0, "error": str(error)})  # fmt: skip
             pid = -1
         if pid == 0:
-            os.environ.update(variables)
-            environment.become(name, files, self._own(), self._prepared)
+            os.environ.update(message.get("variables") or {})
+            room = str(message.get("room") or "")
+            environment.become(name, files, self._own(), self._prepared, room=room)
         for file in files:
             os.close(file)
         if pid > 0:

@@ -30,7 +30,8 @@ def load(name: str, *, task: str, concurrency: int = 1) -> Handler:
     Raises:
         InitFailure: for every way in which this can fail, sys.exit included.
     """
-    module_name, dot, function_name = name.rpartition(".")
+    # ``module:app`` is how ASGI's own tools write it; AWS knows the dot only.
+    module_name, dot, function_name = name.rpartition(":" if ":" in name else ".")
     if not dot:
         text = f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)"
         raise InitFailure(failure("Runtime.MalformedHandlerName", text))
@@ -43,7 +44,7 @@ def load(name: str, *, task: str, concurrency: int = 1) -> Handler:
     except AttributeError:
         text = f"Handler '{function_name}' missing on module '{module_name}'"
         raise InitFailure(failure("Runtime.HandlerNotFound", text)) from None
-    handler: Handler = found
+    handler: Handler = asgi_adapter(found) or found
     if concurrency > 1 and not is_async(handler):
         text = f"Handler '{name}' must be 'async def' to serve {concurrency} requests at once"
         raise InitFailure(failure("Runtime.HandlerNotAsync", text))
@@ -51,10 +52,23 @@ def load(name: str, *, task: str, concurrency: int = 1) -> Handler:
 
 
 def is_async(handler: Handler) -> bool:
-    """Whether calling it gives something to await."""
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - an object with an async __call__
+    """Whether calling it gives something to await, or an async generator."""
+    call = getattr(handler, "__call__", None)  # noqa: B004 - an object with an async __call__
+    return any(
+        inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each)
+        for each in (handler, call)
     )
+
+
+def asgi_adapter(found: Any) -> Handler | None:
+    """An ASGI application as a handler; None for anything else.
+
+    Looked at closely only when it could be one, for that costs an import of asyncio.
+    """
+    if inspect.isgeneratorfunction(found) or not is_async(found):
+        return None
+    asgi = importlib.import_module("dynimo.runtime.asgi")
+    return asgi.Adapter(found) if asgi.is_application(found) else None
 
 
 def _imported(module_name: str, task: str) -> Any:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from dynimo.runtime import outcome, wire
+from dynimo.runtime import outcome, streaming, wire
 from dynimo.runtime.handler import Handler
 
 
@@ -28,12 +28,13 @@ def serve(channel: int, handler: Handler, contexts: outcome.ContextFactory, *, t
             return
         for meta, body in decoder.advance(count):
             if meta.get("type") == "invoke":
-                answer, answer_body = _invoke(handler, contexts, meta, body, task)
+                answer, answer_body = _invoke(channel, handler, contexts, meta, body, task)
                 flush_output()
                 wire.write(channel, answer, answer_body)
 
 
 def _invoke(
+    channel: int,
     handler: Handler,
     contexts: outcome.ContextFactory,
     meta: dict[str, object],
@@ -49,10 +50,17 @@ def _invoke(
     trace = meta.get("trace")
     outcome.apply_trace(trace if isinstance(trace, str) else None)
     started_ns = time.monotonic_ns()
+    writer: streaming.Writer | None = None
     try:
         value = handler(event, context)
+        if streaming.is_stream(value):
+            writer = streaming.Writer(request_id, lambda *frame: wire.write(channel, *frame))
+            streaming.run(value, writer)
     except Exception as error:  # noqa: BLE001 - the answer to the caller, whatever it is
-        return outcome.failed(request_id, started_ns, error, task=task)
+        frame = outcome.failed(request_id, started_ns, error, task=task)
+        return outcome.streamed(frame) if writer is not None and writer.begun else frame
+    if writer is not None:
+        return outcome.streamed(outcome.succeeded(request_id, started_ns, None))
     return outcome.succeeded(request_id, started_ns, value)
 
 

@@ -84,6 +84,12 @@ def succeeded(request_id: str, started_ns: int, value: Any) -> Frame:
     return _fitting(request_id, started_ns, ended_ns, {"value": True}, body)
 
 
+def streamed(frame: Frame) -> Frame:
+    """The frame that ends an answer whose pieces went before."""
+    meta, _ = frame
+    return {**meta, "streamed": True}, b""
+
+
 def failed(request_id: str, started_ns: int, failure: BaseException, *, task: str) -> Frame:
     """What the handler raised, as a frame."""
     ended_ns = time.monotonic_ns()

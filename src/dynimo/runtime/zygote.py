@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from dynimo.runtime import control, environment, forking, loglines, outcome
 from dynimo.runtime import handler as handlers
 from dynimo.runtime.executed import command as commands
-from dynimo.runtime.isolation import entering, plan, syscalls
+from dynimo.runtime.isolation import entering, plan, rooms, syscalls
 
 SANDBOX_ERROR = "Runtime.SandboxError"
 EXIT_FAILED = 1
@@ -96,9 +96,9 @@ def _enter(channel: socket.socket, wanted: plan.Plan, groups: list[int]) -> None
     if wanted.pid_namespace:
         pid = os.fork()
         if pid:
-            _stand_outside(channel, pid)
+            _stand_outside(channel, pid, wanted)
     else:
-        _announce(channel, os.getpid())
+        _announce(channel, os.getpid()).close()
     for group in groups:
         os.write(group, b"0")
         os.close(group)
@@ -108,16 +108,23 @@ def _enter(channel: socket.socket, wanted: plan.Plan, groups: list[int]) -> None
     syscalls.adopt_orphans()
 
 
-def _announce(channel: socket.socket, pid: int) -> None:
+def _announce(channel: socket.socket, pid: int) -> socket.socket:
+    """Tell who the zygote is; our end of the keeper's channel, whose other end goes along."""
     handle = os.pidfd_open(pid)
-    control.send(channel, {"op": "started"}, [handle])
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.send(channel, {"op": "started"}, [handle, theirs.fileno()])
     os.close(handle)
+    theirs.close()
+    return ours
 
 
-def _stand_outside(channel: socket.socket, pid: int) -> NoReturn:
-    """Stay as the parent of a pid namespace's first process, and end as it ends."""
-    _announce(channel, pid)
-    os.closerange(0, 1024)
+def _stand_outside(channel: socket.socket, pid: int, wanted: plan.Plan) -> NoReturn:
+    """Stay as the parent of a pid namespace's first process, keep its rooms, and end as it ends."""
+    keepers = _announce(channel, pid)
+    if wanted.rooms:
+        rooms.keep(keepers, os.pidfd_open(pid), wanted)
+    else:
+        os.closerange(0, 1024)
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -41,7 +41,7 @@ class Functions:
         uploads: Uploads,
         preparing: Preparing,
         *,
-        runtimes: Callable[[], Collection[str]],
+        runtimes: Collection[str],
         location: Callable[[Call, Code], str],
     ) -> None:
         self._registry = registry
@@ -77,7 +77,7 @@ class Functions:
         named = names.parse(call, str(wanted["FunctionName"]))
         check_tags(wanted.get("Tags") or {})
         configuration = settled(
-            wanted, Configuration(), layers=self._registry.layers, runtimes=self._runtimes()
+            wanted, Configuration(), layers=self._registry.layers, runtimes=self._runtimes
         )
         place = call.place
         self._refuse_second(place, named.function)
@@ -161,7 +161,7 @@ class Functions:
         before = function.latest
         check_revision(wanted.get("RevisionId"), before.revision)
         configuration = settled(
-            wanted, before.configuration, layers=self._registry.layers, runtimes=self._runtimes()
+            wanted, before.configuration, layers=self._registry.layers, runtimes=self._runtimes
         )
         self._registry.update(function, configuration=configuration)
         return self._changed_to(function, before, publish=False)

@@ -85,21 +85,25 @@ class Invoking:
         faults.check()
         named = names.named(call)
         if kind == "DryRun":
-            self._resolve(named.place, named.function, named.qualifier)
+            self.check(named)
             return Answer(status=204)
         invocation = self.invocation(call, named, tail=tail == "Tail", event=kind == "Event")
         trace = ("x-amzn-trace-id", invocation.trace)
         if kind == "Event":
-            self._resolve(named.place, named.function, named.qualifier)
+            self.check(named)
             await self._accept(invocation)
             return Answer(status=202, headers=[trace])
         return answer(await self._invoke(invocation), trace)
 
     async def _run_async(self, call: Call) -> Answer:
         named = names.named(call)
-        self._resolve(named.place, named.function, named.qualifier)
+        self.check(named)
         await self._accept(self.invocation(call, named, tail=False, event=True))
         return Answer(document={"Status": 202})
+
+    def check(self, named: names.Named) -> None:
+        """Refuse what is not there. Raises ResourceNotFound."""
+        self._resolve(named.place, named.function, named.qualifier)
 
     def invocation(self, call: Call, named: names.Named, *, tail: bool, event: bool) -> Invocation:
         """What a request asks for.
@@ -140,7 +144,7 @@ def answer(outcome: Outcome, trace: tuple[str, str]) -> Answer:
         headers.append(("x-amz-function-error", "Unhandled"))
         return Answer(body=wire.encoded(outcome.error), headers=headers)
     if outcome.reply is not None:
-        return Answer(body=wire.encoded(_described(outcome.reply)), headers=headers)
+        return Answer(body=wire.encoded(described(outcome.reply)), headers=headers)
     return Answer(body=outcome.value or b"", headers=headers)
 
 
@@ -162,8 +166,8 @@ def fresh_trace() -> str:
     return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
 
 
-def _described(reply: HttpReply) -> dict[str, Any]:
-    """An HTTP answer as a payload of format 2.0, for somebody who asked for no HTTP."""
+def described(reply: HttpReply) -> dict[str, Any]:
+    """Give an HTTP answer as a payload of format 2.0, for somebody who asked for no HTTP."""
     try:
         body, encoded = reply.body.decode(), False
     except UnicodeDecodeError:

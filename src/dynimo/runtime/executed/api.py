@@ -45,10 +45,12 @@ class RuntimeApi:
 
     async def open(self, listener: socket.socket) -> None:
         """Serve on ``listener``, which is bound and owned from now on."""
-        await asyncio.start_server(self._accept, sock=listener, limit=http1.HEAD_BYTES_MAX)
+        limit = http1.HEAD_BYTES_MAX
+        self._server = await asyncio.start_server(self._accept, sock=listener, limit=limit)
 
     async def drain(self, seconds: float) -> None:
-        """Let what a runtime that is gone had sent be read to its end."""
+        """Take no more connections; let what a runtime that is gone had sent be read to its end."""
+        self._server.close()
         if self._asking is not None:
             self._asking.cancel()
         busy = [task for task in self._connections if task is not asyncio.current_task()]

@@ -22,6 +22,9 @@ ROLE = "arn:aws:iam::000000000000:role/runner"
 REGION = "us-east-1"
 ARN = f"arn:aws:lambda:{REGION}:000000000000:function:"
 
+OPEN: list[Any] = []
+"""Clients to close when the tests of a file are done (conftest)."""
+
 HELLO = """
 def handler(event, context):
     print("seen", event)
@@ -35,13 +38,15 @@ def client(server: Server, service: str = "lambda", **keys: Any) -> Any:
     """An unmodified boto3 client that does not retry, with the development key unless told."""
     key, secret = development_key(server.data)
     given = {"aws_access_key_id": key, "aws_secret_access_key": secret, **keys}
-    return boto3.client(
+    made = boto3.client(
         service,
         endpoint_url=f"http://127.0.0.1:{server.port}",
         region_name=REGION,
-        config=Config(retries={"max_attempts": 0}, read_timeout=120),
+        config=Config(retries={"max_attempts": 0}, read_timeout=120, max_pool_connections=64),
         **given,
     )
+    OPEN.append(made)
+    return made
 
 
 @functools.cache

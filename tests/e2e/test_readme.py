@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -26,9 +27,9 @@ COMMANDS = [
 
 def test_every_kind_of_command_is_run_here() -> None:
     """A new one in the README must be run by a test, or this one fails."""
-    assert {command.split()[0] for command in COMMANDS} == {"./dynimo", "curl"}
+    assert {command.split()[0] for command in COMMANDS} == {"./dynimo", "curl", "eval", "aws"}
     verbs = {command.split()[1] for command in COMMANDS if command.startswith("./dynimo")}
-    assert verbs == {"up", "check"}
+    assert verbs == {"up", "check", "new", "deploy", "logs"}
 
 
 def test_the_addresses_give_pictures(serve: Callable[..., Server]) -> None:
@@ -66,6 +67,34 @@ def test_the_readme_shows_the_example_as_it_is() -> None:
         assert line in manifest
     for line in shown_code.splitlines()[1:]:
         assert line in code
+
+
+def test_lambdas_commands_work_one_after_the_other(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    """The block as it stands, in a folder of its own, with the aws CLI."""
+    serve(data=tmp_path / ".dynimo")
+    (block,) = (
+        each for each in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if "aws " in each
+    )
+    program = tmp_path / "dynimo"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dynimo "$@"\n')
+    program.chmod(0o755)
+    tools = str(Path(sys.executable).parent)
+
+    ran = subprocess.run(
+        ["bash", "-e", "-c", block],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path), "LANG": "C.UTF-8"},
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert '"Hello, Ada!"' in ran.stdout
+    assert '"ExecutedVersion": "$LATEST"' in ran.stdout
+    assert "REPORT RequestId: " in ran.stdout
 
 
 def test_check_says_good(tmp_path: Path) -> None:

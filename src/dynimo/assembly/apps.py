@@ -68,8 +68,9 @@ class Apps:
     def __init__(self, settings: Settings, base: Path, registry: Registry, place: Place) -> None:
         self._settings = settings
         self._base = base
-        self._registry = registry
-        self._place = place
+        self.registry = registry
+        self.config = settings.registry
+        self.place = place
         named = {Path(folder).resolve() for folder in settings.app_folders}
         self.deployed: dict[str, Deployed] = {
             app.name: Deployed(app=app, origin=NAMED if app.folder in named else BUILT_IN)
@@ -104,7 +105,7 @@ class Apps:
     def live(self, function: str) -> tuple[Version, ...]:
         """The versions to which the routes lead: one, or two during a canary."""
         try:
-            route = self._registry.resolve(self._place, function, LIVE)
+            route = self.registry.resolve(self.place, function, LIVE)
         except ResourceNotFound:
             return ()
         return tuple(version for version, _ in route.choices)
@@ -139,7 +140,7 @@ class Apps:
 
     def content(self, sha256: str) -> sdk_app.App:
         """An app as it was published. Raises ManifestError."""
-        return sdk_app.read(self._registry.contents.path(sha256))
+        return sdk_app.read(self.registry.contents.path(sha256))
 
     async def _start(self, invoker: Invoker, version: Version, deployed: Deployed) -> None:
         given = self.deployment(version)
@@ -152,11 +153,13 @@ class Apps:
 
     def _uploaded(self) -> Iterator[Deployed]:
         """Yield the apps that were uploaded, unless a folder named at start takes the place."""
-        kept = self._registry.documents.find(APP_KIND, self._place.account)
+        kept = self.registry.documents.find(APP_KIND, self.place.account)
         for _, _, name, document in kept:
             present = self.deployed.get(name)
             if present is not None and present.origin == NAMED:
-                log.warning("%s: the folder %s is served, not what was uploaded", name, present.app)
+                log.warning(
+                    "%s: the folder %s is served, not what was uploaded", name, present.app.folder
+                )
                 continue
             try:
                 app = self.content(document["sha256"])
@@ -172,7 +175,7 @@ class Apps:
         names = [app.function_name(short) for short in app.functions]
         if deployed.origin == UPLOADED and all(self.live(name) for name in names):
             return [self.live(name)[-1] for name in names]
-        return publish(self._registry, app, self._settings.registry, self._place)
+        return publish(self.registry, app, self.config, self.place)
 
     def _sources(self, app: sdk_app.App, version: Version) -> dict[str, str]:
         """The app's own sources, and over them those of the deployment."""

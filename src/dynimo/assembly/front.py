@@ -6,23 +6,24 @@ Reads from the outside in. What each of them does is its own business.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dynimo import ports
 from dynimo.api.admin import Admin
+from dynimo.api.apps_admin import AppsAdmin
 from dynimo.api.aws.calls import Operation
 from dynimo.api.aws.door import Door, Gatekeeper
 from dynimo.api.aws.lambda_urls import UrlTable
 from dynimo.api.downloads import Downloads
 from dynimo.api.function_urls import ServedUrls
+from dynimo.assembly.uploads import Uploads
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
 from dynimo.edge.config import Config as EdgeConfig
 from dynimo.gateway.gateway import Gateway, Invoke
-from dynimo.gateway.routes import Routes, Target
 from dynimo.model.names import Place
 from dynimo.registry.apps import LIVE
 from dynimo.requestlog import RequestLog
@@ -41,7 +42,7 @@ class Front:
         *,
         clock: ports.Clock,
         metrics: Metrics,
-        targets: Iterable[Target],
+        uploads: Uploads,
         invoke: Invoke,
         services: Mapping[str, Sequence[Operation]],
         gatekeeper: Gatekeeper,
@@ -50,11 +51,11 @@ class Front:
         ready: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Mapping[str, Any]],
     ) -> None:
-        routes = Routes(targets)
         place = Place(settings.identity.account, settings.identity.region)
-        gateway = Gateway(routes, invoke, clock, place=place, qualifier=LIVE)
+        gateway = Gateway(uploads.routes, invoke, clock, place=place, qualifier=LIVE)
         edge = _edge(settings.edge, folder)
-        self.cache = Cache(gateway, settings=edge, clock=clock, offers=routes.offers)
+        self.cache = Cache(gateway, settings=edge, clock=clock, offers=uploads.routes.offers)
+        uploads.purge = self.cache.purge
         self.requests = _request_log(settings.log, metrics, clock)
         admin = Admin(
             self.cache,
@@ -64,7 +65,8 @@ class Front:
             statistics=statistics,
             key=folder.key(),
         )
-        downloads = Downloads(admin, code_zip, folder.key().encode())
+        apps_admin = AppsAdmin(admin, uploads, folder.key())
+        downloads = Downloads(apps_admin, code_zip, folder.key().encode())
         urls = ServedUrls(downloads, url_table, gatekeeper, invoke, region=place.region)
         door = Door(services, gatekeeper, urls, region=place.region)
         self.server = Server(
@@ -72,7 +74,7 @@ class Front:
             config=settings.web,
             fast=self.cache.lookup_nowait,
             on_response=self.requests.add,
-            large=door.is_upload,
+            large=lambda request: door.is_upload(request) or apps_admin.is_upload(request),
         )
 
 

@@ -15,10 +15,12 @@ from typing import Any
 
 from dynimo import gauges
 from dynimo.api.aws.cloudwatch_logs import CloudWatchLogs
+from dynimo.api.aws.lambda_misc import RECURSION
 from dynimo.assembly.apps import Apps
 from dynimo.assembly.front import Front
 from dynimo.assembly.services import LambdaService
 from dynimo.assembly.trust import Trust
+from dynimo.assembly.uploads import Uploads
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
@@ -29,6 +31,7 @@ from dynimo.logs.store import Store
 from dynimo.metering.meter import FOLDER as METERING_FOLDER
 from dynimo.metering.meter import Meter
 from dynimo.model.errors import ConfigError
+from dynimo.model.function import Version
 from dynimo.model.names import Place
 from dynimo.registry.registry import Registry
 from dynimo.settings import Settings
@@ -37,6 +40,8 @@ from dynimo.telemetry import Metrics, flush_logs
 log = logging.getLogger("dynimo")
 
 PORTS_TRIED_MAX = 20
+APPS_FOLDER = "apps"
+"""Where uploaded apps are unpacked, below the data folder."""
 
 
 class Platform:
@@ -58,16 +63,8 @@ class Platform:
         self.logs = Store(folder.path / logs_layout.FOLDER, settings.logs)
         self.meter = Meter(folder.path / METERING_FOLDER, settings.metering)
         self.apps = Apps(settings, base, self.registry, self.place)
-        self.invoker = Invoker(
-            sandbox=sandbox,
-            clock=self.clock,
-            config=settings.functions,
-            metrics=self.metrics,
-            resolve=self.registry.resolve,
-            logs=self.logs,
-            meter=self.meter,
-            credentials=self.trust.credentials,
-        )
+        self.invoker = self._invoker()
+        self.uploads = Uploads(self.apps, self.invoker, folder.path / APPS_FOLDER)
         self.functions = LambdaService(
             settings, self.registry, self.invoker, runtimes=sandbox.present, key=folder.key()
         )
@@ -76,7 +73,7 @@ class Platform:
             folder,
             clock=self.clock,
             metrics=self.metrics,
-            targets=self.apps.targets(),
+            uploads=self.uploads,
             invoke=self.invoker.invoke,
             services={
                 "lambda": self.functions.operations(),
@@ -176,6 +173,20 @@ class Platform:
         apart = self.sandbox.describe().get("own user") == "on"
         return apart and place.startswith("/") and Path(place).stat().st_mode & 0o005 != 0o005
 
+    def _invoker(self) -> Invoker:
+        return Invoker(
+            sandbox=self.sandbox,
+            clock=self.clock,
+            config=self.settings.functions,
+            metrics=self.metrics,
+            resolve=self.registry.resolve,
+            logs=self.logs,
+            meter=self.meter,
+            credentials=self.trust.credentials,
+            recursion=self._recursion,
+            deployment=self.apps.deployment,
+        )
+
     async def _listen(self) -> int:
         wanted = self.settings.port
         for port in range(wanted, wanted + (PORTS_TRIED_MAX if wanted else 1)):
@@ -184,6 +195,11 @@ class Platform:
             except OSError as error:
                 refused = error
         raise ConfigError(f"Cannot listen on {self.settings.host}:{wanted}: {refused.strerror}.")
+
+    def _recursion(self, version: Version) -> str:
+        """What the owner of a function says of chains that go round."""
+        held = self.registry.documents.get(RECURSION, version.place.account, version.function)
+        return str(held["RecursiveLoop"]) if held is not None else "Terminate"
 
     def _own_address(self) -> str:
         """Where code on this machine reaches the platform; nothing before it listens."""

@@ -14,6 +14,8 @@ from dynimo.cli import exits
 VERBS = {
     "up": "Serve: set up the data folder, deploy the apps, answer requests.",
     "new": "Make a folder with a function that works, from a blueprint.",
+    "run": "Run a handler once, here and now, as a deployed one would run.",
+    "dev": "Serve a file or a folder while you write it: every change is live at once.",
     "deploy": "Deploy a file, an app's folder or a SAM template; shows the difference first.",
     "invoke": "Run a function once, and show its answer and its log.",
     "versions": "Show a function's versions and aliases, or every function.",
@@ -23,6 +25,7 @@ VERBS = {
     "access": "Manage users, roles, access keys and policies.",
     "logs": "Show what a function wrote; live with -f.",
     "cost": "Show what functions used, and what it costs.",
+    "queue": "Look into the built-in queues: dead letters and results; redrive or purge them.",
     "purge": "Drop stored answers from a running server's edge cache.",
     "doctor": "Show what is on, what is missing, and the command that mends it.",
     "settings": "List every setting, its default and its environment variable.",

@@ -81,6 +81,11 @@ def _client(folder: Path) -> Client:
     address = next((os.environ[name] for name in names if os.environ.get(name)), "")
     if address:
         return Client(address, _signing(os.environ))
+    return client_of(folder)
+
+
+def client_of(folder: Path) -> Client:
+    """A client of the server that runs on a data folder, with its development key."""
     from dynimo.datafolder import ADDRESS_FILE
 
     try:

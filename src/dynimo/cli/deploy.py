@@ -13,6 +13,7 @@ from dynimo.cli import exits, words
 from dynimo.cli.alias import share
 from dynimo.cli.connecting import Refused, account, connected, data_option, json_option, region
 
+MANIFEST_NAME = "app.toml"
 Say: TypeAlias = Callable[[str], None]
 
 
@@ -43,12 +44,11 @@ def command(
       dynimo deploy hello.py
       dynimo deploy hello.py::greet --name greeter --alias live
       dynimo deploy . --dry-run
-      dynimo deploy . --alias live=10%
+      dynimo deploy shop --alias live=10%
     """
     lead = share(aliases) if aliases else None
-    if (Path(source) / "app.toml").is_file():
-        text = "an app's folder is deployed by the server: dynimo up --app " + source
-        raise Refused(text, exits.USAGE)
+    if (Path(source) / MANIFEST_NAME).is_file():
+        return _app(Path(source), Path(data), lead, dry_run=dry_run, as_json=as_json)
 
     def say(text: str) -> None:
         if not as_json:
@@ -65,6 +65,16 @@ def command(
     return exits.OK
 
 
+def _app(folder: Path, data: Path, lead: Any, *, dry_run: bool, as_json: bool) -> int:
+    from dynimo.cli import deploy_app
+    from dynimo.model.errors import DeployError
+
+    try:
+        return deploy_app.deploy(folder, data, share=lead, dry_run=dry_run, as_json=as_json)
+    except DeployError as error:
+        raise Refused(str(error), exits.FAILED) from None
+
+
 def _wanted(
     client: Any,
     source: str,
@@ -79,7 +89,7 @@ def _wanted(
     from dynimo.deploying import applying
     from dynimo.model.errors import DeployError
 
-    wanted = _read(source, name, dict(_pairs(parameters)))
+    wanted = read_source(source, name, dict(_pairs(parameters)))
     for each in wanted.ignored:
         click.echo(words.styled(f"ignored  {each}", fg="yellow"), err=True)
     if strict and wanted.ignored:
@@ -132,7 +142,7 @@ def _carry_out(client: Any, plan: Any, lead: Any, say: Say) -> list[str]:
     return done
 
 
-def _read(source: str, name: str, parameters: dict[str, str]) -> Any:
+def read_source(source: str, name: str, parameters: dict[str, str]) -> Any:
     """The source as what is wanted, by what it is."""
     from dynimo.deploying import plain, sam
     from dynimo.model.names import Place

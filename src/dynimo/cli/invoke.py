@@ -52,7 +52,7 @@ def command(
             "request": answer.headers.get("x-amzn-requestid"),
             "version": answer.headers.get("x-amz-executed-version"),
             "error": failed,
-            "payload": _value(payload),
+            "payload": shown_value(payload),
             "log": tail.splitlines(),
         }
         click.echo(json.dumps(told))
@@ -87,7 +87,8 @@ def event_bytes(event: str | None) -> bytes:
         ) from None
 
 
-def _value(payload: bytes) -> Any:
+def shown_value(payload: bytes) -> Any:
+    """A payload as JSON, or as text when it is none."""
     try:
         return json.loads(payload) if payload else None
     except ValueError:

@@ -188,7 +188,7 @@ def in_words(entry: Entry) -> str:
     when = datetime.fromtimestamp(entry.when_ms / 1000).astimezone()
     today = when.date() == datetime.now(tz=when.tzinfo).date()
     clock = when.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
-    text = _CONTROL.sub("", entry.text.replace("\r", "\n")).rstrip()
+    text = legible(entry.text)
     if styled("x", "red") == "x":
         text = _COLOUR.sub("", text)
     elif _BAD.search(text):
@@ -196,3 +196,8 @@ def in_words(entry: Entry) -> str:
     elif entry.kind == "platform":
         text = styled(text, "bright_black")
     return f"{styled(f'{clock}.{entry.when_ms % 1000:03d}', 'bright_black')} {text}"
+
+
+def legible(text: str) -> str:
+    """A line as people read it: AWS's inner line ends broken, what moves a cursor taken out."""
+    return _CONTROL.sub("", text.replace("\r", "\n")).rstrip()

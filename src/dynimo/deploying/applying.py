@@ -170,6 +170,20 @@ def _besides(client: Client, function: WantedFunction, tell: Tell) -> None:
         tell(f"fed from {mapping['EventSourceArn']}")
 
 
+def public_url(client: Client, name: str) -> str:
+    """A URL of the function that everybody may use; nothing where the platform serves none.
+
+    Raises:
+        ApiError, Unreachable: as ``Client.call``.
+    """
+    try:
+        return _url(client, name, {"AuthType": "NONE"})
+    except ApiError as error:
+        if error.status not in {404, 405, 501}:
+            raise
+        return ""
+
+
 def _url(client: Client, name: str, wanted: Mapping[str, Any]) -> str:
     present = client.found(f"{_URLS}/{name}/url")
     if present is None:

@@ -17,6 +17,12 @@ HANDLERS = ("handler", "lambda_handler", "app", "application", "main")
 _UNFIT = re.compile(r"[^A-Za-z0-9-_]+")
 
 
+class NoHandler(DeployError):
+    """The file holds no such handler."""
+
+    status = 404
+
+
 def runtime_here() -> str:
     """AWS's identifier of the interpreter that runs this."""
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -60,11 +66,11 @@ def handler_name(path: Path, wanted: str = "") -> str:
     if wanted:
         if wanted in defined:
             return wanted
-        raise DeployError(f"{path} defines no {wanted!r}; it defines: {_listed(defined)}.")
+        raise NoHandler(f"{path} defines no {wanted!r}; it defines: {_listed(defined)}.")
     for name in HANDLERS:
         if name in defined:
             return name
-    raise DeployError(
+    raise NoHandler(
         f"{path} defines none of {', '.join(HANDLERS)}; name the handler: {path}::NAME"
         f" (it defines: {_listed(defined)})."
     )

@@ -19,6 +19,8 @@ class Config:
     ``zygote_idle_seconds`` after its last use. ``recursion_max`` is how often a chain of
     invocations may pass through the same function. ``url_domain`` (``example.org:8080``) makes the
     addresses of function URLs ``http://ID.lambda-url.REGION.DOMAIN/``; without it they are paths.
+    ``packages`` are those of the platform's own installation that a Python function made through
+    the API finds behind its own code, as AWS offers boto3; none if empty.
     """
 
     queue_max: int = 10_000
@@ -36,3 +38,4 @@ class Config:
     zygote_idle_seconds: float = 600.0
     recursion_max: int = 16
     url_domain: str = ""
+    packages: tuple[str, ...] = ("boto3",)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from dynimo import ports
-from dynimo.functions import outcomes
+from dynimo.functions import lineage, outcomes
 from dynimo.functions.admission import Admission
 from dynimo.functions.config import Config
 from dynimo.functions.fleet import Fleet, Surroundings
@@ -23,7 +23,13 @@ from dynimo.functions.journal import Journal
 from dynimo.functions.specs import Deployment, of_app, pool_limits, sandbox_spec
 from dynimo.functions.usage import usage
 from dynimo.functions.weights import Router
-from dynimo.model.errors import DynimoError, InitError, PayloadTooLarge, TooManyRequests
+from dynimo.model.errors import (
+    DynimoError,
+    InitError,
+    PayloadTooLarge,
+    RecursiveInvocation,
+    TooManyRequests,
+)
 from dynimo.model.function import Route, Version
 from dynimo.model.invocation import Invocation, Outcome
 from dynimo.model.names import ACCOUNT_DEFAULT, Place
@@ -62,7 +68,9 @@ class Invoker:
         meter: ports.Meter,
         credentials: Credentials = lambda _: {},
         deployment: Deployments = lambda _: Deployment(),
+        recursion: Callable[[Version], str] = lambda _: "Terminate",
     ) -> None:
+        """``recursion`` says whether a function may go round (``Allow``) or is cut."""
         self._sandbox = sandbox
         self._clock = clock
         self._config = config
@@ -71,6 +79,7 @@ class Invoker:
         self._logs = logs
         self._meter = meter
         self._credentials = credentials
+        self._recursion = recursion
         self._deployment = deployment
         self._router = Router()
         self._deployments: dict[str, Deployment] = {}
@@ -157,6 +166,7 @@ class Invoker:
         Raises:
             ResourceNotFound: there is no such function, version or alias.
             PayloadTooLarge: the event is over ``request_bytes_max``.
+            RecursiveInvocation: its chain has passed this function ``recursion_max`` times.
             TooManyRequests: the function's or the account's concurrency is used up.
             Throttled: the queue is full, or an environment did not come free in time.
             Stopping: the platform is going down.
@@ -168,6 +178,8 @@ class Invoker:
                 f"{len(invocation.event)} bytes; request_bytes_max is"
                 f" {self._config.request_bytes_max}."
             )
+        if invocation.trace:
+            invocation = self._traced(invocation, version)
         if invocation.sink is not None:
             invocation.sink.routed(version.label)
         call = _Call(invocation, version, route)
@@ -199,6 +211,19 @@ class Invoker:
     async def close(self, grace_seconds: float) -> None:
         """Let everything that runs finish for ``grace_seconds``, then end it all."""
         await self.held.close(grace_seconds)
+
+    def _traced(self, invocation: Invocation, version: Version) -> Invocation:
+        """The invocation with one hop more in its trace. Raises RecursiveInvocation."""
+        arn = version.place.function(version.function)
+        most = self._config.recursion_max
+        if lineage.hops(invocation.trace, arn) >= most > 0 and lineage.is_cut(
+            invocation.trace, arn, hops_max=most, setting=self._recursion(version)
+        ):
+            raise RecursiveInvocation(
+                f"The chain of invocations has passed {arn} {most} times and was cut. If it is"
+                " meant to go round, say so with PutFunctionRecursionConfig (RecursiveLoop=Allow)."
+            )
+        return replace(invocation, trace=lineage.passed(invocation.trace, arn))
 
     async def _run(self, fleet: Fleet, call: _Call) -> Outcome | DynimoError:
         """Wait for its end. If the caller leaves, what runs goes on and is counted all the same."""

@@ -51,8 +51,8 @@ def _members(trace: str) -> list[str]:
 
 def _member(trace: str) -> str:
     for part in _members(trace):
-        name, _, value = part.partition("=")
-        if name == MEMBER:
+        name, equals, value = part.partition("=")
+        if name == MEMBER and equals:
             return value
     return ""
 

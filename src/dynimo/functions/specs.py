@@ -43,7 +43,7 @@ def sandbox_spec(
         handler=declared.handler,
         memory_mib=declared.memory_mib,
         concurrency=declared.concurrency,
-        packages=declared.packages,
+        packages=_packages(version, config),
         readable=deployment.readable,
         variables=variables(version, deployment.own, provisioned=provisioned),
         init_timeout_seconds=config.init_timeout_seconds,
@@ -52,6 +52,13 @@ def sandbox_spec(
         network=declared.network,
         ephemeral_mib=declared.ephemeral_mib,
     )
+
+
+def _packages(version: Version, config: Config) -> tuple[str, ...]:
+    """An app names what it needs; a Python function made through the API has what all have."""
+    declared = version.configuration
+    offered = config.packages if declared.runtime.startswith("python") else ()
+    return declared.packages or offered
 
 
 def pool_limits(version: Version, config: Config, *, provisioned: int = 0) -> Limits:

@@ -31,15 +31,24 @@ class Routes:
     """
 
     def __init__(self, targets: Iterable[Target]) -> None:
-        self._exact: dict[str, Target] = {}
+        self.replace(targets)
+
+    def replace(self, targets: Iterable[Target]) -> None:
+        """Serve these from now on; every request is matched against the old or the new ones whole.
+
+        Raises:
+            DeployError: as above; the old ones stay.
+        """
+        exact: dict[str, Target] = {}
         prefixes: dict[str, Target] = {}
         for target in targets:
-            table = prefixes if target.path.endswith("/") else self._exact
+            table = prefixes if target.path.endswith("/") else exact
             taken = table.setdefault(target.path, target)
             if taken is not target:
                 raise DeployError(
                     f"The path {target.path} is wanted by {taken.function} and {target.function}."
                 )
+        self._exact = exact
         self._prefixes = sorted(prefixes.values(), key=lambda target: -len(target.path))
 
     def match(self, path: str, *, internal: bool) -> Target | None:

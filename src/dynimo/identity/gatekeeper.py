@@ -6,6 +6,7 @@ key the door is open to programs on this machine, and to nobody else; with the f
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -214,7 +215,7 @@ class Gatekeeper:
         """The condition keys of every access, with those of this one. Names are lower-case."""
         now = self._now()
         found: dict[str, Sequence[str]] = {
-            "aws:currenttime": [datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")],
+            "aws:currenttime": [_told_time(int(now))],
             "aws:epochtime": [str(int(now))],
             "aws:requestedregion": [self._config.region],
             "aws:securetransport": ["false"],
@@ -232,6 +233,12 @@ class Gatekeeper:
             found["lambda:sourcefunctionarn"] = [caller.function]
         # Those above are not the request's to say.
         return {name.lower(): values for name, values in context.items()} | found
+
+
+@functools.lru_cache(2)
+def _told_time(now: int) -> str:
+    """Epoch seconds as policies write them."""
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _principal(caller: Caller) -> Principal:

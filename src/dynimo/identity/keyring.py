@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,10 @@ KEYS_MAX = 10
 """Of one user."""
 WAIT_SECONDS = 10.0
 """For another process's change."""
+LOOK_SECONDS = 0.05
+"""How soon another process's change is seen; looking costs more than all else on a hot path."""
+CHANGED = -1
+"""Stands for the version of a snapshot that is not to be used any more."""
 _PURPOSE = "access key"
 _SCHEMA = """
 create table if not exists entity (
@@ -87,7 +92,8 @@ class Keyring:
         self.vault = Vault(folder)
         self._lock = threading.RLock()
         self._database = _open(folder / DATABASE_FILE)
-        self._snapshot = _Snapshot()
+        self._snapshot = _Snapshot(CHANGED)
+        self._looked_at = 0.0
         noted = self._database.execute("select account, region from place").fetchone()
         if not serving and noted is not None:
             self.account, self.region = noted
@@ -305,7 +311,7 @@ class Keyring:
         with self._lock:
             self._database.execute("begin immediate")
             try:
-                self._snapshot = replace(self._snapshot, version=-1)
+                self._snapshot = replace(self._snapshot, version=CHANGED)
                 yield self._database
             except BaseException:
                 self._database.execute("rollback")
@@ -313,11 +319,16 @@ class Keyring:
             else:
                 self._database.execute("commit")
             finally:
-                self._snapshot = replace(self._snapshot, version=-1)
+                self._snapshot = replace(self._snapshot, version=CHANGED)
 
     def _now(self) -> _Snapshot:
-        """The file's content; read anew only if somebody changed it."""
+        """The file's content; read anew only if somebody changed it, seen after a moment."""
+        moment = time.monotonic()
+        snapshot = self._snapshot
+        if snapshot.version != CHANGED and moment < self._looked_at + LOOK_SECONDS:
+            return snapshot
         with self._lock:
+            self._looked_at = moment
             (version,) = self._database.execute("pragma data_version").fetchone()
             if self._snapshot.version != version:
                 self._snapshot = self._load(version)

@@ -7,6 +7,7 @@ the secret that somebody else found. Every comparison of secrets takes the same 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import hmac
 import re
@@ -24,6 +25,7 @@ SIGNED_HEADERS_MAX = 100
 TOKEN_CHARACTERS_MAX = 8192
 SHOWN_CHARACTERS_MAX = 2048
 """Of the canonical request, in a refusal."""
+_MOMENTS_MAX = 256
 _TIME = "%Y%m%dT%H%M%SZ"
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
@@ -203,18 +205,24 @@ def _header_time(request: Request) -> str:
         return text
 
 
+@functools.lru_cache(_MOMENTS_MAX)
+def _moment(text: str) -> float:
+    """Seconds since the epoch; many requests carry the same second. Raises ValueError."""
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp()
+
+
 def _check_time(claim: Claim, now: float, skew_seconds: float) -> None:
     try:
-        made = datetime.strptime(claim.timestamp, _TIME).replace(tzinfo=UTC)
+        made = _moment(claim.timestamp)
     except ValueError:
         raise IncompleteSignature(
             f"Date must be in ISO-8601 'basic format'. Got '{claim.timestamp}'."
             " See http://en.wikipedia.org/wiki/ISO_8601"
         ) from None
     minutes = f"{skew_seconds / 60:g} min."
-    age = now - made.timestamp()
+    age = now - made
     if claim.expires_seconds is not None and age > claim.expires_seconds:
-        end = _text(made.timestamp() + claim.expires_seconds)
+        end = _text(made + claim.expires_seconds)
         raise InvalidSignature(f"Signature expired: {end} is now earlier than {_text(now)}")
     if claim.expires_seconds is None and age > skew_seconds:
         raise InvalidSignature(

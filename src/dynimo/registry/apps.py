@@ -10,14 +10,14 @@ import hashlib
 import os
 import shutil
 import stat
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dynimo.model.errors import DeployError
 from dynimo.model.function import Configuration, Version
 from dynimo.model.names import Place
 from dynimo.registry.config import Config
-from dynimo.registry.records import AliasRecord, Code
+from dynimo.registry.records import AliasRecord, Code, FunctionRecord, VersionRecord
 from dynimo.registry.registry import Registry
 from dynimo.sdk import app as sdk_app
 
@@ -37,39 +37,101 @@ def publish(
             a function of that name was made by somebody else.
     """
     place = place or Place()
+    code = content(registry, app, config)
+    versions: list[Version] = []
+    for short, declared in app.functions.items():
+        staged = stage(registry, place, app.function_name(short), code, declared)
+        function, record = staged.function, staged.record
+        live = function.aliases.get(LIVE)
+        if live is None or live.version != record.number or live.additional:
+            registry.put_alias(function, AliasRecord(name=LIVE, version=record.number, revision=""))
+        versions.append(registry.version(record))
+    return versions
+
+
+def content(registry: Registry, app: sdk_app.App, config: Config) -> Code:
+    """Keep the folder's content under its hash. Slow: it reads every file, and may copy them.
+
+    Raises:
+        DeployError: as ``publish``.
+    """
     files = _files(app.folder, config)
     sha256 = _content_hash(files)
     try:
         registry.contents.keep_copy(sha256, lambda folder: _copy(files, folder, sha256))
     except OSError as error:
         raise DeployError(f"{error.filename or app.folder}: {error.strerror}.") from error
-    return [
-        _publish(registry, place, app.function_name(short), Code(sha256=sha256), declared)
-        for short, declared in app.functions.items()
-    ]
+    return Code(sha256=sha256)
 
 
-def _publish(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A function's version that is there but to which nothing leads yet, and what was before it.
+
+    ``made`` says that the function, ``numbered`` that the version is new; ``latest`` is what
+    ``$LATEST`` was.
+    """
+
+    function: FunctionRecord
+    record: VersionRecord
+    latest: VersionRecord
+    made: bool
+    numbered: bool
+
+
+def stage(
     registry: Registry, place: Place, name: str, code: Code, declared: sdk_app.Function
-) -> Version:
-    wanted = Configuration(**asdict(declared), runtime="", role="")
-    if not registry.exists(place, name):
+) -> Staged:
+    """Publish a version of one function of an app; no alias moves. The same one if it is known.
+
+    Raises:
+        DeployError: a function of that name was made by somebody else.
+    """
+    wanted = configured(declared)
+    made = not registry.exists(place, name)
+    if made:
         function = registry.create(place, name, wanted, code, app=True)
     else:
         function = registry.function(place, name)
-        if not function.app:
-            raise DeployError(
-                f"A function named {name!r} is there already and belongs to no app;"
-                f" delete it (DeleteFunction) or rename the app."
-            )
-        latest = function.latest
-        if (latest.configuration, latest.code) != (wanted, code):
-            registry.update(function, configuration=wanted, code=code)
+        check_owned(function)
+    latest = function.latest
+    if (latest.configuration, latest.code) != (wanted, code):
+        registry.update(function, configuration=wanted, code=code)
+    known = set(function.versions)
     record = registry.publish(function)
-    live = function.aliases.get(LIVE)
-    if live is None or live.version != record.number or live.additional:
-        registry.put_alias(function, AliasRecord(name=LIVE, version=record.number, revision=""))
-    return registry.version(record)
+    return Staged(
+        function=function,
+        record=record,
+        latest=latest,
+        made=made,
+        numbered=record.number not in known,
+    )
+
+
+def unstage(registry: Registry, staged: Staged) -> None:
+    """Take back what ``stage`` did."""
+    function, latest = staged.function, staged.latest
+    if staged.made:
+        registry.delete(function)
+        return
+    if staged.numbered:
+        registry.delete_version(function, staged.record.number)
+    if (function.latest.configuration, function.latest.code) != (latest.configuration, latest.code):
+        registry.update(function, configuration=latest.configuration, code=latest.code)
+
+
+def configured(declared: sdk_app.Function) -> Configuration:
+    """What an app declares of a function, as the platform's configuration."""
+    return Configuration(**asdict(declared), runtime="", role="")
+
+
+def check_owned(function: FunctionRecord) -> None:
+    """Refuse to take over a function that belongs to no app. Raises DeployError."""
+    if not function.app:
+        raise DeployError(
+            f"A function named {function.latest.function!r} is there already and belongs to no app;"
+            f" delete it (DeleteFunction) or rename the app."
+        )
 
 
 def _copy(files: list[tuple[str, Path]], target: Path, sha256: str) -> None:

@@ -69,6 +69,23 @@ class Documents:
             if account in (None, owner) and function in (None, name):
                 yield owner, name, key, value
 
+    def write(self, kind: str, account: str, function: str, key: str, value: Any) -> None:
+        """Put a document, or with None drop it, as a part of the caller's transaction.
+
+        The memory changes at once; the caller's transaction makes it durable.
+        """
+        place = (kind, account, function, key)
+        self._database.execute(
+            "delete from document where kind = ? and account = ? and function = ? and key = ?",
+            place,
+        )
+        held = self._held.setdefault(kind, {})
+        held.pop(place[1:], None)
+        if value is not None:
+            text = json.dumps(value)
+            self._database.execute("insert into document values (?, ?, ?, ?, ?)", (*place, text))
+            held[place[1:]] = json.loads(text)
+
     def forget(self, account: str, function: str) -> None:
         """Drop every document of a function. Call inside the transaction that drops the function.
 

@@ -8,7 +8,7 @@ first (``contents``).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,8 @@ STALE_REVISION = (
     "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias"
     " API to retrieve the latest Revision Id"
 )
+APP_KIND = "app"
+"""Kind of the documents that say which app was uploaded: key is its name."""
 
 
 class Registry:
@@ -212,8 +214,14 @@ class Registry:
         latest = function.latest
         if function.versions:
             newest = function.versions[max(function.versions)]
-            same = replace(newest.configuration, description=latest.configuration.description)
-            if (same, newest.code) == (latest.configuration, latest.code):
+            described = latest.configuration.description
+            same = replace(newest.configuration, description=described)
+            # A version may be published under a description of its own; that is no change.
+            untouched = latest.modified == newest.modified
+            told_alike = described == newest.configuration.description
+            if (same, newest.code) == (latest.configuration, latest.code) and (
+                untouched or told_alike
+            ):
                 return newest
         configuration = latest.configuration
         if description is not None:
@@ -276,6 +284,29 @@ class Registry:
         with self.database.change:
             self.database.drop_alias(latest.place.account, latest.function, name)
         function.aliases.pop(name, None)
+
+    def change_app(
+        self,
+        place: Place,
+        app: str,
+        document: Mapping[str, object] | None,
+        aliases: Iterable[tuple[FunctionRecord, AliasRecord]] = (),
+        gone: Iterable[FunctionRecord] = (),
+    ) -> None:
+        """Keep an app's document (None drops it), move aliases, drop functions: all or nothing."""
+        moved = [(each, replace(alias, revision=fresh_revision())) for each, alias in aliases]
+        names = [function.latest.function for function in gone]
+        with self.database.change:
+            for function, alias in moved:
+                self.database.put_alias(place.account, function.latest.function, alias)
+            for name in names:
+                self.database.drop_function(place.account, name)
+                self.documents.forget(place.account, name)
+            self.documents.write(APP_KIND, place.account, "", app, document)
+        for function, alias in moved:
+            function.aliases[alias.name] = alias
+        for name in names:
+            self._functions.pop((place.account, name), None)
 
     def used_contents(self) -> set[str]:
         """Hashes of all content that something names; the rest may be swept."""

@@ -182,3 +182,55 @@ def test_a_functions_own_key_is_its_roles(aws: Any, shared: Server) -> None:
 
     assert who["Arn"].startswith("arn:aws:sts::000000000000:assumed-role/runner/")
     assert kit.refused(error.value)[:2] == (403, "AccessDeniedException")
+
+
+def test_a_function_that_calls_itself_is_cut(aws: Any, shared: Server) -> None:
+    """After sixteen hops the chain ends with RecursiveInvocationException; Allow lets it on."""
+    key, secret = kit.development_key(shared.data)
+    kit.create(
+        aws,
+        "goes-round",
+        "import json, os, urllib.request\n"
+        "from botocore.auth import SigV4Auth\n"
+        "from botocore.awsrequest import AWSRequest\n"
+        "from botocore.credentials import Credentials\n"
+        "def handler(e, c):\n"
+        "    n = e.get('n', 1)\n"
+        "    if n >= e['most']: return n\n"
+        "    url = os.environ['AWS_ENDPOINT_URL_LAMBDA']\n"
+        "    url += '/2015-03-31/functions/goes-round/invocations'\n"
+        "    body = json.dumps({'n': n + 1, 'most': e['most']})\n"
+        "    headers = {'x-amzn-trace-id': os.environ['_X_AMZN_TRACE_ID']}\n"
+        "    asked = AWSRequest('POST', url, data=body, headers=headers)\n"
+        "    keys = Credentials(os.environ['KEY'], os.environ['SECRET'])\n"
+        "    SigV4Auth(keys, 'lambda', 'us-east-1').add_auth(asked)\n"
+        "    sent = urllib.request.Request(url, body.encode(), dict(asked.headers))\n"
+        "    try:\n"
+        "        with urllib.request.urlopen(sent) as got: return json.loads(got.read())\n"
+        "    except urllib.error.HTTPError as error:\n"
+        "        return [n, error.code, error.headers['x-amzn-errortype']]\n",
+        Timeout=60,
+        Environment={"Variables": {"KEY": key, "SECRET": secret}},
+    )
+
+    cut, _ = kit.call(aws, "goes-round", {"most": 30})
+    aws.put_function_recursion_config(FunctionName="goes-round", RecursiveLoop="Allow")
+    allowed, _ = kit.call(aws, "goes-round", {"most": 20})
+
+    assert cut == [16, 400, "RecursiveInvocationException"]
+    assert allowed == 20
+
+
+def test_boto3_is_there_and_reaches_this_platform(aws: Any) -> None:
+    """As on AWS a handler just imports it; its clients of Lambda, STS and Logs come here."""
+    kit.create(
+        aws,
+        "brings-nothing",
+        "import boto3\ndef handler(e, c): return boto3.client('sts').get_caller_identity()['Arn']",
+        Timeout=20,
+        MemorySize=512,
+    )
+
+    value, _ = kit.call(aws, "brings-nothing")
+
+    assert value.startswith("arn:aws:sts::000000000000:assumed-role/runner/"), value

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dynimo.cli.app import VERBS
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -108,3 +110,9 @@ def test_settings_are_listed() -> None:
     rows = json.loads(_run("settings", "--json").stdout)
 
     assert {"key": "port", "default": "4566", "variable": "DYNIMO_PORT"} in rows
+
+
+def test_the_reference_names_every_verb() -> None:
+    """A verb that nobody can look up is half a verb."""
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    assert [verb for verb in VERBS if f"`{verb}`" not in page] == []

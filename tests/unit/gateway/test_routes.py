@@ -49,3 +49,16 @@ def test_offers_are_those_of_the_route() -> None:
     """The edge learns from the route what Accept is about."""
     assert ROUTES.offers("/a/x") == ("x/one", "x/two")
     assert ROUTES.offers("/nothing") == ()
+
+
+def test_routes_are_replaced_whole_or_not_at_all() -> None:
+    """What is refused leaves what was served."""
+    routes = Routes([Target(path="/a/", function="one")])
+    with pytest.raises(DeployError):
+        routes.replace([Target(path="/b", function="one"), Target(path="/b", function="two")])
+    assert routes.match("/b", internal=False) is None
+    assert routes.match("/a/x", internal=False) is not None
+
+    routes.replace([Target(path="/b", function="one")])
+    assert routes.match("/b", internal=False) is not None
+    assert routes.match("/a/x", internal=False) is None

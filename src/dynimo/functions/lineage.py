@@ -7,15 +7,18 @@ goes round is the invoker's business. Source: AWS Lambda Developer Guide, recurs
 
 from __future__ import annotations
 
+import functools
 import hashlib
 
 MEMBER = "Lineage"
 PARTS_MAX = 32
 """How many functions a header may tell of; those passed longest ago go first."""
 HOPS_SHOWN_MAX = 32_767
+MARKS_KEPT_MAX = 4096
 _VERSION = "1"
 
 
+@functools.lru_cache(MARKS_KEPT_MAX)
 def mark(arn: str) -> str:
     """What stands for a function (its unqualified ARN) in a lineage."""
     return hashlib.sha256(arn.encode()).hexdigest()[:8]
@@ -23,13 +26,15 @@ def mark(arn: str) -> str:
 
 def hops(trace: str, arn: str) -> int:
     """How often the chain that a header tells of has passed a function; 0 if never."""
-    return _read(_member(trace)).get(mark(arn), 0)
+    return _read(_member(trace)).get(mark(arn), 0) if MEMBER in trace else 0
 
 
 def passed(trace: str, arn: str) -> str:
     """Give the header for what this function calls in turn: one hop more."""
-    held = _read(_member(trace))
     name = mark(arn)
+    if MEMBER not in trace:  # most begin here
+        return f"{trace};{MEMBER}={_VERSION}:{name}:1"
+    held = _read(_member(trace))
     count = min(held.pop(name, 0) + 1, HOPS_SHOWN_MAX)
     rest = list(held.items())[-(PARTS_MAX - 1) :]
     parts = [f"{_VERSION}:{each}:{number}" for each, number in [*rest, (name, count)]]

@@ -162,8 +162,8 @@ def check_payload(body: bytes) -> None:
 
 def fresh_trace() -> str:
     """A new X-Ray trace header, unsampled."""
-    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
-    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
+    fresh = secrets.token_hex(20)
+    return f"Root=1-{int(time.time()):08x}-{fresh[:24]};Parent={fresh[24:]};Sampled=0"
 
 
 def described(reply: HttpReply) -> dict[str, Any]:

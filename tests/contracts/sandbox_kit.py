@@ -19,10 +19,13 @@ _ids = itertools.count()
 ROOT_MEASURES = frozenset(
     {
         "own user",
+        "user namespace",
         "pid namespace",
         "ipc namespace",
         "uts namespace",
         "mount namespace",
+        "private /tmp",
+        "network namespace",
         "cgroup memory limit",
         "cgroup process limit",
     }

@@ -81,7 +81,7 @@ def _settle(name: str, prepared: Prepared, room: str) -> None:
     syscalls.adopt_orphans()
     syscalls.set_name(f"env {name}")
     plan = prepared.plan
-    if plan.root:  # /tmp is its own: that of its room, or of its zygote where that is its only one
+    if room or plan.alone:
         prepared.narrowing.apply(plan.scratch, room)
         if room:
             os.chdir(plan.task)

@@ -14,10 +14,14 @@ MEASURES = (
     "seccomp",
     "own user",
     "capabilities dropped",
+    "user namespace",
     "pid namespace",
     "ipc namespace",
     "uts namespace",
     "mount namespace",
+    "private /tmp",
+    "network namespace",
+    "scoped signals and sockets",
     "cgroup memory limit",
     "cgroup process limit",
     "memory watchdog",
@@ -57,8 +61,10 @@ class Measures:
         return self.found.get(measure) == ON
 
 
-def settle(probed: Mapping[str, str], without: frozenset[str]) -> Measures:
+def settle(probed: Mapping[str, str], without: frozenset[str], *, root: bool = True) -> Measures:
     """What will be applied, from what the host allows and what the operator wants.
+
+    A user who is not ``root`` makes namespaces only in a user namespace of his own.
 
     Measures that only make sense together are refused together, with the reason.
     """
@@ -66,10 +72,16 @@ def settle(probed: Mapping[str, str], without: frozenset[str]) -> Measures:
     for name in MEASURES:
         if name in without:
             found[name] = "turned off in the configuration"
+    if not root:
+        for name in ("pid namespace", "ipc namespace", "uts namespace", "network namespace"):
+            _needs(found, name, "user namespace")
     _needs(found, "mount namespace", "pid namespace")
     _needs(found, "own user", "mount namespace")
+    _needs(found, "private /tmp", "mount namespace")
+    _needs(found, "private /tmp", "capabilities dropped")
     _needs(found, "landlock", "no-new-privileges")
     _needs(found, "seccomp", "no-new-privileges")
+    _needs(found, "scoped signals and sockets", "landlock")
     return Measures(found)
 
 

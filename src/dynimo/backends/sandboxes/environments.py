@@ -68,6 +68,7 @@ class EnvironmentProcess:
         self._handle: int | None = None
         self._pid = 0
         self._killed = False
+        self._handed_over = False
         self._over_memory = False
         self._ended = False
         ours, self._their_channel = socket.socketpair()
@@ -95,9 +96,16 @@ class EnvironmentProcess:
         return [self._their_channel.fileno(), self._their_log, *groups]
 
     def handed_over(self) -> None:
-        """The forker has its copies of ``theirs``."""
-        self._their_channel.close()
-        os.close(self._their_log)
+        """The forker has its copies of ``theirs``, or will never need them."""
+        if not self._handed_over:
+            self._handed_over = True
+            self._their_channel.close()
+            os.close(self._their_log)
+
+    def note(self, line: str) -> None:
+        """Tell its watcher something that it cannot say itself."""
+        if not self._ended:
+            self._watcher.on_output(line)
 
     def send(self, meta: Mapping[str, Any], body: bytes) -> None:
         """Queue one frame. Raises wire.WireError when it is over a limit."""
@@ -150,6 +158,7 @@ class EnvironmentProcess:
         self._channel.drain()
         self._lines.finish()
         self._ended = True
+        self.handed_over()
         self._channel.close()
         if self._handle is not None:
             os.close(self._handle)

@@ -11,12 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dynimo import ports
+from dynimo.backends.sandboxes import networks
 from dynimo.backends.sandboxes.config import Measures
 from dynimo.runtime import tracebacks
+from dynimo.runtime.isolation import rlimits
 from dynimo.runtime.isolation.plan import Plan
 
-SCRATCH_INSIDE = "/var/scratch"
-"""Not /tmp: a readable folder of the host may well lie there, and must keep its path."""
+SCRATCH_INSIDE = "/tmp"  # noqa: S108 - the function's own
+LAYERS_INSIDE = "/opt"
+ROOMS_INSIDE = "/var/rooms"
 
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 _ETC = (
@@ -54,11 +57,19 @@ PLATFORM_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def make(
-    spec: ports.SandboxSpec, measures: Measures, *, scratch: Path, root: Path, uid: int
+    spec: ports.SandboxSpec,
+    measures: Measures,
+    *,
+    scratch: Path,
+    root: Path,
+    uid: int,
+    executes: bool = False,
 ) -> Plan:
     """The plan for a zygote of ``spec``.
 
-    ``scratch`` is the host folder of this zygote's environments, ``root`` an empty one to mount on.
+    ``scratch`` is the host folder of this zygote's environments where they have no /tmp of their
+    own, ``root`` an empty one to mount on. ``executes`` says that its environments are programs,
+    which reach the Runtime API through the loopback.
     """
     code = str(spec.code.resolve())
     new_root = "mount namespace" in measures
@@ -67,12 +78,14 @@ def make(
     folders = _covering([*_code_folders(spec), *map(str, spec.readable)])
     binds: list[tuple[str, str, str]] = []
     if new_root:
-        # Scratch comes first: a readable folder of the host may itself lie below /tmp.
-        binds = [(str(scratch.resolve()), inside, "write")]
+        binds = _layers(spec.layers, folders)
         binds += [(os.path.realpath(path), path, "read") for path in folders]
         binds += [(device, device, "device") for device in _DEVICES if Path(device).exists()]
         binds += [(code, task, "read")]
     rules = _rules(folders, task, new_root=new_root)
+    if new_root or spec.layers is not None:
+        rules.append((LAYERS_INSIDE if new_root else str(spec.layers), "read"))
+    networking = networks.decide(spec.network, measures, executes=executes)
     return Plan(
         task=task,
         scratch=inside,
@@ -81,15 +94,41 @@ def make(
         landlock="landlock" in measures,
         seccomp="seccomp" in measures,
         capabilities="capabilities dropped" in measures,
+        user_namespace="user namespace" in measures,
         ipc_namespace="ipc namespace" in measures,
         uts_namespace="uts namespace" in measures,
         pid_namespace="pid namespace" in measures,
         root=str(root.resolve()) if new_root else "",
         binds=tuple(binds),
         links=_links() if new_root else {},
-        files=_files(uid) if new_root else {},
+        files=_files(uid if "own user" in measures else os.geteuid()) if new_root else {},
         uid=uid if "own user" in measures else None,
+        folders=(LAYERS_INSIDE,) if new_root else (),
+        scratch_mib=spec.ephemeral_mib,
+        rooms=ROOMS_INSIDE if "private /tmp" in measures else "",
+        kept=tuple(path for _, path, _ in binds if _below(path, (SCRATCH_INSIDE,))),
+        network_namespace=networking.namespace,
+        loopback=networking.loopback,
+        internet_sockets=networking.sockets,
+        unix_sockets=new_root,
+        processes_max=None if "cgroup process limit" in measures else rlimits.PROCESSES_MAX,
     )
+
+
+def _layers(layers: Path | None, folders: list[str]) -> list[tuple[str, str, str]]:
+    """The merged layers at /opt: as one, or one by one when something of the host must live there.
+
+    Nothing can be mounted inside a folder that is not ours.
+    """
+    if layers is None:
+        return []
+    whole = str(layers.resolve())
+    if not any(_below(path, (LAYERS_INSIDE,)) for path in folders):
+        return [(whole, LAYERS_INSIDE, "read")]
+    return [
+        (str(entry), f"{LAYERS_INSIDE}/{entry.name}", "read")
+        for entry in sorted(Path(whole).iterdir())
+    ]
 
 
 def python_path(spec: ports.SandboxSpec, task: str) -> tuple[str, ...]:

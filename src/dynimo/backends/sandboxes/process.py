@@ -30,6 +30,7 @@ from dynimo.backends.sandboxes.config import Config, Measures
 from dynimo.backends.sandboxes.environments import EnvironmentProcess
 from dynimo.backends.sandboxes.launching import Launch
 from dynimo.backends.sandboxes.lines import Lines
+from dynimo.backends.sandboxes.rooms import Rooms
 from dynimo.backends.sandboxes.started import Started
 from dynimo.backends.sandboxes.watchdog import Watchdog
 from dynimo.backends.sandboxes.zygotes import ExecutingZygote, ForkingZygote
@@ -82,7 +83,7 @@ class ProcessSandbox:
         _clear_stale(config.scratch)
         groups = Groups.open(without=config.without)
         probed = _probe(config, groups)
-        measures = settings.settle(probed, config.without)
+        measures = settings.settle(probed, config.without, root=os.geteuid() == 0)
         return cls(config, measures, groups, present)
 
     def describe(self) -> Mapping[str, str]:
@@ -111,7 +112,8 @@ class ProcessSandbox:
             raise
         init_ms = (time.monotonic() - began) * 1000
         if int(ready.get("threads", 1)) == 1:
-            zygote.attach(process, init_ms)
+            with_rooms = "private /tmp" in self._measures
+            zygote.attach(process, init_ms, Rooms(process.keeper()) if with_rooms else None)
             self._zygotes[place] = zygote
             return zygote
         _log.warning(
@@ -188,12 +190,17 @@ class ProcessSandbox:
         self._count += 1
         folder = self._folder / str(self._count)
         scratch, root = folder / "scratch", folder / "root"
+        visible = replace(spec, readable=(*spec.readable, *map(Path, launch.readable)))
+        plan = plans.make(
+            visible,
+            self._measures,
+            scratch=scratch,
+            root=root,
+            uid=uid,
+            executes=launch.command is not None,
+        )
         for path in (scratch, root):
             path.mkdir(parents=True, mode=0o700)
-        if "own user" in self._measures:
-            os.chown(scratch, uid, uid)
-        visible = replace(spec, readable=(*spec.readable, *map(Path, launch.readable)))
-        plan = plans.make(visible, self._measures, scratch=scratch, root=root, uid=uid)
         return _Place(self, spec, folder, plan, launch)
 
     def _launch_of(self, spec: ports.SandboxSpec) -> Launch:
@@ -267,6 +274,9 @@ class _Place:
 
     def start(self, *, alone: bool) -> dict[str, Any]:
         """The ``start`` command for a zygote, or for an environment that imports by itself."""
+        plan = self._plan
+        if alone and plan.root:  # then its sandbox's /tmp is its own
+            plan = replace(plan, rooms="", alone=True)
         task, *library = plans.python_path(self.spec, self._plan.task)
         if self.launch.library is not None:
             library = list(self.launch.library)
@@ -279,7 +289,7 @@ class _Place:
             "variables": dict(self.spec.variables),
             "concurrency": self.spec.concurrency,
             "alone": alone,
-            "plan": planning.to_json(self._plan),
+            "plan": planning.to_json(plan),
         }
 
     def make(

@@ -57,6 +57,7 @@ class Started:
         self._handed_over = False
         self._unsent: deque[tuple[dict[str, Any], list[int]]] = deque()
         self._handle: int | None = None
+        self._keeper: socket.socket | None = None
         self.pid = 0
         self.status: int | None = None
         self.max_rss_kib = 0
@@ -120,6 +121,12 @@ class Started:
             self._loop.add_writer(self._control, self._send_kept)
         except OSError:
             return  # its end is on its way to ``on_end``
+
+    def keeper(self) -> socket.socket:
+        """The channel to who makes its environments' rooms; owned by the caller from now on."""
+        keeper, self._keeper = self._keeper, None
+        assert keeper is not None, "taken once, after begin"
+        return keeper
 
     def let_go(self) -> None:
         """Close the control socket: it kills what it forked and ends by itself."""
@@ -197,6 +204,7 @@ class Started:
         if message.get("op") == "started" and files and self._handle is None:
             self._handle = files.pop(0)
             self.pid = pid_of(self._handle) or self._launcher
+            self._keeper = socket.socket(fileno=files.pop(0)) if files else None
         if self._ready:
             self._on_message(message, files)
             return
@@ -225,6 +233,8 @@ class Started:
                 self._loop.remove_reader(handle)
                 os.close(handle)
         self._handle = None
+        if self._keeper is not None:
+            self._keeper.close()
         self._first.put_nowait({"op": "ended", "status": self.status})
         self.gone.set()
         self._on_end()

@@ -15,6 +15,7 @@ from dynimo.backends.sandboxes.environments import (
     EnvironmentProcess,
     Stillborn,
 )
+from dynimo.backends.sandboxes.rooms import Room, Rooms
 from dynimo.backends.sandboxes.started import Started
 from dynimo.model import errors
 
@@ -40,6 +41,8 @@ class ForkingZygote:
         self._close_seconds = close_seconds
         self._environments: dict[str, EnvironmentProcess] = {}
         self._process: Started | None = None
+        self._rooms: Rooms | None = None
+        self._room_of: dict[str, Room] = {}
         self._closing = False
         self.on_closed: Callable[[], None] = lambda: None
         self.gentle = False
@@ -49,9 +52,10 @@ class ForkingZygote:
     def __repr__(self) -> str:
         return f"<ForkingZygote pid={self.pid} environments={len(self._environments)}>"
 
-    def attach(self, process: Started, init_ms: float) -> None:
-        """The process is ready."""
+    def attach(self, process: Started, init_ms: float, rooms: Rooms | None = None) -> None:
+        """The process is ready; with ``rooms``, each environment has one."""
         self._process = process
+        self._rooms = rooms
         self.init_ms = init_ms
 
     @property
@@ -73,14 +77,32 @@ class ForkingZygote:
         except OSError as error:
             return Stillborn(watcher, error)
         self._environments[environment] = child
+        message = {"op": "fork", "env": environment, "variables": dict(variables)}
+        if self._rooms is not None and not self._closing:
+            self._rooms.take(lambda room: self._move_in(child, message, room))
+        else:
+            self._fork(child, message)
+        return child
+
+    def _move_in(
+        self, child: EnvironmentProcess, message: dict[str, Any], room: Room | str
+    ) -> None:
+        """Fork it into its room, or tell that it has none."""
+        if isinstance(room, str):
+            child.handed_over()
+            child.note(f"No room could be made for the environment: {room}")
+            asyncio.get_running_loop().call_soon(child.exited, EXIT_NOT_STARTED, 0)
+            return
+        self._room_of[child.name] = room
+        self._fork(child, {**message, "room": room.root})
+
+    def _fork(self, child: EnvironmentProcess, message: dict[str, Any]) -> None:
         process = self._process
         if process is None or process.status is not None or self._closing:
             asyncio.get_running_loop().call_soon(child.exited, EXIT_NOT_STARTED, 0)
         else:
-            message = {"op": "fork", "env": environment, "variables": dict(variables)}
             process.send(message, child.theirs)
         child.handed_over()
-        return child
 
     def on_message(self, message: dict[str, Any], files: list[int]) -> None:
         """What the process reports."""
@@ -94,6 +116,8 @@ class ForkingZygote:
 
     def on_end(self) -> None:
         """The process is gone, and with it every environment."""
+        if self._rooms is not None:
+            self._rooms.close()
         for child in list(self._environments.values()):
             child.kill()
             child.exited(SIGKILLED, 0)
@@ -123,6 +147,9 @@ class ForkingZygote:
     def _gone(self, child: EnvironmentProcess) -> None:
         self._environments.pop(child.name, None)
         self._host.left(child)
+        room = self._room_of.pop(child.name, None)
+        if room is not None and self._rooms is not None:
+            self._rooms.give_back(room)
 
 
 Begin = Callable[[Started, Slot | None], Awaitable[dict[str, Any]]]

@@ -24,6 +24,8 @@ MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = (
 )
 REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _SCOPE_ABSTRACT_SOCKETS, _SCOPE_SIGNALS = 1, 2
+SCOPES_ABI = 6
+"""From this version on signals and abstract sockets can be kept inside."""
 
 READ = EXECUTE | READ_FILE | READ_DIR
 WRITE = READ | WRITE_FILE | TRUNCATE | REMOVE_DIR | REMOVE_FILE | REFER
@@ -88,10 +90,10 @@ def restrict(rules: Iterable[tuple[int, int]], version: int) -> None:
     Raises:
         OSError: the kernel refused; nothing changed.
     """
-    scoped = _SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS if version >= 6 else 0
+    scoped = _SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS if version >= SCOPES_ABI else 0
     known = handled(version)
     attributes = _Attributes(known, 0, scoped)
-    size = 24 if version >= 6 else 8
+    size = 24 if version >= SCOPES_ABI else 8
     ruleset = syscalls.syscall(_CREATE, "Landlock ruleset", ctypes.byref(attributes), size, 0)
     try:
         for descriptor, rights in rules:

@@ -14,12 +14,16 @@ from collections.abc import Callable, Sequence
 
 from dynimo.runtime.isolation import (
     capabilities,
+    entering,
     landlock,
     mounts,
+    networks,
     rlimits,
+    rooms,
     seccomp,
     syscalls,
 )
+from dynimo.runtime.isolation.plan import Plan
 
 REASON_BYTES_MAX = 500
 ON = "on"
@@ -45,10 +49,14 @@ def _attempts(uid: int, folder: str) -> list[tuple[str, Callable[[], None]]]:
         ("seccomp", _seccomp),
         ("own user", lambda: _as_root(lambda: capabilities.become(uid))),
         ("capabilities dropped", _capabilities),
-        ("ipc namespace", lambda: _as_root(lambda: syscalls.unshare(syscalls.CLONE_NEWIPC))),
-        ("uts namespace", lambda: _as_root(lambda: syscalls.unshare(syscalls.CLONE_NEWUTS))),
-        ("pid namespace", lambda: _as_root(_pid_namespace)),
-        ("mount namespace", lambda: _as_root(lambda: _mount_namespace(folder))),
+        ("user namespace", _user_namespace),
+        ("ipc namespace", lambda: _in_namespaces(lambda: syscalls.unshare(syscalls.CLONE_NEWIPC))),
+        ("uts namespace", lambda: _in_namespaces(lambda: syscalls.unshare(syscalls.CLONE_NEWUTS))),
+        ("pid namespace", lambda: _in_namespaces(_pid_namespace)),
+        ("mount namespace", lambda: _in_namespaces(lambda: _mount_namespace(folder))),
+        ("private /tmp", lambda: _in_namespaces(lambda: _private_tmp(uid, folder))),
+        ("network namespace", lambda: _in_namespaces(_network_namespace)),
+        ("scoped signals and sockets", _scopes),
     ]
 
 
@@ -75,6 +83,22 @@ def _as_root(attempt: Callable[[], None]) -> None:
     if os.geteuid() != 0:
         raise PermissionError("needs root")
     attempt()
+
+
+def _in_namespaces(attempt: Callable[[], None]) -> None:
+    """As root, or as a user in a user namespace of his own, as ``entering`` does it."""
+    if os.geteuid() != 0:
+        try:
+            entering.user_namespace()
+        except OSError as error:
+            raise PermissionError(f"needs root, or user namespaces ({error.strerror})") from error
+    attempt()
+
+
+def _user_namespace() -> None:
+    if os.geteuid() == 0:
+        raise PermissionError("not needed: root")
+    entering.user_namespace()
 
 
 def _join(uid: int, groups: Sequence[int]) -> None:
@@ -119,6 +143,40 @@ def _pid_namespace() -> None:
 def _mount_namespace(folder: str) -> None:
     syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID)
     _in_child(lambda: _root_in(folder))
+
+
+def _private_tmp(uid: int, folder: str) -> None:
+    syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID)
+    _in_child(lambda: _room_in(uid, folder))
+
+
+def _room_in(uid: int, folder: str) -> None:
+    """All that an environment does to enter its room, in the order of ``entering``."""
+    own = uid if os.geteuid() == 0 else None
+    plan = Plan(task="/", scratch="/tmp", rooms="/rooms", scratch_mib=1, uid=own)  # noqa: S108
+    mounts.stop_propagation()
+    mounts.new_root(folder, [("/usr", "/usr", "read")], {}, {}, tmp=(1, own), rooms_at=plan.rooms)
+    answer = rooms.Keeper(plan).obey({"room": 1})
+    if answer["op"] != "made":
+        raise OSError(answer["error"])
+    if own is not None:
+        capabilities.become(own, keeping=True)
+    capabilities.keep(capabilities.SYS_CHROOT)
+    syscalls.change_root(answer["root"])
+    capabilities.drop_all()
+    os.close(os.open("/tmp/file", os.O_CREAT | os.O_WRONLY, 0o600))  # noqa: S108 - its own
+
+
+def _network_namespace() -> None:
+    syscalls.unshare(syscalls.CLONE_NEWNET)
+    networks.raise_loopback()
+
+
+def _scopes() -> None:
+    if landlock.abi() < landlock.SCOPES_ABI:
+        raise OSError(
+            f"this kernel's Landlock is version {landlock.abi()}; it takes 6 (Linux 6.12)"
+        )
 
 
 def _root_in(folder: str) -> None:

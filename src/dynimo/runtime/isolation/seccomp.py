@@ -28,7 +28,6 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "mount": (165, 40),
     "umount2": (166, 39),
     "pivot_root": (155, 41),
-    "chroot": (161, 51),
     "open_tree": (428, 428),
     "move_mount": (429, 429),
     "fsopen": (430, 430),
@@ -78,25 +77,39 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "ioperm": (173, None),
     "modify_ldt": (154, None),
     "uselib": (134, None),
+    # What these make outlives the process that made it, and is seen by its siblings.
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "file_setattr": (469, 469),
 }
 _CLONE3 = (435, 435)
 _CLONE = (56, 220)
 _PERSONALITY = (135, 92)
 _SOCKET = (41, 198)
+_SOCKETPAIR = (53, 199)
 _IOCTL = (16, 29)
+_CHROOT = (161, 51)
+_PRLIMIT = (302, 261)
 
 _NAMESPACE_FLAGS = 0x7E02_0000
 """CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}."""
 
-_FAMILIES = (0, 1, 2, 10, 16)
-"""AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (which getaddrinfo asks)."""
+_UNIX_FAMILIES = (0, 1)
+_INTERNET_FAMILIES = (2, 10, 16)
+"""AF_UNSPEC, AF_UNIX; AF_INET, AF_INET6, AF_NETLINK (which getaddrinfo asks)."""
 
-_TERMINAL_IOCTLS = (0x5412, 0x541C)
-"""TIOCSTI and TIOCLINUX type into somebody's terminal."""
+_DATAGRAM, _TYPE_MASK = 2, 0xF
+"""A datagram socket of a pair can still send to any path; one of a stream's cannot."""
+
+_DENIED_IOCTLS = (0x5412, 0x541C, 0x4008_6602, 0x401C_5820)
+"""TIOCSTI and TIOCLINUX type into somebody's terminal; FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR could
+move a file out of the quota that it counts to."""
 
 _PERSONALITY_QUERY = 0xFFFF_FFFF
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _ALLOW = 0x7FFF_0000
 _KILL = 0x8000_0000
@@ -110,8 +123,11 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
 
 
-def program(machine: str) -> bytes:
+def program(machine: str, *, unix: bool = True, internet: bool = True) -> bytes:
     """The filter for ``machine`` (``x86_64`` or ``aarch64``) as BPF instructions.
+
+    ``unix`` and ``internet`` say which sockets can be made. Without ``unix`` there are pairs still,
+    because those lead nowhere.
 
     Raises:
         OSError: ENOSYS, for any other machine.
@@ -134,20 +150,28 @@ def program(machine: str) -> bytes:
     code += [_instruction(_EQUAL, _CLONE3[column], 0, 1), _instruction(_RETURN, _ABSENT)]
     code += _when(_CLONE[column], 0, [_instruction(_ANY_BIT, _NAMESPACE_FLAGS, 0, 1)], _REFUSE)
     code += _only(_PERSONALITY[column], 0, (0, _PERSONALITY_QUERY))
-    code += _only(_SOCKET[column], 0, _FAMILIES)
-    terminal = [_instruction(_EQUAL, value, 0, 1) for value in _TERMINAL_IOCTLS]
-    code += _when(_IOCTL[column], 1, terminal, _REFUSE)
+    code += _only(_CHROOT[column], 1, (syscalls.CHROOT_PASS,))
+    code += _only(_PRLIMIT[column], 0, (0,))  # its own limits; not those of another of its user
+    families = (*(_UNIX_FAMILIES if unix else ()), *(_INTERNET_FAMILIES if internet else ()))
+    code += _only(_SOCKET[column], 0, families)
+    if not unix:
+        datagram = _instruction(_EQUAL, _DATAGRAM, 0, 1)
+        code += _when(_SOCKETPAIR[column], 1, [datagram], _REFUSE, mask=_TYPE_MASK)
+    ioctls = [_instruction(_EQUAL, value, 0, 1) for value in _DENIED_IOCTLS]
+    code += _when(_IOCTL[column], 1, ioctls, _REFUSE)
     code.append(_instruction(_RETURN, _ALLOW))
     return b"".join(code)
 
 
-def install() -> None:
+def install(*, unix: bool = True, internet: bool = True) -> None:
     """Refuse the list from now on, for this process and what it forks. Needs no-new-privileges.
+
+    See ``program`` for ``unix`` and ``internet``.
 
     Raises:
         OSError: the kernel refused, or there is no list for this machine.
     """
-    code = program(syscalls.MACHINE)
+    code = program(syscalls.MACHINE, unix=unix, internet=internet)
     described = _Program(len(code) // _INSTRUCTION.size, code)
     syscalls.prctl(syscalls.PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(described))
 
@@ -156,9 +180,13 @@ def _instruction(code: int, value: int, when_true: int = 0, when_false: int = 0)
     return _INSTRUCTION.pack(code, when_true, when_false, value)
 
 
-def _when(number: int, argument: int, tests: list[bytes], answer: int) -> list[bytes]:
+def _when(
+    number: int, argument: int, tests: list[bytes], answer: int, *, mask: int = 0
+) -> list[bytes]:
     """If the call is ``number`` and any test of its argument holds: ``answer``, else allow."""
     inner = [_instruction(_LOAD, _ARGUMENTS_AT + 8 * argument)]
+    if mask:
+        inner.append(_instruction(_AND, mask))
     for test in tests:
         inner += [test, _instruction(_RETURN, answer)]
     inner.append(_instruction(_RETURN, _ALLOW))

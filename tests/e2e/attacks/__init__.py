@@ -1,0 +1,1 @@
+"""What a hostile function tries, and that it does not get it."""

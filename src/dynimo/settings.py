@@ -17,6 +17,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from dynimo.backends.sandboxes.config import MEASURES
+from dynimo.backlog.config import Config as BacklogConfig
 from dynimo.edge.config import Config as EdgeConfig
 from dynimo.functions.config import Config as FunctionsConfig
 from dynimo.identity.config import Config as IdentityConfig
@@ -76,6 +77,7 @@ class Settings:
     edge: EdgeConfig = field(default_factory=EdgeConfig)
     web: WebConfig = field(default_factory=WebConfig)
     functions: FunctionsConfig = field(default_factory=FunctionsConfig)
+    backlog: BacklogConfig = field(default_factory=BacklogConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     logs: LogsConfig = field(default_factory=LogsConfig)
     metering: MeteringConfig = field(default_factory=MeteringConfig)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +27,7 @@ from dynimo.registry.config import Config as RegistryConfig
 from dynimo.registry.records import Code
 from dynimo.registry.registry import Registry
 from dynimo.web.message import Request
+from tests import emulated
 from tests.unit.backlog.kit import ARN, QUICK, Desk, until
 
 ERROR = {"errorMessage": "no luck", "errorType": "ValueError"}
@@ -39,23 +37,8 @@ REGION = "us-east-1"
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server that speaks SQS and SNS."""
-    log = tmp_path_factory.mktemp("moto") / "log"
-    code = (
-        "import sys, threading; from moto.server import ThreadedMotoServer;"
-        "server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False);"
-        "server.start(); print(server.get_host_and_port()[1], flush=True); sys.stdin.read()"
-    )
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=errors, text=True, env=dict(os.environ),
-        )  # fmt: skip
-    assert process.stdout is not None
-    port = process.stdout.readline().strip()
-    assert port, log.read_text()
-    yield f"http://127.0.0.1:{port}"
-    process.kill()
-    process.communicate()
+    with emulated.endpoint(tmp_path_factory.mktemp("moto") / "log") as address:
+        yield address
 
 
 class Account:

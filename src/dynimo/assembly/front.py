@@ -19,6 +19,7 @@ from dynimo.api.aws.door import Door, Gatekeeper
 from dynimo.api.aws.lambda_urls import UrlTable
 from dynimo.api.downloads import Downloads
 from dynimo.api.function_urls import ServedUrls
+from dynimo.api.queues import Ask, QueueDesk
 from dynimo.assembly.uploads import Uploads
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
@@ -50,6 +51,7 @@ class Front:
         url_table: UrlTable,
         ready: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Mapping[str, Any]],
+        queues: Ask,
     ) -> None:
         place = Place(settings.identity.account, settings.identity.region)
         gateway = Gateway(uploads.routes, invoke, clock, place=place, qualifier=LIVE)
@@ -65,7 +67,8 @@ class Front:
             statistics=statistics,
             key=folder.key(),
         )
-        apps_admin = AppsAdmin(admin, uploads, folder.key())
+        desk = QueueDesk(admin, queues, folder.key())
+        apps_admin = AppsAdmin(desk, uploads, folder.key())
         downloads = Downloads(apps_admin, code_zip, folder.key().encode())
         urls = ServedUrls(downloads, url_table, gatekeeper, invoke, region=place.region)
         door = Door(services, gatekeeper, urls, region=place.region)

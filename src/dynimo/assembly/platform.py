@@ -17,6 +17,7 @@ from dynimo import gauges
 from dynimo.api.aws.cloudwatch_logs import CloudWatchLogs
 from dynimo.api.aws.lambda_misc import RECURSION
 from dynimo.assembly.apps import Apps
+from dynimo.assembly.asynchronous import Asynchronous
 from dynimo.assembly.front import Front
 from dynimo.assembly.services import LambdaService
 from dynimo.assembly.trust import Trust
@@ -65,9 +66,14 @@ class Platform:
         self.apps = Apps(settings, base, self.registry, self.place)
         self.invoker = self._invoker()
         self.uploads = Uploads(self.apps, self.invoker, folder.path / APPS_FOLDER)
+        self.later = Asynchronous(
+            folder.path, self.clock, settings.backlog,
+            registry=self.registry, invoker=self.invoker, place=self.place,
+        )  # fmt: skip
         self.functions = LambdaService(
-            settings, self.registry, self.invoker, runtimes=sandbox.present, key=folder.key()
-        )
+            settings, self.registry, self.invoker, self.later,
+            runtimes=sandbox.present, key=folder.key(),
+        )  # fmt: skip
         self.front = Front(
             settings,
             folder,
@@ -85,6 +91,7 @@ class Platform:
             url_table=self.functions.urls,
             ready=self._ready,
             statistics=self.statistics,
+            queues=self.later.ask,
         )
         self.cache, self.server = self.front.cache, self.front.server
         gauges.expose(self.metrics, self.invoker, self.cache, self.server)
@@ -111,11 +118,11 @@ class Platform:
         return cls(settings, base, sandbox, folder)
 
     async def start(self, *, listen: bool = True) -> None:
-        """Bring it up: the cache, then the functions, then the door.
+        """Bring it up: the cache, the functions, what runs later, then the door.
 
         Raises:
             InitError: a function's code cannot be imported (in an ExceptionGroup).
-            ConfigError: no port is free.
+            ConfigError: no port is free, or a file cannot be used.
         """
         self.logs.open()
         try:
@@ -125,10 +132,12 @@ class Platform:
         await self.cache.open()
         await self.apps.start(self.invoker)
         await self.functions.limits.load()
+        await self.later.open()
         if listen:
             self.port = await self._listen()
             self._probing = asyncio.create_task(self.sandbox.present.probe())
             self.folder.publish_address(f"http://{self.settings.host}:{self.port}")
+        await self.later.start()
         gc.collect()
         gc.freeze()  # what is here now stays; the collector need not look at it for every request
 
@@ -138,7 +147,7 @@ class Platform:
         if self._probing is not None:
             self._probing.cancel()
         self.folder.withdraw_address()
-        await self.server.stop(grace)
+        await asyncio.gather(self.server.stop(grace), self.later.stop(grace))
         await self.functions.close()
         await self.invoker.close(0)
         await self.sandbox.close()
@@ -156,6 +165,7 @@ class Platform:
         return {
             "edge": self.cache.statistics(),
             "server": self.server.statistics(),
+            "backlog": self.later.statistics(),
             "functions": {
                 name: {
                     "version": fleet.version.label,

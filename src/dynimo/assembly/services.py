@@ -24,9 +24,9 @@ from dynimo.api.aws.lambda_versions import Versions
 from dynimo.api.aws.preparing import Preparing
 from dynimo.api.downloads import code_location
 from dynimo.api.function_urls import address
+from dynimo.assembly.asynchronous import Asynchronous
 from dynimo.assembly.limits import ConcurrencyLimits
 from dynimo.functions.invoker import Invoker
-from dynimo.model.invocation import Invocation
 from dynimo.registry import buckets
 from dynimo.registry.records import Code
 from dynimo.registry.registry import Registry
@@ -45,6 +45,7 @@ class LambdaService:
         settings: Settings,
         registry: Registry,
         invoker: Invoker,
+        later: Asynchronous,
         *,
         runtimes: Collection[str],
         key: str,
@@ -56,8 +57,9 @@ class LambdaService:
         self._registry = registry
         self._parts = [
             *self._about_code(runtimes, key.encode()),
-            *self._about_functions(),
-            *self._about_running(invoker),
+            *self._about_functions(later),
+            *self._about_running(invoker, later),
+            later,
         ]
 
     def _about_code(self, runtimes: Collection[str], key: bytes) -> list[_Part]:
@@ -74,7 +76,7 @@ class LambdaService:
             LayerOperations(registry, uploads, location),
         ]
 
-    def _about_functions(self) -> list[_Part]:
+    def _about_functions(self, later: Asynchronous) -> list[_Part]:
         registry, limits = self._registry, self._settings.functions
 
         def url(url_id: str, call: Call) -> str:
@@ -82,7 +84,7 @@ class LambdaService:
             return address(url_id, host=_host(call), region=region, domain=limits.url_domain)
 
         return [
-            Tags(registry, self.preparing),
+            Tags(registry, self.preparing, later.mappings.exists),
             Misc(registry),
             Permissions(registry),
             FunctionUrls(registry, self.urls, url),
@@ -95,14 +97,14 @@ class LambdaService:
             ),
         ]
 
-    def _about_running(self, invoker: Invoker) -> list[_Part]:
+    def _about_running(self, invoker: Invoker, later: Asynchronous) -> list[_Part]:
         limits = self._settings.functions
         invoking = Invoking(
             invoker.invoke,
-            _accept,
+            later.backlog.accept,
             self._registry.resolve,
             request_bytes_max=limits.request_bytes_max,
-            event_bytes_max=limits.request_bytes_max,
+            event_bytes_max=self._settings.backlog.event_bytes_max,
         )
         return [invoking, Streaming(invoking, invoker.invoke)]
 
@@ -120,6 +122,3 @@ def _host(call: Call) -> str:
     """How the caller reached the platform."""
     return call.request.headers.get("host")
 
-
-async def _accept(invocation: Invocation) -> None:
-    raise NotImplementedError(invocation.id)

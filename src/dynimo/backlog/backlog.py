@@ -95,7 +95,12 @@ class Backlog:
         self._accepting: set[asyncio.Task[int]] = set()
 
     async def start(self) -> None:
-        """Open the file and take up everything that was accepted and not finished.
+        """``open`` it, and begin. Raises as that."""
+        await self.open()
+        self.begin()
+
+    async def open(self) -> None:
+        """Open the file and take up what was accepted and not finished; nothing runs yet.
 
         Raises:
             OSError, sqlite3.Error: the folder cannot be used.
@@ -106,10 +111,13 @@ class Backlog:
         for seq, lane, due_ms in held:
             self._dispatcher.add(seq, lane, due_ms)
         await self.deliveries.load()
-        self._dispatcher.start()
-        self.deliveries.dispatcher.start()
         if held:
             log.info("%d events of before are taken up", len(held))
+
+    def begin(self) -> None:
+        """Run and deliver what is due, from now on."""
+        self._dispatcher.start()
+        self.deliveries.dispatcher.start()
 
     async def close(self, grace_seconds: float = 0.0) -> None:
         """Begin nothing more and let what runs finish for a while; the rest runs after a start."""

@@ -55,6 +55,9 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while True:
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                self.process.wait()
+                self.log.close()
                 raise RuntimeError(f"did not start: {self.words()[-3000:]}")
             try:
                 # The lock first: an address that was there before this process held it is old.

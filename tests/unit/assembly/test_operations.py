@@ -11,8 +11,10 @@ from typing import Any
 
 from dynimo import settings as all_settings
 from dynimo import testing
+from dynimo.assembly.asynchronous import Asynchronous
 from dynimo.assembly.services import LambdaService
 from dynimo.functions.invoker import Invoker
+from dynimo.model.names import Place
 from dynimo.registry.registry import Registry
 from dynimo.telemetry import Metrics
 
@@ -33,7 +35,10 @@ def served(tmp_path: Path) -> dict[str, tuple[str, str, int]]:
         logs=testing.KeptLogs(),
         meter=testing.KeptMeter(),
     )
-    service = LambdaService(settings, registry, invoker, runtimes=(), key="k")
+    later = Asynchronous(
+        tmp_path, clock, settings.backlog, registry=registry, invoker=invoker, place=Place()
+    )
+    service = LambdaService(settings, registry, invoker, later, runtimes=(), key="k")
     found = {
         each.name: (each.method, each.path.replace("+}", "}"), each.status)
         for each in service.operations()

@@ -47,6 +47,6 @@ def test_what_is_needed_only_in_a_checkout_stays_there(installed: Machine) -> No
     """Tests are no part of the package, and nothing lands beside it under a name of its own."""
     packages = next((installed.folder / "venv" / "lib").glob("python3*/site-packages"))
     ours = [path for path in packages.glob("dynimo*") if path.suffix != ".dist-info"]
-    assert sorted(path.name for path in ours) == ["dynimo", "dynimo_apps"]
+    assert sorted(path.name for path in ours) == ["dynimo", "dynimo_apps", "dynimo_blueprints"]
     assert list((packages / "dynimo_apps").rglob("test*")) == []
     assert list(packages.glob("tests")) == []

@@ -121,4 +121,3 @@ class LambdaService:
 def _host(call: Call) -> str:
     """How the caller reached the platform."""
     return call.request.headers.get("host")
-

@@ -193,7 +193,7 @@ def test_a_queue_feeds_a_function_while_its_mapping_is_enabled(
     """Batches come; what is reported as failed comes again; a disabled mapping polls no more."""
     at = sqs(endpoint)
     url, arn = queue(at, "feeding")
-    done, done_arn = queue(at, "feeding-done")
+    done, _ = queue(at, "feeding-done")
     at.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "3"})
     kit.create(aws, "fed", FED.format(endpoint=endpoint, url=done), Timeout=3)
     mapping = aws.create_event_source_mapping(

@@ -32,7 +32,7 @@ def test_reserved_zero_blocks_everybody(aws: Any) -> None:
         aws.invoke(FunctionName="blocked")
     got = aws.get_function(FunctionName="blocked")["Concurrency"]
     aws.delete_function_concurrency(FunctionName="blocked")
-    after = aws.invoke(FunctionName="blocked")
+    _, after = kit.call(aws, "blocked")
 
     assert put["ReservedConcurrentExecutions"] == 0
     status, code, message = kit.refused(error.value)

@@ -76,12 +76,7 @@ def make(
     task = tracebacks.TASK_ROOT if new_root else code
     inside = SCRATCH_INSIDE if new_root else str(scratch.resolve())
     folders = _covering([*_code_folders(spec), *map(str, spec.readable)])
-    binds: list[tuple[str, str, str]] = []
-    if new_root:
-        binds = _layers(spec.layers, folders)
-        binds += [(os.path.realpath(path), path, "read") for path in folders]
-        binds += [(device, device, "device") for device in _DEVICES if Path(device).exists()]
-        binds += [(code, task, "read")]
+    binds = _binds(spec, folders, code, task) if new_root else []
     rules = _rules(folders, task, new_root=new_root)
     if new_root or spec.layers is not None:
         rules.append((LAYERS_INSIDE if new_root else str(spec.layers), "read"))
@@ -113,6 +108,17 @@ def make(
         unix_sockets=new_root,
         processes_max=None if "cgroup process limit" in measures else rlimits.PROCESSES_MAX,
     )
+
+
+def _binds(
+    spec: ports.SandboxSpec, folders: list[str], code: str, task: str
+) -> list[tuple[str, str, str]]:
+    """What of the host is seen in a root of its own: (path there, path inside, mode)."""
+    binds = _layers(spec.layers, folders)
+    binds += [(os.path.realpath(path), path, "read") for path in folders]
+    binds += [(device, device, "device") for device in _DEVICES if Path(device).exists()]
+    binds += [(code, task, "read")]
+    return binds
 
 
 def _layers(layers: Path | None, folders: list[str]) -> list[tuple[str, str, str]]:

@@ -31,13 +31,13 @@ def request(
 
     ``payload`` is the body's SHA-256 in hexadecimal, or ``UNSIGNED-PAYLOAD``.
     """
-    lines = "".join(f"{name}:{value(headers, name)}\n" for name in signed)
+    lines = "".join([f"{name}:{value(headers, name)}\n" for name in signed])
     return "\n".join((method, path, query, lines, ";".join(signed), payload))
 
 
 def value(headers: Iterable[tuple[str, str]], name: str) -> str:
     """All values of a header in their order, joined by commas, runs of blanks made one."""
-    return ",".join(_SPACES.sub(" ", each).strip(" ") for key, each in headers if key == name)
+    return ",".join([_SPACES.sub(" ", each).strip(" ") for key, each in headers if key == name])
 
 
 def encoded(path: str) -> str:

@@ -63,6 +63,14 @@ class Entity:
             return Says.DENIED
         return strongest(each.says(access) for each in read_ones)
 
+    @property
+    def plain(self) -> bool:
+        """Whether its policies can be read and have no condition and no variable."""
+        try:
+            return all(read(text, Kind.IDENTITY).plain for text in self.policies.values())
+        except MalformedPolicy:
+            return False
+
     def trusts(self) -> Policy:
         """Who may take this role on. Raises MalformedPolicy."""
         return read(self.trust, Kind.TRUST)

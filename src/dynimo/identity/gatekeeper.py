@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from dynimo.identity import locality, sigv4
 from dynimo.identity.config import Config
@@ -34,10 +35,14 @@ ALWAYS = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 """What everybody who is proved may do, whatever policies say, as on AWS."""
 DECIDED_THERE = frozenset({"sts:AssumeRole"})
 """What STS decides itself, for a role's trust policy has a say in it."""
+GRANTED_KEPT_MAX = 4096
+"""Answers that are kept; when there are more, all are forgotten."""
 _HINT = "Set AWS_ENDPOINT_URL and keys with `eval $(dynimo env)`."
 
 PolicyOf = Callable[[str], tuple[str, str]]
 """ARN of a resource → (its policy as JSON or empty, the ARN that its statements name)."""
+_Question: TypeAlias = tuple[Caller, str, str]
+"""Who, which action, which resource."""
 
 
 class Gatekeeper:
@@ -57,6 +62,7 @@ class Gatekeeper:
         self.sessions = sessions or Sessions(keyring.vault, now)
         self._policy_of = policy_of
         self._now = now
+        self._granted: dict[_Question, tuple[Entity, str]] = {}
 
     # Who is it?
 
@@ -164,6 +170,10 @@ class Gatekeeper:
         if believed and trust is None:
             return
         entity = self._entity(caller.principal) if caller.signed else None
+        text, named = self._policy_of(resource) if trust is None else ("", resource)
+        question = (caller, action, resource)
+        if trust is None and entity is not None and self._granted.get(question) == (entity, text):
+            return
         access = Access(
             action=action, resource=resource, principal=_principal(caller),
             context=self._circumstances(caller, context),
@@ -172,7 +182,7 @@ class Gatekeeper:
         if trust is not None:
             given = trust.says(access)
         else:
-            given = _says(*self._policy_of(resource), access)
+            given = _says(text, named, access)
         verdict = _Verdict(
             own=Says.ALLOWED if believed else own,
             session=_session_says(caller, access),
@@ -185,6 +195,18 @@ class Gatekeeper:
         reason = verdict.refusal(action)
         if reason:
             raise _denied(caller, action, resource, reason, known=entity is not None)
+        if trust is None and entity is not None and not caller.session_policy:
+            self._remember(question, entity, text)
+
+    def _remember(self, question: _Question, entity: Entity, text: str) -> None:
+        """Keep that it is allowed, if nothing but the question and these policies decided it.
+
+        Both are compared when it is asked again, so a change of either asks the policies anew.
+        """
+        if entity.plain and (not text or read(text, Kind.RESOURCE).plain):
+            if len(self._granted) >= GRANTED_KEPT_MAX:
+                self._granted.clear()
+            self._granted[question] = (entity, text)
 
     def authorize_service(
         self, service: str, action: str, resource: str, context: Mapping[str, Sequence[str]]

@@ -131,6 +131,11 @@ class Policy:
 
     statements: tuple[Statement, ...]
 
+    @property
+    def plain(self) -> bool:
+        """Whether it looks at nothing but who, what and where: no condition, no variable."""
+        return not any(each.conditions or each.variables for each in self.statements)
+
     def says(self, access: Access) -> Says:
         """The strongest of what its statements say."""
         return strongest(each.says(access) for each in self.statements)

@@ -26,9 +26,15 @@ TOKEN_CHARACTERS_MAX = 8192
 SHOWN_CHARACTERS_MAX = 2048
 """Of the canonical request, in a refusal."""
 _MOMENTS_MAX = 256
+_PATHS_MAX = 512
+"""Paths whose forms are kept; a head bounds their length."""
 _TIME = "%Y%m%dT%H%M%SZ"
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
+_USUAL = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^,= ]+), ?SignedHeaders=([^,= ]+), ?Signature=([^,= ]+)"
+)
+"""The Authorization header as every SDK writes it."""
 _QUERY_NAMES = (
     "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders",
     "X-Amz-Signature", "X-Amz-Security-Token",
@@ -93,6 +99,20 @@ def verify(request: Request, claim: Claim, secret: str, now: float, skew_seconds
 
 
 def _of_header(request: Request, text: str) -> Claim:
+    timestamp = _header_time(request)
+    usual = _USUAL.fullmatch(text)
+    if usual is not None and timestamp:
+        credential, signed, signature = usual.groups()
+    else:
+        credential, signed, signature = _parts(text, timestamp)
+    tokens = request.headers.get_all("x-amz-security-token")
+    if len(tokens) > 1:
+        raise IncompleteSignature("There is more than one 'X-Amz-Security-Token' header.")
+    return _claim(credential, timestamp, signed, signature, tokens[0] if tokens else "", None)
+
+
+def _parts(text: str, timestamp: str) -> tuple[str, str, str]:
+    """(credential, signed headers, signature) in any order; else AWS's words for what is wrong."""
     algorithm, _, rest = text.partition(" ")
     if algorithm != canonical.ALGORITHM:
         raise IncompleteSignature(f"Unsupported AWS 'algorithm': '{algorithm}'")
@@ -112,20 +132,13 @@ def _of_header(request: Request, text: str) -> Claim:
         for name in ("Credential", "Signature", "SignedHeaders")
         if not given.get(name)
     ]
-    timestamp = _header_time(request)
     if not timestamp:
         missing.append(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
         )
     if missing:
         raise IncompleteSignature(" ".join(missing))
-    tokens = request.headers.get_all("x-amz-security-token")
-    if len(tokens) > 1:
-        raise IncompleteSignature("There is more than one 'X-Amz-Security-Token' header.")
-    return _claim(
-        given["Credential"], timestamp, given["SignedHeaders"], given["Signature"],
-        tokens[0] if tokens else "", None,
-    )  # fmt: skip
+    return given["Credential"], given["SignedHeaders"], given["Signature"]
 
 
 def _of_query(request: Request) -> Claim:
@@ -240,7 +253,7 @@ def _check_headers(request: Request, claim: Claim) -> None:
     """What changes an operation's meaning must be signed; a stated hash must be the body's."""
     signed = set(claim.signed)
     loose = {
-        name for name, _ in request.headers if name.startswith("x-amz-") and name not in signed
+        name for name, _ in request.headers.pairs if name[:6] == "x-amz-" and name not in signed
     }
     if loose:
         raise InvalidSignature(
@@ -267,9 +280,8 @@ def _canonical_forms(request: Request, claim: Claim) -> Iterator[bytes]:
     payloads = [hashlib.sha256(request.body).hexdigest()]
     if claim.expires_seconds is not None:
         payloads.append(canonical.UNSIGNED)
-    paths = dict.fromkeys((canonical.normalised(request.path), canonical.encoded(request.path)))
     for payload in payloads:
-        for path in paths:
+        for path in _paths(request.path):
             for query in _queries(request.query):
                 text = canonical.request(
                     request.method, path, query, request.headers.pairs, claim.signed, payload
@@ -278,6 +290,11 @@ def _canonical_forms(request: Request, claim: Claim) -> Iterator[bytes]:
                     with contextlib.suppress(UnicodeEncodeError):
                         yield text.encode("latin-1")
                 yield text.encode()
+
+
+@functools.lru_cache(_PATHS_MAX)
+def _paths(path: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((canonical.normalised(path), canonical.encoded(path))))
 
 
 def _queries(query: str) -> list[str]:

@@ -34,6 +34,8 @@ STALE_REVISION = (
 )
 APP_KIND = "app"
 """Kind of the documents that say which app was uploaded: key is its name."""
+RUNNABLE_KEPT_MAX = 4096
+"""Versions whose folders need not be named anew; when there are more, all are forgotten."""
 
 
 class Registry:
@@ -45,6 +47,7 @@ class Registry:
         self.database = Database(folder / "functions.sqlite3", region)
         self.documents = Documents(self.database.change)
         self.layers = Layers(self.database)
+        self._runnable: dict[int, tuple[VersionRecord, Version]] = {}
         self._functions = {
             (each.latest.place.account, each.latest.function): each
             for each in self.database.functions()
@@ -114,8 +117,13 @@ class Registry:
         return Route(arn=arn, choices=choices, alias=alias.name, revision=alias.revision)
 
     def version(self, record: VersionRecord) -> Version:
-        """What can be run, of a record."""
-        return Version(
+        """What can be run, of a record. Kept, for it is asked at every invocation."""
+        held = self._runnable.get(id(record))
+        if held is not None and held[0] is record:
+            return held[1]
+        if len(self._runnable) >= RUNNABLE_KEPT_MAX:
+            self._runnable.clear()
+        made = Version(
             function=record.function,
             number=record.number,
             sha256=record.code.sha256,
@@ -125,6 +133,8 @@ class Registry:
             layers=self.layers.folder(record.configuration.layers, self.contents),
             place=record.place,
         )
+        self._runnable[id(record)] = record, made
+        return made
 
     # Changes of functions.
 

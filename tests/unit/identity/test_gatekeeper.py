@@ -257,6 +257,35 @@ def test_conditions_see_the_request(house: House) -> None:
     assert house.may(ada, **here)
 
 
+def test_what_was_allowed_ends_with_the_policy_that_allowed_it(house: House) -> None:
+    """Asked again and again; then its own policy goes, the function's goes, or a deny comes."""
+    ada = house.who(*house.user("ada", _policy("Allow", INVOKE)))
+    bob = house.who(*house.user("bob"))
+    house.policies[FUNCTION] = _policy("Allow", INVOKE, FUNCTION, Principal={"AWS": bob.arn})
+    assert [house.may(who) for who in (ada, bob, ada, bob)] == [""] * 4
+
+    del house.policies[FUNCTION]
+    assert (house.may(ada), bool(house.may(bob))) == ("", True)
+    house.policies[FUNCTION] = _policy("Deny", INVOKE, FUNCTION, Principal="*")
+    assert house.may(ada)
+    del house.policies[FUNCTION]
+    assert house.may(ada) == ""
+    house.keyring.detach("user", "ada", "p0")
+    assert "no identity-based policy" in house.may(ada)
+
+
+def test_a_condition_is_asked_every_time(house: House) -> None:
+    """In the function's policy too."""
+    ada = house.who(*house.user("ada"))
+    condition = {"StringEquals": {"aws:SourceIp": "127.0.0.1"}}
+    house.policies[FUNCTION] = _policy(
+        "Allow", INVOKE, FUNCTION, Principal={"AWS": ada.arn}, Condition=condition
+    )
+
+    assert house.may(ada, **{"aws:SourceIp": ["127.0.0.1"]}) == ""
+    assert house.may(ada, **{"aws:SourceIp": ["192.0.2.1"]})
+
+
 def test_anybody_needs_a_policy_for_everybody(house: House) -> None:
     """As behind a function's address without authentication."""
     url = "lambda:InvokeFunctionUrl"

@@ -92,7 +92,7 @@ class Door:
         service = self._service(request)
         if service is None:
             return await self._following(request)
-        request.request_id = request_id = str(uuid.uuid4())
+        request_id = request.request_id = request.request_id or str(uuid.uuid4())
         rpc = service not in self._rest
         try:
             answer = await self._run(request, service)

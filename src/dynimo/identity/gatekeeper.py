@@ -179,10 +179,7 @@ class Gatekeeper:
             context=self._circumstances(caller, context),
         )  # fmt: skip
         own = entity.says(access) if entity is not None else Says.NOTHING
-        if trust is not None:
-            given = trust.says(access)
-        else:
-            given = _says(text, named, access)
+        given = trust.says(access) if trust is not None else _says(text, named, access)
         verdict = _Verdict(
             own=Says.ALLOWED if believed else own,
             session=_session_says(caller, access),

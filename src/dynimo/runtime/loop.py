@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from dynimo.runtime import outcome, streaming, wire
+from dynimo.runtime import outcome, streaming, traces, wire
 from dynimo.runtime.handler import Handler
 
 
@@ -48,7 +48,7 @@ def _invoke(
         return outcome.unreadable(request_id, error)
     context = contexts.make(meta)
     trace = meta.get("trace")
-    outcome.apply_trace(trace if isinstance(trace, str) else None)
+    traces.apply(trace if isinstance(trace, str) else None)
     started_ns = time.monotonic_ns()
     writer: streaming.Writer | None = None
     try:

@@ -7,7 +7,6 @@ handler and when (blocking, on a loop, in-process) is not decided here.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
@@ -103,14 +102,6 @@ def unreadable(request_id: str, failure: ValueError) -> Frame:
     now = time.monotonic_ns()
     text = f"Unable to unmarshal input: {failure}"
     return _error(request_id, now, now, "Runtime.UnmarshalError", text)
-
-
-def apply_trace(trace: str | None) -> None:
-    """Put the trace id where AWS's libraries look for it (it changes with each invocation)."""
-    if trace:
-        os.environ["_X_AMZN_TRACE_ID"] = trace
-    else:
-        os.environ.pop("_X_AMZN_TRACE_ID", None)
 
 
 def _error(request_id: str, started_ns: int, ended_ns: int, kind: str, text: str) -> Frame:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dynimo.runtime import handler as handlers
-from dynimo.runtime import loglines, outcome, tracebacks
+from dynimo.runtime import loglines, outcome, tracebacks, traces
 
 _PATH = "/2018-06-01/runtime"
 _ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
@@ -55,7 +55,7 @@ def _serve(
     body = answer.read()
     request_id = answer.headers["Lambda-Runtime-Aws-Request-Id"]
     context = contexts.make(_meta(request_id, answer.headers))
-    outcome.apply_trace(answer.headers.get("Lambda-Runtime-Trace-Id"))
+    traces.apply(answer.headers.get("Lambda-Runtime-Trace-Id"))
     started_ns = time.monotonic_ns()
     try:
         value = handler(outcome.event(body), context)

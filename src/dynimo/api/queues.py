@@ -50,6 +50,8 @@ class QueueDesk:
             return _problem(400, "bad_question", f"Ask with {ASK}.")
         try:
             return _json(200, await self._ask(asked))
+        except LookupError as error:
+            return _problem(404, "queue", str(error.args[0]))
         except ValueError as error:
             return _problem(400, "bad_question", f"{error} Ask with {ASK}.")
         except DynimoError as error:

@@ -66,7 +66,7 @@ class Asynchronous:
         return [*EventInvoke(self._registry).operations(), *mappings.operations()]
 
     async def ask(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answer an operator's question about the built-in queues. Raises ValueError."""
+        """Answer an operator about the built-in queues. Raises ValueError, LookupError."""
         return await self.backlog.queues.ask(asked, self._place)
 
     async def open(self) -> None:

@@ -42,7 +42,8 @@ class Queues:
         ``place`` is whose queues, unless ``account`` says another.
 
         Raises:
-            ValueError: it asks for nothing that there is.
+            ValueError: it is no question.
+            LookupError: there is no such queue.
         """
         account = asked.get("account", place.account)
         name, limit = asked.get("name", ""), asked.get("limit", 10)
@@ -55,7 +56,7 @@ class Queues:
         if does not in {"show", "redrive", "purge"}:
             raise ValueError("do must be list, show, redrive or purge.")
         if name not in [each["name"] for each in await self.listed(where)]:
-            raise ValueError(f"There is no queue {name!r} that ever held a message.")
+            raise LookupError(f"There is no queue {name!r} that ever held a message.")
         if does == "show":
             return {"messages": await self.shown(where, name, limit)}
         if does == "redrive":

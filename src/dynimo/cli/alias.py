@@ -50,7 +50,8 @@ def command(
             click.echo(told)
             return exits.OK
         else:
-            told = move_alias(client, function, name, version, percent)
+            moved = move_alias(client, function, name, version, percent)
+            told = moved or f"alias {name} → {version}"
     click.echo(json.dumps({"done": told}) if as_json else told)
     return exits.OK
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import sys
+import os
 from typing import Any
 
 import click
@@ -33,6 +34,9 @@ VERBS = {
     "test": "Run the project's whole test suite (in a checkout).",
     "bench": "Measure, side by side with other programs (in a checkout).",
 }
+
+
+TRACEBACK_VARIABLE = "DYNIMO_TRACEBACK"
 
 
 class _Verbs(click.Group):
@@ -75,6 +79,12 @@ def group() -> None:
     """Dynimo runs work on demand, on your own machines."""
 
 
+def _failed(message: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        click.echo(f"dynimo: {message}", err=True)
+    return code
+
+
 def run(argv: list[str] | None = None) -> int:
     """Run one verb; the exit codes are in ``exits``."""
     try:
@@ -84,8 +94,15 @@ def run(argv: list[str] | None = None) -> int:
         return exits.USAGE if isinstance(error, click.UsageError) else error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left (`dynimo … | head`); that is no fault of anybody's.
-        sys.stderr.close()
+    except SystemExit:
+        # click's own end when the reader of our output left (`dynimo … | head`): nobody's fault.
         return exits.OK
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{what}{error.strerror or error}.", exits.FAILED)
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        text = f"this is a fault of Dynimo's: {type(error).__name__}: {error}."
+        return _failed(f"{text} {TRACEBACK_VARIABLE}=1 shows where.", exits.INTERNAL)
     return result if isinstance(result, int) else exits.OK

@@ -9,16 +9,24 @@ from pathlib import Path
 import click
 
 from dynimo.cli import exits
+from dynimo.cli.connecting import Refused
 
 FORBIDDEN = "dynimo"
 ALLOWED = "dynimo.sdk"
 
 
 @click.command("check")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(folder: Path, as_json: bool) -> int:
-    """Check an app's FOLDER before it is deployed: its app.toml, its syntax, its imports."""
+    """Check an app's FOLDER before it is deployed: its app.toml, its syntax, its imports.
+
+    \b
+    Example:
+      dynimo check shop
+    """
+    if not folder.is_dir():
+        raise Refused(f"{folder}: there is no such folder.", exits.NOT_FOUND)
     from dynimo.sdk import app as sdk_app
 
     found: list[str] = []
@@ -40,7 +48,8 @@ def command(folder: Path, as_json: bool) -> int:
     else:
         for fault in found:
             click.echo(fault)
-        click.echo(f"{folder}: {len(found)} faults" if found else f"{folder}: good to deploy")
+        faults = "1 fault" if len(found) == 1 else f"{len(found)} faults"
+        click.echo(f"{folder}: {faults}" if found else f"{folder}: good to deploy")
     return exits.FAILED if found else exits.OK
 
 

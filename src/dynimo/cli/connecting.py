@@ -15,23 +15,47 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dynimo.cli import exits
-from dynimo.deploying.client import ApiError, Client, Sign, Unreachable
-from dynimo.model.errors import DynimoError
 from dynimo.model.names import ACCOUNT_DEFAULT, REGION_DEFAULT
 
 if TYPE_CHECKING:
+    from dynimo.deploying.client import ApiError, Client, Sign
     from dynimo.identity.keyring import Keyring
+
+DATA_FOLDER = ".dynimo"
+
+
+def data_here() -> str:
+    """The data folder that is meant when none is named: ``.dynimo`` here, or in a folder above.
+
+    Only one of the user's own counts, as a folder above may be everybody's.
+    """
+    from dynimo.datafolder import KEY_FILE
+
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        try:
+            if (folder / DATA_FOLDER / KEY_FILE).stat().st_uid == os.geteuid():
+                return os.path.relpath(folder / DATA_FOLDER)
+        except OSError:
+            continue
+    return DATA_FOLDER
+
 
 data_option: Callable[[Any], Any] = click.option(
     "--data",
     type=click.Path(file_okay=False),
-    default="./.dynimo",
-    show_default=True,
+    default=data_here,
+    envvar="DYNIMO_DATA",
+    show_default=f"{DATA_FOLDER} here or above",
+    show_envvar=True,
     help="Data folder of the server to talk to.",
 )
 json_option: Callable[[Any], Any] = click.option(
     "--json", "as_json", is_flag=True, help="Answer in JSON."
 )
+
+
+_MISTYPED = frozenset({"ValidationException", "InvalidRequestContentException"})
+"""What AWS says of names and events that are wrong in themselves."""
 
 
 class Refused(click.ClickException):
@@ -49,13 +73,17 @@ class Refused(click.ClickException):
 @contextmanager
 def connected(data: str) -> Iterator[Client]:
     """A client of the platform that the caller means; what fails is told and ends the verb."""
-    client = _client(Path(data))
+    from dynimo.deploying.client import ApiError, BadAddress, Unreachable
+    from dynimo.model.errors import DynimoError
+
+    try:
+        client = _client(Path(data))
+    except BadAddress as error:
+        raise Refused(f"{error} Mend AWS_ENDPOINT_URL.", exits.CONFIG) from None
     try:
         yield client
     except ApiError as error:
-        denied = error.status == 403
-        code = exits.NOT_FOUND if error.status == 404 else exits.DENIED if denied else exits.FAILED
-        raise Refused(str(error), code) from None
+        raise Refused(f"{error}{_hint(error)}", _exit_code(error)) from None
     except Unreachable as error:
         raise Refused(f"{error} Is it up? `dynimo up` starts one.", exits.UNAVAILABLE) from None
     except DynimoError as error:
@@ -64,22 +92,43 @@ def connected(data: str) -> Iterator[Client]:
         client.close()
 
 
+def _exit_code(error: ApiError) -> int:
+    if error.code in _MISTYPED:
+        return exits.USAGE
+    return {403: exits.DENIED, 404: exits.NOT_FOUND}.get(error.status, exits.FAILED)
+
+
+def _hint(error: ApiError) -> str:
+    """What to do next, where AWS's own words do not say it."""
+    if error.status == 404 and error.message.startswith("Function not found"):
+        return ". `dynimo versions` lists every function, `dynimo versions NAME` its versions."
+    if error.status == 404 and error.message.startswith("Cannot find alias"):
+        return ". `dynimo deploy … --alias NAME` or `dynimo alias FUNCTION NAME VERSION` makes one."
+    if error.code in {"UnrecognizedClientException", "InvalidSignatureException"}:
+        return ' Take a key of this platform: eval "$(dynimo env)", or `dynimo access key add`.'
+    return ""
+
+
 def region() -> str:
     """The region that AWS's tools would use."""
-    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION", "DYNIMO_IDENTITY_REGION")
     return next((os.environ[name] for name in names if os.environ.get(name)), REGION_DEFAULT)
 
 
 def account() -> str:
     """The account of the key at hand: a key id of twelve digits names it."""
     key = os.environ.get("AWS_ACCESS_KEY_ID", "")
-    return key if len(key) == len(ACCOUNT_DEFAULT) and key.isdigit() else ACCOUNT_DEFAULT
+    if len(key) == len(ACCOUNT_DEFAULT) and key.isdigit():
+        return key
+    return os.environ.get("DYNIMO_IDENTITY_ACCOUNT") or ACCOUNT_DEFAULT
 
 
 def _client(folder: Path) -> Client:
     names = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
     address = next((os.environ[name] for name in names if os.environ.get(name)), "")
     if address:
+        from dynimo.deploying.client import Client
+
         return Client(address, _signing(os.environ))
     return client_of(folder)
 
@@ -87,6 +136,7 @@ def _client(folder: Path) -> Client:
 def client_of(folder: Path) -> Client:
     """A client of the server that runs on a data folder, with its development key."""
     from dynimo.datafolder import ADDRESS_FILE
+    from dynimo.deploying.client import Client
 
     try:
         address = (folder / ADDRESS_FILE).read_text().strip()
@@ -131,7 +181,7 @@ def keyring_of(folder: Path) -> Iterator[Keyring]:
     from dynimo.identity.config import Config
     from dynimo.identity.keyring import Keyring
     from dynimo.identity.refusals import MalformedPolicy, NoSuchIdentity
-    from dynimo.model.errors import ConfigError
+    from dynimo.model.errors import ConfigError, DynimoError
 
     given: dict[str, Any] = {
         name: os.environ[f"DYNIMO_IDENTITY_{name.upper()}"]

@@ -166,15 +166,11 @@ class _Session:
         from dynimo.deploying import applying
 
         wanted = read_source(self.source, self._name, {})
-        changed = False
+        done: list[str] = []
         with contextlib.closing(client_of(self.data)) as client:
-            arns = {each.name: applying.layer(client, each, publish=True) for each in wanted.layers}
-            wanted = applying.with_layers(wanted, arns)
             self._names = [each.name for each in wanted.functions]
-            for plan in applying.plans(client, wanted):
-                changed = changed or not plan.nothing
-                applying.carry_out(client, plan, tell=lambda _: None)
-        return changed
+            applying.deploy(client, wanted, tell=lambda _, text: done.append(text))
+        return bool(done)
 
     async def _deploy_app(self, platform: Platform) -> bool:
         """The same for an app's folder, whose routes the platform serves."""
@@ -187,7 +183,7 @@ class _Session:
         return any(each["state"] != "unchanged" for each in told["functions"])
 
     def _hint(self, address: str) -> None:
-        from dynimo.deploying import applying
+        from dynimo.deploying import besides
         from dynimo.model.errors import DynimoError
 
         for path in self._routes:
@@ -195,7 +191,7 @@ class _Session:
         with contextlib.closing(client_of(self.data)) as client:
             for name in self._names if not self._routes else ():
                 with contextlib.suppress(DynimoError):
-                    url = applying.public_url(client, name)
+                    url = besides.public_url(client, name)
                     if url:
                         say(f"  URL      {url}")
         say(f"  Invoke   dynimo invoke {self._names[0]} --data {self.data}")

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from dynimo.cli import exits, words
+from dynimo.cli.connecting import data_option
 
 FREE_BYTES_MIN = 1024**3
 OPEN_FILES_MIN = 4096
@@ -32,10 +33,15 @@ class Finding:
 
 
 @click.command("doctor")
-@click.option("--data", type=click.Path(file_okay=False), default="./.dynimo", show_default=True)
+@data_option
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(data: str, as_json: bool) -> int:
-    """Show what is on, what is missing, and the command that mends it."""
+    """Show what is on, what is missing, and the command that mends it.
+
+    \b
+    Example:
+      dynimo doctor
+    """
     findings = [*_host(), *_folder(Path(data)), *_isolation(), *_packages(), *_tools()]
     ill = any(each.needed and not each.well for each in findings)
     if as_json:

@@ -11,9 +11,11 @@ import click
 
 from dynimo.cli import exits
 from dynimo.cli.connecting import Refused, connected, data_option, json_option
+from dynimo.cli.logs import legible
 
 EVENT_BYTES_MAX = 64 * 1024 * 1024
 """What is read before the platform itself says that it is too much."""
+SHOWN_CHARACTERS_MAX = 60
 
 
 @click.command("invoke")
@@ -60,31 +62,51 @@ def command(
         click.echo(f"accepted as {answer.headers.get('x-amzn-requestid')}")
     else:
         if tail and not quiet:
-            click.echo(tail.rstrip("\n"), err=True)
+            click.echo(legible(tail), err=True)
         sys.stdout.buffer.write(payload + b"\n")
         sys.stdout.flush()
     return exits.FAILED if failed else exits.OK
 
 
 def event_bytes(event: str | None) -> bytes:
-    """The event from what was typed: JSON itself, a file's name, ``-``, or nothing (``{}``)."""
+    """The event from what was typed: JSON itself, a file's name, ``-``, or nothing (``{}``).
+
+    Raises:
+        Refused: it is no JSON, or there is no such file.
+    """
     if event is None:
         return b"{}"
     if event == "-":
-        return sys.stdin.buffer.read(EVENT_BYTES_MAX + 1)
+        return _checked(sys.stdin.buffer.read(EVENT_BYTES_MAX + 1), "standard input")
     try:
         json.loads(event)
-    except ValueError:
-        pass
+    except ValueError as error:
+        if event.lstrip()[:1] in {"{", "[", '"'}:
+            raise Refused(f"--event {_short(event)} is no JSON: {error}.", exits.USAGE) from None
     else:
         return event.encode()
     try:
-        return Path(event).read_bytes()
+        with Path(event).open("rb") as file:
+            return _checked(file.read(EVENT_BYTES_MAX + 1), event)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise Refused(
-            f"--event {event!r} is no JSON, nor a file ({reason}).", exits.USAGE
-        ) from None
+        text = f"--event {_short(event)} is no JSON, nor a file that can be read ({reason})."
+        raise Refused(text, exits.USAGE) from None
+
+
+def _checked(data: bytes, where: str) -> bytes:
+    if len(data) > EVENT_BYTES_MAX:
+        raise Refused(f"{where} holds more than {EVENT_BYTES_MAX} bytes.", exits.USAGE)
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"{where} holds no JSON: {error}.", exits.USAGE) from None
+    return data
+
+
+def _short(text: str) -> str:
+    """What was typed, as far as it helps to know it again."""
+    return repr(text if len(text) <= SHOWN_CHARACTERS_MAX else text[:SHOWN_CHARACTERS_MAX] + "…")
 
 
 def shown_value(payload: bytes) -> Any:

@@ -157,8 +157,9 @@ def _unknown(root: Path, group: str) -> str:
         return f"no log is kept in {root.parent}; `dynimo up --data {root.parent}` serves there."
     names = sorted({name.removeprefix(_GROUP_PREFIX) for _, name in groups.sources(root)})
     near = difflib.get_close_matches(group.removeprefix(_GROUP_PREFIX), names, n=1)
+    wanted = group.removeprefix(_GROUP_PREFIX)
     hint = f"did you mean {near[0]!r}?" if near else "`dynimo versions` lists every function."
-    return f"{group.removeprefix(_GROUP_PREFIX)!r} has no log in {root.parent}; {hint}"
+    return f"{wanted!r} has no log in {root.parent}, as one begins with the first call; {hint}"
 
 
 def _show(entries: Iterable[Entry], *, as_json: bool) -> None:

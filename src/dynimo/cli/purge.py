@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from dynimo.cli import exits
+from dynimo.cli.connecting import data_option
 
 TIMEOUT_SECONDS = 10
 
@@ -18,7 +19,7 @@ TIMEOUT_SECONDS = 10
 @click.argument("url", required=False)
 @click.option("--prefix", help="Drop everything whose path begins like this.")
 @click.option("--all", "everything", is_flag=True, help="Drop everything.")
-@click.option("--data", type=click.Path(file_okay=False), default="./.dynimo", show_default=True)
+@data_option
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(
     url: str | None,

@@ -8,11 +8,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from dynimo.cli import exits
+from dynimo.cli.connecting import data_option
 
 TIMEOUT_SECONDS = 60
 _BODY_CHARACTERS_MAX = 2000
@@ -25,9 +26,7 @@ def _shared(wrapped: Callable[..., int]) -> Callable[..., int]:
     wrapped = click.option("--account", help="Whose queues; else the server's own account.")(
         wrapped
     )
-    return click.option(
-        "--data", type=click.Path(file_okay=False), default="./.dynimo", show_default=True
-    )(wrapped)
+    return cast("Callable[..., int]", data_option(wrapped))
 
 
 @click.group("queue")
@@ -118,7 +117,7 @@ def _ask(
             said = json.load(answer)
     except urllib.error.HTTPError as error:
         click.echo(f"dynimo: {json.load(error).get('message', error)}", err=True)
-        return exits.DENIED if error.code == 403 else exits.USAGE
+        return {403: exits.DENIED, 404: exits.NOT_FOUND}.get(error.code, exits.USAGE)
     except OSError as error:
         click.echo(f"dynimo: {address} does not answer ({error}).", err=True)
         return exits.UNAVAILABLE

@@ -16,6 +16,11 @@ def command(as_json: bool, markdown: bool) -> int:
     """List every setting with its default and the environment variable that sets it.
 
     In a --config file (TOML) the key's parts before the last are its table.
+
+    \b
+    Examples:
+      dynimo settings
+      DYNIMO_FUNCTIONS_CONCURRENCY_MAX=50 dynimo up
     """
     from dynimo import settings
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from dynimo.deploying import difference
+from dynimo.deploying import besides, difference
 from dynimo.deploying.client import ApiError, Client, function_path
 from dynimo.deploying.difference import Plan
 from dynimo.deploying.packing import zipped, zipped_text
@@ -18,15 +20,76 @@ from dynimo.model.errors import DeployError
 SETTLE_SECONDS_MAX = 60.0
 POLL_SECONDS_MIN, POLL_SECONDS_MAX = 0.02, 0.5
 _INLINE_MODULE = "index"
-_URLS = "/2021-10-31/functions"
-_CONCURRENCY = "/2017-10-31/functions"
-_EVENTS = "/2019-09-25/functions"
-_MAPPINGS = "/2015-03-31/event-source-mappings/"
 
 Tell = Callable[[str], None]
 
 
-def plans(client: Client, wanted: Wanted) -> Iterator[Plan]:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """All that is to be done for one function: its versions, and what is beside them."""
+
+    plan: Plan
+    steps: tuple[besides.Step, ...]
+
+    @property
+    def function(self) -> WantedFunction:
+        """What is wanted."""
+        return self.plan.function
+
+    @property
+    def changes(self) -> tuple[difference.Change, ...]:
+        """Every difference, for people."""
+        return (*self.plan.changes, *(step.change for step in self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Where new versions are led: an alias, for ``percent`` of its calls."""
+
+    alias: str
+    percent: float = 100.0
+
+
+def deploy(
+    client: Client,
+    wanted: Wanted,
+    *,
+    tell: Callable[[str, str], None],
+    lead: Lead | None = None,
+) -> Wanted:
+    """Bring the platform to what is wanted; ``tell`` hears (function, what was done).
+
+    Layers come first, then every function's versions, then what is beside them: an event may go
+    from one function to another. Returns the same with layers by their ARNs.
+
+    Raises:
+        DeployError: code cannot be packed, or a function did not become active.
+        ApiError, Unreachable: as ``Client.call``.
+    """
+    arns = {each.name: layer(client, each, publish=True) for each in wanted.layers}
+    wanted = with_layers(wanted, arns)
+    planned = list(plans(client, wanted))
+    for each in planned:
+        name = each.function.name
+        with _telling(name):
+            carry_out(client, each.plan, tell=partial(tell, name), lead=lead)
+    for each in planned:
+        for step in each.steps:
+            with _telling(f"{each.function.name}, {step.change.what}"):
+                besides.carry_out(client, step)
+            tell(each.function.name, step.change.what)
+    return wanted
+
+
+@contextmanager
+def _telling(whom: str) -> Iterator[None]:
+    try:
+        yield
+    except ApiError as error:
+        raise error.about(whom) from None
+
+
+def plans(client: Client, wanted: Wanted) -> Iterator[Planned]:
     """Compare every function with what is there; nothing is changed.
 
     Raises:
@@ -36,13 +99,15 @@ def plans(client: Client, wanted: Wanted) -> Iterator[Plan]:
     for function in wanted.functions:
         data = _zip(function)
         present = client.found(f"{function_path(function.name)}/configuration")
-        yield difference.plan(function, data, present)
+        plan = difference.plan(function, data, present)
+        arn = str(present["FunctionArn"]) if present is not None else ""
+        yield Planned(plan, tuple(besides.steps(client, function, arn)))
 
 
-def carry_out(client: Client, plan: Plan, *, tell: Tell) -> str:
-    """Make one function as it shall be; return the version published, or nothing.
+def carry_out(client: Client, plan: Plan, *, tell: Tell, lead: Lead | None = None) -> None:
+    """Make one function's code and configuration as they shall be.
 
-    A version is published when the function wants an alias.
+    A version is published, and led to, when the function wants an alias or ``lead`` names one.
 
     Raises:
         DeployError: it did not become active.
@@ -61,11 +126,15 @@ def carry_out(client: Client, plan: Plan, *, tell: Tell) -> str:
     if plan.configuration:
         client.call("PUT", f"{path}/configuration", difference.configuration(plan))
         settle(client, function.name)
-    tell("unchanged" if plan.nothing else "created" if plan.create else "updated")
-    _besides(client, function, tell)
-    if not function.alias:
-        return ""
-    return str(client.call("POST", f"{path}/versions", {})["Version"])
+    if not plan.nothing:
+        tell("created" if plan.create else "updated")
+    lead = lead or (Lead(function.alias) if function.alias else None)
+    if lead is not None:
+        version = str(client.call("POST", f"{path}/versions", {})["Version"])
+        moved = move_alias(client, function.name, lead.alias, version, lead.percent)
+        if moved:
+            tell(f"version {version}")
+            tell(moved)
 
 
 def layer(client: Client, wanted: WantedLayer, *, publish: bool) -> str:
@@ -106,10 +175,11 @@ def with_layers(wanted: Wanted, arns: Mapping[str, str]) -> Wanted:
 
 
 def move_alias(client: Client, name: str, alias: str, version: str, percent: float) -> str:
-    """Point an alias at ``version``, wholly or for ``percent`` of the calls; say what was done.
+    """Point an alias at ``version``, wholly or for ``percent`` of the calls.
+
+    Returns what was done, or nothing where it leads there already.
 
     Raises:
-        DeployError: there is nothing yet to share the calls with.
         ApiError, Unreachable: as ``Client.call``.
     """
     path = f"{function_path(name)}/aliases"
@@ -120,6 +190,9 @@ def move_alias(client: Client, name: str, alias: str, version: str, percent: flo
         client.call("POST", path, document)
         return f"alias {alias} → {version}"
     stable = str(present["FunctionVersion"])
+    shared = (present.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    if (stable == version and not shared) or shared == {version: percent / 100}:
+        return ""
     if percent >= 100 or stable == version:
         document = {"FunctionVersion": version, "RoutingConfig": {"AdditionalVersionWeights": {}}}
         client.call("PUT", f"{path}/{alias}", document)
@@ -148,66 +221,6 @@ def settle(client: Client, name: str) -> Mapping[str, Any]:
         time.sleep(pause)
         pause = min(POLL_SECONDS_MAX, pause * 2)
     raise DeployError(f"{name} did not settle within {SETTLE_SECONDS_MAX:.0f} s.")
-
-
-def _besides(client: Client, function: WantedFunction, tell: Tell) -> None:
-    """What belongs to a function but not to its versions."""
-    name = function.name
-    if function.reserved is not None:
-        limit = {"ReservedConcurrentExecutions": function.reserved}
-        client.call("PUT", f"{_CONCURRENCY}/{name}/concurrency", limit)
-    if function.asynchronous is not None:
-        client.call("PUT", f"{_EVENTS}/{name}/event-invoke-config", function.asynchronous)
-    if function.url is not None:
-        tell(f"url {_url(client, name, function.url)}")
-    for mapping in function.mappings:
-        document = {**mapping, "FunctionName": name}
-        try:
-            client.call("POST", _MAPPINGS, document)
-        except ApiError as error:
-            if error.status != 409:
-                raise
-        tell(f"fed from {mapping['EventSourceArn']}")
-
-
-def public_url(client: Client, name: str) -> str:
-    """A URL of the function that everybody may use; nothing where the platform serves none.
-
-    Raises:
-        ApiError, Unreachable: as ``Client.call``.
-    """
-    try:
-        return _url(client, name, {"AuthType": "NONE"})
-    except ApiError as error:
-        if error.status not in {404, 405, 501}:
-            raise
-        return ""
-
-
-def _url(client: Client, name: str, wanted: Mapping[str, Any]) -> str:
-    present = client.found(f"{_URLS}/{name}/url")
-    if present is None:
-        present = client.call("POST", f"{_URLS}/{name}/url", wanted)
-        if wanted.get("AuthType") == "NONE":
-            _let_everybody(client, name)
-    else:
-        present = client.call("PUT", f"{_URLS}/{name}/url", wanted)
-    return str(present["FunctionUrl"])
-
-
-def _let_everybody(client: Client, name: str) -> None:
-    """What SAM adds to a public URL: everybody may use it, through the URL."""
-    for action, sid in (("InvokeFunctionUrl", "PublicUrl"), ("InvokeFunction", "PublicInvoke")):
-        document: dict[str, Any] = {
-            "StatementId": sid,
-            "Action": f"lambda:{action}",
-            "Principal": "*",
-        }
-        if action == "InvokeFunctionUrl":
-            document["FunctionUrlAuthType"] = "NONE"
-        else:
-            document["InvokedViaFunctionUrl"] = True
-        client.call("POST", f"{function_path(name)}/policy", document)
 
 
 def _zip(function: WantedFunction) -> bytes:

@@ -32,19 +32,32 @@ class ApiError(DynimoError):
         self.code = code
         self.message = message
 
+    def about(self, whom: str) -> ApiError:
+        """The same error, saying whom it is about."""
+        same = ApiError(self.status, self.code, self.message)
+        same.args = (f"{whom}: {self}",)
+        return same
+
 
 class Unreachable(DynimoError):
     """Nobody answers there."""
+
+
+class BadAddress(DynimoError):
+    """Nothing can be reached at such an address."""
 
 
 class Client:
     """Calls one platform. Not for several threads at once."""
 
     def __init__(self, address: str, sign: Sign) -> None:
-        parts = urlsplit(address)
+        """``address`` is ``http://HOST:PORT`` or https.
+
+        Raises:
+            BadAddress: it is not.
+        """
         self._address = address.rstrip("/")
-        self._host = parts.hostname or "127.0.0.1"
-        self._port = parts.port or 80
+        self._secure, self._host, self._port = _parsed(address)
         self._sign = sign
         self._connection: http.client.HTTPConnection | None = None
 
@@ -91,14 +104,14 @@ class Client:
             except (ConnectionError, http.client.BadStatusLine) as error:
                 fresh = self._forget()
                 if attempt == 2 or fresh:
-                    raise Unreachable(f"{self._address}: {error}") from None
+                    raise Unreachable(f"{self._address}: {_reason(error)}.") from None
                 continue  # a kept connection had been closed meanwhile
             except (OSError, http.client.HTTPException) as error:
                 self._forget()
-                raise Unreachable(f"{self._address}: {error}") from None
+                raise Unreachable(f"{self._address}: {_reason(error)}.") from None
             if len(data) > ANSWER_BYTES_MAX:
                 self._forget()
-                raise Unreachable(f"{self._address}: an answer of over {ANSWER_BYTES_MAX} bytes")
+                raise Unreachable(f"{self._address}: an answer of over {ANSWER_BYTES_MAX} bytes.")
             return answer, data
         raise AssertionError("one of the two attempts ends the loop")
 
@@ -154,9 +167,8 @@ class Client:
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection(
-                self._host, self._port, timeout=SECONDS_MAX
-            )
+            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+            self._connection = kind(self._host, self._port, timeout=SECONDS_MAX)
         return self._connection
 
     def _forget(self) -> bool:
@@ -167,9 +179,26 @@ class Client:
         return connection is None
 
 
+def _parsed(address: str) -> tuple[bool, str, int]:
+    """(whether it is https, host, port)."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        raise BadAddress(f"{address!r}: {error}.") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadAddress(f"{address!r} must be http://HOST:PORT, or https.")
+    secure = parts.scheme == "https"
+    return secure, parts.hostname, port or (443 if secure else 80)
+
+
 def function_path(name: str) -> str:
     """Where a function is, by its name or ARN."""
     return f"/2015-03-31/functions/{quote(name, safe='')}"
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or str(error) or type(error).__name__)
 
 
 def _error(answer: http.client.HTTPResponse, data: bytes) -> ApiError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,7 @@ def plan(wanted: WantedFunction, data: bytes, present: Mapping[str, Any] | None)
     if present is None:
         changes = [Change("code", None, _code(sha256, len(data)))]
         changes += [Change(key, None, value) for key, value in sorted(wanted.settings.items())]
+        changes += [Change("tags", None, dict(wanted.tags))] if wanted.tags else []
         return Plan(function=wanted, zip=data, create=True, changes=tuple(changes))
     changes = []
     code = present.get("CodeSha256") != sha256
@@ -69,12 +71,12 @@ def plan(wanted: WantedFunction, data: bytes, present: Mapping[str, Any] | None)
     settings = [
         Change(key, _present(present, key), value)
         for key, value in sorted(wanted.settings.items())
-        if not _same(_present(present, key), value)
+        if not same(_present(present, key), value)
     ]
     gone = [
         Change(key, _present(present, key), DEFAULTS[key])
         for key in sorted(DEFAULTS.keys() - wanted.settings.keys())
-        if not _same(_present(present, key), DEFAULTS[key])
+        if not same(_present(present, key), DEFAULTS[key])
     ]
     return Plan(
         function=wanted,
@@ -102,9 +104,10 @@ def _present(present: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def _same(before: Any, after: Any) -> bool:
+def same(before: Any, after: Any) -> bool:
+    """Whether what is there is what is wanted; what the platform adds by itself does not count."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return all(_same(before.get(key), value) for key, value in after.items()) and (
+        return all(same(before.get(key), value) for key, value in after.items()) and (
             set(after) >= set(before)
             or set(before) - set(after) <= {"LogGroup", "OptimizationStatus"}
         )
@@ -119,4 +122,4 @@ def _shown(value: Any) -> str:
     """A value for people; those of environment variables may be secrets and are not shown."""
     if isinstance(value, Mapping) and isinstance(value.get("Variables"), Mapping):
         return "{" + ", ".join(sorted(value["Variables"])) + "}"
-    return str(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,8 +1,12 @@
-"""One plain file with a handler: which function is meant, found by reading, never by importing."""
+"""One plain file with a handler: which function is meant, found by reading, never by running it.
+
+Python, JavaScript, or an executable named ``bootstrap``.
+"""
 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from pathlib import Path
@@ -14,6 +18,9 @@ ROLE = "arn:aws:iam::{account}:role/{name}"
 """The role of a function that names none: its own name, so that a policy can be written for it."""
 HANDLERS = ("handler", "lambda_handler", "app", "application", "main")
 """Names that are tried, in this order, when none is given."""
+BOOTSTRAP, BOOTSTRAP_RUNTIME = "bootstrap", "provided.al2023"
+SCRIPTS = (".mjs", ".cjs", ".js")
+NODE_RUNTIME = "nodejs20.x"
 _UNFIT = re.compile(r"[^A-Za-z0-9-_]+")
 
 
@@ -41,12 +48,29 @@ def read(path: Path, handler: str = "", *, name: str = "", account: str = "0" * 
         DeployError: there is no such file, it is not valid, or holds no handler.
     """
     name = name or _UNFIT.sub("-", path.stem).strip("-")
+    called, runtime = _called(path, handler)
     settings = {
-        "Handler": f"{path.stem}.{handler_name(path, handler)}",
-        "Runtime": runtime_here(),
+        "Handler": called,
+        "Runtime": runtime,
         "Role": ROLE.format(account=account, name=name),
     }
     return Wanted(functions=(WantedFunction(name=name, settings=settings, code=path),))
+
+
+def _called(path: Path, handler: str) -> tuple[str, str]:
+    """(handler, runtime) of a file, by its name."""
+    if path.name == BOOTSTRAP:
+        if not os.access(path, os.X_OK):
+            raise DeployError(f"{path} cannot be executed; chmod +x {path}.")
+        return handler or BOOTSTRAP, BOOTSTRAP_RUNTIME
+    if "." in path.stem:
+        raise DeployError(f"{path}: a module's name holds no dot; rename it.")
+    if path.suffix in SCRIPTS:
+        return f"{path.stem}.{handler or HANDLERS[0]}", NODE_RUNTIME
+    if path.suffix != ".py":
+        kinds = f"a .py, {', '.join(SCRIPTS)}, an executable {BOOTSTRAP}, or a template"
+        raise DeployError(f"{path} is none of what can be deployed alone: {kinds}.")
+    return f"{path.stem}.{handler_name(path, handler)}", runtime_here()
 
 
 def handler_name(path: Path, wanted: str = "") -> str:

@@ -6,20 +6,19 @@ dropped in silence. Source: AWS SAM specification, "AWS::Serverless::Function" a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dynimo.deploying import template
+from dynimo.deploying.meaning import FUNCTION_TYPES, Reading, as_text, check_parameters, is_call
 from dynimo.deploying.plain import ROLE
-from dynimo.deploying.template import NO_VALUE, Table, Unresolved
-from dynimo.deploying.wanted import Ignored, Wanted, WantedFunction, WantedLayer
+from dynimo.deploying.template import Table
+from dynimo.deploying.wanted import Output, Wanted, WantedFunction, WantedLayer
 from dynimo.model.errors import DeployError
 from dynimo.model.names import Place
 
 NAMES = ("template.yaml", "template.yml", "template.json")
-FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 LAYER_TYPES = ("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion")
 _COPIED = (
     "Handler", "Runtime", "Description", "MemorySize", "Timeout", "Role", "Environment",
@@ -29,82 +28,12 @@ _SERVED = {
     *_COPIED, "CodeUri", "Code", "InlineCode", "FunctionName", "Layers", "Tags", "Tracing",
     "TracingConfig", "AutoPublishAlias", "FunctionUrlConfig", "Events", "DeadLetterQueue",
     "DeadLetterConfig", "ReservedConcurrentExecutions", "ProvisionedConcurrencyConfig",
-    "EventInvokeConfig",
+    "EventInvokeConfig", "PackageType",
 }  # fmt: skip
 _TOP = {"AWSTemplateFormatVersion", "Transform", "Description", "Globals", "Parameters", "Mappings",
-        "Resources", "Outputs", "Metadata"}  # fmt: skip
-
-
-@dataclass(slots=True)
-class _Reading:
-    """One template being read: what its names mean, and what has been left out so far."""
-
-    folder: Path
-    tree: Table
-    place: Place
-    parameters: Mapping[str, str]
-    ignored: list[Ignored] = field(default_factory=list)
-
-    def ignore(self, line: int, what: str, why: str) -> None:
-        self.ignored.append(Ignored(line, what, why))
-
-    def value(self, table: Table, key: str, where: str) -> Any:
-        """A property, resolved; None if it is absent or cannot be known here (and then named)."""
-        if key not in table:
-            return None
-        try:
-            found = template.resolved(table[key], self.lookup, self.tree.get("Mappings") or {})
-        except Unresolved as error:
-            self.ignore(table.lines.get(key, table.line), f"{where}.{key}", str(error))
-            return None
-        return None if found is NO_VALUE else found
-
-    def lookup(self, name: str, attribute: str) -> Any:
-        """What ``Ref`` (no attribute) or ``GetAtt`` gives."""
-        pseudo = {
-            "AWS::Region": self.place.region, "AWS::AccountId": self.place.account,
-            "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
-            "AWS::StackName": self.folder.resolve().name, "AWS::NoValue": NO_VALUE,
-        }  # fmt: skip
-        if name in pseudo and not attribute:
-            return pseudo[name]
-        declared = self.tree.get("Parameters") or {}
-        if name in declared and not attribute:
-            return self._parameter(name, declared[name])
-        resource = self.tree["Resources"].get(name)
-        if not isinstance(resource, Table):
-            raise Unresolved(f"there is no {name!r} in this template")
-        return self._of_resource(name, resource, attribute)
-
-    def _parameter(self, name: str, declared: Any) -> str:
-        default = declared.get("Default") if isinstance(declared, Mapping) else None
-        found = self.parameters.get(name, default)
-        if found is None:
-            raise DeployError(
-                f"The template's parameter {name} has no default; give --parameter {name}=VALUE."
-            )
-        return str(found)
-
-    def _of_resource(self, name: str, resource: Table, attribute: str) -> Any:
-        kind = str(resource.get("Type"))
-        if kind in FUNCTION_TYPES:
-            function = self.function_name(name, resource)
-            return self.place.function(function) if attribute == "Arn" else function
-        if kind == "AWS::SQS::Queue":
-            queue = _text(resource, "QueueName") or name
-            return self.place.arn("sqs", queue) if attribute == "Arn" else queue
-        if kind == "AWS::SNS::Topic":
-            return self.place.arn("sns", _text(resource, "TopicName") or name)
-        raise Unresolved(f"{name} is an {kind}, which nothing here makes")
-
-    def function_name(self, logical: str, resource: Table) -> str:
-        """A function's own name, or the one that the template calls it by."""
-        properties = resource.get("Properties")
-        if isinstance(properties, Table) and "FunctionName" in properties:
-            named = self.value(properties, "FunctionName", logical)
-            if isinstance(named, str):
-                return named
-        return logical
+        "Conditions", "Resources", "Outputs", "Metadata"}  # fmt: skip
+_ELSEWHERE = ("AWS::SQS::Queue", "AWS::SNS::Topic")
+"""What is not made here, but may be there already (``backlog.aws_endpoint``)."""
 
 
 def find(folder: Path) -> Path | None:
@@ -119,7 +48,8 @@ def read(path: Path, place: Place, parameters: Mapping[str, str]) -> Wanted:
         DeployError: it is no template, a parameter has no value, or it holds no function.
     """
     tree = template.read(path)
-    reading = _Reading(path.parent, tree, place, parameters)
+    reading = Reading(path.parent, tree, place, parameters)
+    check_parameters(path, tree, parameters)
     for key in tree:
         if key not in _TOP:
             reading.ignore(tree.lines[key], key, "not served here")
@@ -129,22 +59,42 @@ def read(path: Path, place: Place, parameters: Mapping[str, str]) -> Wanted:
     for name, resource in tree["Resources"].items():
         line = tree["Resources"].lines[name]
         kind = str(resource.get("Type")) if isinstance(resource, Table) else "nothing"
+        if isinstance(resource, Table) and not reading.made(name, resource):
+            continue  # the template's own wish, hence nothing that is ignored
         if kind in FUNCTION_TYPES:
             functions.append(_function(reading, name, resource, defaults))
         elif kind in LAYER_TYPES:
-            layers.append(_layer(reading, name, resource))
+            layers += _layer(reading, name, resource)
+        elif kind in _ELSEWHERE:
+            why = "not made here; what names it finds it at backlog.aws_endpoint"
+            reading.ignore(line, f"{name} ({kind})", why)
         else:
             reading.ignore(line, f"{name} ({kind})", "resources of this type are not made here")
         for key in resource if isinstance(resource, Table) else ():
-            if key not in {"Type", "Properties", "Metadata", "DependsOn"}:
+            if key not in {"Type", "Properties", "Metadata", "DependsOn", "Condition"}:
                 reading.ignore(resource.lines[key], f"{name}.{key}", "not served here")
     if not functions:
         raise DeployError(f"{path} holds no function ({' or '.join(FUNCTION_TYPES)}).")
+    outputs = tuple(_outputs(reading))
     ignored = tuple(dict.fromkeys(sorted(reading.ignored, key=lambda each: each.line)))
-    return Wanted(functions=tuple(functions), layers=tuple(layers), ignored=ignored)
+    return Wanted(
+        functions=tuple(functions), layers=tuple(layers), ignored=ignored, outputs=outputs
+    )
 
 
-def _globals(reading: _Reading) -> Table:
+def _outputs(reading: Reading) -> Iterator[Output]:
+    reading.deployed = True
+    outputs = reading.tree.get("Outputs")
+    for name, output in outputs.items() if isinstance(outputs, Table) else ():
+        if not isinstance(output, Table) or not reading.made(name, output):
+            continue
+        value = reading.value(output, "Value", f"Outputs.{name}")
+        if value is not None:
+            about = reading.value(output, "Description", f"Outputs.{name}")
+            yield Output(name, as_text(value), str(about or ""))
+
+
+def _globals(reading: Reading) -> Table:
     tree = reading.tree.get("Globals")
     if not isinstance(tree, Table):
         return Table(0)
@@ -162,7 +112,7 @@ def _merged(defaults: Table, own: Table) -> Table:
     table.lines = {**defaults.lines, **own.lines}
     for key, value in own.items():
         before = defaults.get(key)
-        if isinstance(before, Table) and isinstance(value, Table) and not _is_call(value):
+        if isinstance(before, Table) and isinstance(value, Table) and not is_call(value):
             table[key] = _merged(before, value)
         elif isinstance(before, list) and isinstance(value, list):
             table[key] = [*before, *value]
@@ -171,11 +121,7 @@ def _merged(defaults: Table, own: Table) -> Table:
     return table
 
 
-def _is_call(table: Table) -> bool:
-    return len(table) == 1 and (next(iter(table)).startswith("Fn::") or "Ref" in table)
-
-
-def _function(reading: _Reading, logical: str, resource: Table, defaults: Table) -> WantedFunction:
+def _function(reading: Reading, logical: str, resource: Table, defaults: Table) -> WantedFunction:
     own = resource.get("Properties")
     properties = _merged(defaults, own if isinstance(own, Table) else Table(resource.line))
     for key in properties:
@@ -190,25 +136,32 @@ def _function(reading: _Reading, logical: str, resource: Table, defaults: Table)
     settings = {key: found for key in _COPIED if (found := value(key)) is not None}
     settings.setdefault("Role", ROLE.format(account=reading.place.account, name=name))
     for key, number in (("MemorySize", 128), ("Timeout", 3)):
-        settings[key] = int(settings.get(key, number))
+        settings[key] = _number(settings.get(key, number))
     _extras(settings, value)
+    code, inline = _code(reading, properties, logical)
     here, elsewhere = _layers(reading, properties, logical)
     if elsewhere:
         settings["Layers"] = elsewhere
     provisioned = value("ProvisionedConcurrencyConfig") or {}
+    count = int(_number(provisioned.get("ProvisionedConcurrentExecutions", 0)))
     reserved = value("ReservedConcurrentExecutions")
+    alias = str(value("AutoPublishAlias") or "")
+    if count and not alias:
+        line = properties.lines["ProvisionedConcurrencyConfig"]
+        where = f"{logical}.ProvisionedConcurrencyConfig"
+        reading.ignore(line, where, "only an alias can have it; add AutoPublishAlias")
     return WantedFunction(
         name=name,
         settings=settings,
-        code=_code(reading, properties, logical),
-        inline=str(value("InlineCode") or ""),
+        code=code,
+        inline=inline,
         tags=_tags(value("Tags")),
-        alias=str(value("AutoPublishAlias") or ""),
+        alias=alias,
         url=_url(value("FunctionUrlConfig")),
         mappings=tuple(_events(reading, properties, logical)),
-        reserved=int(reserved) if reserved is not None else None,
-        provisioned=int(provisioned.get("ProvisionedConcurrentExecutions", 0)) or None,
-        asynchronous=_asynchronous(value("EventInvokeConfig")),
+        reserved=int(_number(reserved)) if reserved is not None else None,
+        provisioned=count or None,
+        asynchronous=_asynchronous(reading, value("EventInvokeConfig"), logical),
         layers_here=here,
     )
 
@@ -220,21 +173,39 @@ def _extras(settings: dict[str, Any], value: Any) -> None:
     tracing = value("Tracing") or (value("TracingConfig") or {}).get("Mode")
     if tracing in {"Active", "PassThrough"}:
         settings["TracingConfig"] = {"Mode": tracing}
+    variables = (settings.get("Environment") or {}).get("Variables")
+    if isinstance(variables, Mapping):  # YAML has numbers; an environment has texts
+        settings["Environment"] = {
+            "Variables": {str(key): as_text(each) for key, each in variables.items()}
+        }
+    if isinstance(settings.get("EphemeralStorage"), Mapping):
+        settings["EphemeralStorage"] = {
+            key: _number(each) for key, each in settings["EphemeralStorage"].items()
+        }
 
 
-def _code(reading: _Reading, properties: Table, logical: str) -> Path | None:
+def _code(reading: Reading, properties: Table, logical: str) -> tuple[Path | None, str]:
+    """A local path, or the text of an only module.
+
+    Raises:
+        DeployError: the code is somewhere else, or an image.
+    """
+    if reading.value(properties, "PackageType", logical) == "Image":
+        raise DeployError(f"{logical} is a container image, and these are not served; use a zip.")
+    inline = reading.value(properties, "InlineCode", logical)
     for key in ("CodeUri", "Code"):
         found = reading.value(properties, key, logical)
+        if isinstance(found, Mapping) and isinstance(found.get("ZipFile"), str):
+            return None, str(found["ZipFile"])
         if isinstance(found, str) and "://" not in found:
-            return reading.folder / found
+            return reading.folder / found, ""
         if found is not None:
-            reading.ignore(properties.lines[key], f"{logical}.{key}", "only a local path is taken")
-    return None if "InlineCode" in properties else reading.folder
+            where = f"line {properties.lines[key]}: {logical}.{key}"
+            raise DeployError(f"{where}: only a path beside the template can be deployed.")
+    return (None, str(inline)) if inline is not None else (reading.folder, "")
 
 
-def _layers(
-    reading: _Reading, properties: Table, logical: str
-) -> tuple[tuple[str, ...], list[str]]:
+def _layers(reading: Reading, properties: Table, logical: str) -> tuple[tuple[str, ...], list[str]]:
     """Layers of this template by name, and others by ARN."""
     here: list[str] = []
     elsewhere: list[str] = []
@@ -242,7 +213,7 @@ def _layers(
         name = each.get("Ref") if isinstance(each, Mapping) else None
         resource = reading.tree["Resources"].get(name) if name else None
         if isinstance(resource, Table) and resource.get("Type") in LAYER_TYPES:
-            here.append(_layer(reading, str(name), resource).name)
+            here += [layer.name for layer in _layer(reading, str(name), resource)]
             continue
         holder = Table(properties.lines.get("Layers", properties.line))
         holder["Layers"] = each
@@ -252,27 +223,34 @@ def _layers(
     return tuple(here), elsewhere
 
 
-def _layer(reading: _Reading, logical: str, resource: Table) -> WantedLayer:
+def _layer(reading: Reading, logical: str, resource: Table) -> list[WantedLayer]:
     own = resource.get("Properties")
     properties = own if isinstance(own, Table) else Table(resource.line)
     content = reading.value(properties, "ContentUri", logical) or "."
+    if "Content" in properties or "://" in str(content) or isinstance(content, Mapping):
+        line = properties.lines.get("Content", properties.line)
+        reading.ignore(line, f"{logical}.Content", "only a path beside the template is taken")
+        return []
     runtimes = reading.value(properties, "CompatibleRuntimes", logical) or []
-    return WantedLayer(
-        name=str(reading.value(properties, "LayerName", logical) or logical),
-        content=reading.folder / str(content),
-        runtimes=tuple(map(str, runtimes)),
-        description=str(reading.value(properties, "Description", logical) or ""),
-    )
+    return [
+        WantedLayer(
+            name=str(reading.value(properties, "LayerName", logical) or logical),
+            content=reading.folder / str(content),
+            runtimes=tuple(map(str, runtimes)),
+            description=str(reading.value(properties, "Description", logical) or ""),
+        )
+    ]
 
 
-def _events(reading: _Reading, properties: Table, logical: str) -> list[dict[str, Any]]:
+def _events(reading: Reading, properties: Table, logical: str) -> list[dict[str, Any]]:
     mappings: list[dict[str, Any]] = []
     events = properties.get("Events")
     for name, event in events.items() if isinstance(events, Table) else ():
         assert isinstance(events, Table)
         where, kind = f"{logical}.Events.{name}", str((event or {}).get("Type"))
         if kind != "SQS":
-            why = f"events of type {kind} are not served; a function URL serves HTTP"
+            hint = "; a function URL serves HTTP" if kind in {"Api", "HttpApi"} else ""
+            why = f"events of type {kind} are not served{hint}"
             reading.ignore(events.lines[name], where, why)
             continue
         wanted = reading.value(event, "Properties", where) or {}
@@ -280,7 +258,7 @@ def _events(reading: _Reading, properties: Table, logical: str) -> list[dict[str
             reading.ignore(events.lines[name], where, "it names no Queue")
             continue
         mapping = {"EventSourceArn": wanted["Queue"]}
-        mapping |= {key: each for key, each in wanted.items() if key != "Queue"}
+        mapping |= {key: _number(each) for key, each in wanted.items() if key != "Queue"}
         mappings.append(mapping)
     return mappings
 
@@ -295,19 +273,25 @@ def _tags(value: Any) -> dict[str, str]:
     return {str(key): str(each) for key, each in (value or {}).items()}
 
 
-def _asynchronous(value: Any) -> dict[str, Any] | None:
-    if not isinstance(value, Mapping):
+def _asynchronous(reading: Reading, value: Any, logical: str) -> dict[str, Any] | None:
+    if not isinstance(value, Table):
         return None
-    wanted = {key: each for key, each in value.items() if key != "DestinationConfig"}
-    places = value.get("DestinationConfig") or {}
-    found = {
-        key: {"Destination": places[key]["Destination"]}
-        for key in ("OnSuccess", "OnFailure")
-        if isinstance(places.get(key), Mapping) and places[key].get("Destination")
-    }
-    return {**wanted, **({"DestinationConfig": found} if found else {})}
+    wanted = {key: _number(each) for key, each in value.items() if key != "DestinationConfig"}
+    places = value.get("DestinationConfig")
+    found: dict[str, Any] = {}
+    for key, place in places.items() if isinstance(places, Table) else ():
+        assert isinstance(places, Table)
+        if isinstance(place, Mapping) and place.get("Destination"):
+            found[key] = {"Destination": place["Destination"]}
+            continue
+        where = f"{logical}.EventInvokeConfig.DestinationConfig.{key}"
+        why = "it names no Destination that is known here, and none is made"
+        reading.ignore(places.lines[key], where, why)
+    return {**wanted, **({"DestinationConfig": found} if found else {})} or None
 
 
-def _text(resource: Table, key: str) -> str:
-    found = (resource.get("Properties") or {}).get(key)
-    return found if isinstance(found, str) else ""
+def _number(value: Any) -> Any:
+    """A parameter's value is text; where it is a number or a truth, it is meant as one."""
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value

@@ -1,17 +1,12 @@
-"""A CloudFormation template's text as a tree that knows its lines, and its intrinsic functions.
+"""A CloudFormation template's text, YAML with AWS's short tags or JSON, as a tree with its lines.
 
-Here live reading (YAML with AWS's short tags, or JSON) and the resolving of Ref, Sub, GetAtt, Join,
-Select, Split and FindInMap. What resources mean is not known here.
-
-Source: AWS CloudFormation user guide, "Intrinsic function reference".
+What stands in it is not carried out here (``intrinsics``), nor is it known what resources mean.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import yaml
 
@@ -19,12 +14,7 @@ from dynimo.model.errors import DeployError
 
 TEMPLATE_BYTES_MAX = 1024 * 1024
 DEPTH_MAX = 50
-_SUB = re.compile(r"\$\{(!?)([^}]+)\}")
 _SHORT = {"Ref": "Ref", "Condition": "Condition"}
-
-
-class Unresolved(Exception):
-    """A value that cannot be known here; the text says which."""
 
 
 class Table(dict[str, Any]):
@@ -36,13 +26,6 @@ class Table(dict[str, Any]):
         super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}
-
-
-NO_VALUE = object()
-"""What ``AWS::NoValue`` becomes: the property is as if it were not there."""
-
-Lookup: TypeAlias = Callable[[str, str], Any]
-"""(name, attribute or empty) → value; raises Unresolved."""
 
 
 def read(path: Path) -> Table:
@@ -109,70 +92,3 @@ def _short_form(loader: yaml.SafeLoader, node: yaml.Node, depth: int) -> Table:
     table = Table(node.start_mark.line + 1)
     table[_SHORT.get(name, f"Fn::{name}")] = value
     return table
-
-
-def resolved(value: Any, lookup: Lookup, mappings: Mapping[str, Any]) -> Any:
-    """``value`` with its intrinsic functions carried out.
-
-    Raises:
-        Unresolved: one of them cannot be.
-    """
-    if isinstance(value, list):
-        items = [resolved(each, lookup, mappings) for each in value]
-        return [each for each in items if each is not NO_VALUE]
-    if not isinstance(value, Mapping):
-        return value
-    if len(value) == 1:
-        name, argument = next(iter(value.items()))
-        if name in {"Ref", "Condition"} or name.startswith("Fn::"):
-            return _called(name, argument, lookup, mappings)
-    table = Table(getattr(value, "line", 0))
-    table.lines = getattr(value, "lines", {})
-    for key, each in value.items():
-        inner = resolved(each, lookup, mappings)
-        if inner is not NO_VALUE:
-            table[key] = inner
-    return table
-
-
-def _called(name: str, argument: Any, lookup: Lookup, mappings: Mapping[str, Any]) -> Any:
-    if name == "Ref":
-        return lookup(str(argument), "")
-    if name == "Fn::Sub":
-        return _sub(argument, lookup, mappings)
-    if name == "Fn::GetAtt" and isinstance(argument, list) and len(argument) == 2:
-        return lookup(str(argument[0]), str(argument[1]))
-    done = resolved(argument, lookup, mappings)
-    try:
-        if name == "Fn::Join":
-            return str(done[0]).join(str(each) for each in done[1])
-        if name == "Fn::Select":
-            return done[1][int(done[0])]
-        if name == "Fn::Split":
-            return str(done[1]).split(str(done[0]))
-        if name == "Fn::FindInMap":
-            return mappings[done[0]][done[1]][done[2]]
-        if name == "Fn::Base64":
-            from base64 import b64encode  # noqa: PLC0415 - seldom
-
-            return b64encode(str(done).encode()).decode()
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise Unresolved(f"{name} of {argument!r} fails: {error}") from None
-    raise Unresolved(f"{name} is not known here")
-
-
-def _sub(argument: Any, lookup: Lookup, mappings: Mapping[str, Any]) -> str:
-    own: Mapping[str, Any] = {}
-    if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], Mapping):
-        argument, own = argument[0], resolved(argument[1], lookup, mappings)
-
-    def found(match: re.Match[str]) -> str:
-        literal, name = match[1], match[2].strip()
-        if literal:
-            return f"${{{name}}}"
-        if name in own:
-            return str(own[name])
-        resource, _, attribute = name.partition(".")
-        return str(lookup(resource, attribute))
-
-    return _SUB.sub(found, str(argument))

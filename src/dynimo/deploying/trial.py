@@ -51,7 +51,7 @@ def read(source: str, place: Place) -> Trial:
     if path.is_dir():
         return _of_folder(path, name, place)
     if not path.is_file():
-        raise NotThere(f"{path}: there is no such file or folder.{_near(path)}")
+        raise NotThere(f"{path}: there is no such file or folder.{near(path)}")
     if path.suffix in _TEMPLATES:
         return _of_template(path, name, place)
     wanted = plain.read(path, name, account=place.account).functions[0]
@@ -134,7 +134,7 @@ def _chosen(where: Path, name: str, there: Iterable[str]) -> str:
     raise NotThere(f"{said}; there are: {listed}.")
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """A hint at what was perhaps meant."""
     try:
         there = sorted(each.name for each in path.parent.iterdir() if each.suffix in {"", ".py"})

@@ -58,6 +58,15 @@ class Ignored:
         return f"line {self.line}: {self.what}: {self.why}"
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a template tells when it is deployed. ``value`` may hold a ``url_mark``."""
+
+    name: str
+    value: str
+    description: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """Everything that one source asks for."""
@@ -65,3 +74,9 @@ class Wanted:
     functions: tuple[WantedFunction, ...]
     layers: tuple[WantedLayer, ...] = ()
     ignored: tuple[Ignored, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+
+def url_mark(function: str) -> str:
+    """What stands for a function's URL until it is known."""
+    return f"\0url of {function}\0"

@@ -27,7 +27,7 @@ class ConfigError(DynimoError):
 
 
 class DeployError(DynimoError):
-    """The app cannot be deployed."""
+    """It cannot be deployed."""
 
     status = 400
     code = "InvalidParameterValueException"

@@ -285,7 +285,7 @@ async def test_a_queue_is_redriven_purged_and_bounded(tmp_path: Path) -> None:
         await until(lambda: idle(desk))
         purged = await ask({"do": "purge", "name": "failed"}, Place())
         shown = await ask({"do": "show", "name": "failed"}, Place())
-        with pytest.raises(ValueError, match="no queue 'none'"):
+        with pytest.raises(LookupError, match="no queue 'none'"):
             await ask({"do": "show", "name": "none"}, Place())
         with pytest.raises(ValueError, match="do must be"):
             await ask({"do": "dance"}, Place())

@@ -52,7 +52,7 @@ def test_help_lists_the_verbs_and_loads_little() -> None:
         (("up", "--app", "/no/such/app"), 78, "an app is a folder with an app.toml"),
         (("purge",), 2, "name a URL, or --prefix, or --all"),
         (("purge", "--all", "--data", "/no/such"), 69, "start one with `dynimo up`"),
-        (("check", "/no/such"), 2, "does not exist"),
+        (("check", "/no/such"), 3, "there is no such folder"),
     ],
 )
 def test_a_mistake_is_named_and_has_its_exit_code(

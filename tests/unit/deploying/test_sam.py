@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dynimo.deploying import sam
-from dynimo.deploying.wanted import Wanted
+from dynimo.deploying.wanted import Wanted, url_mark
 from dynimo.model.errors import DeployError
 from dynimo.model.names import Place
 
@@ -27,7 +27,8 @@ Globals:
   Api:
     Cors: "'*'"
 Conditions:
-  Never: !Equals [a, b]
+  Always: !Equals [a, a]
+  Never: !Not [!Condition Always]
 Resources:
   Orders:
     Type: AWS::SQS::Queue
@@ -57,7 +58,7 @@ Resources:
           Type: HttpApi
   Reader:
     Type: AWS::Serverless::Function
-    Condition: Never
+    Condition: Always
     Properties:
       InlineCode: |
         def handler(event, context): return 1
@@ -104,14 +105,14 @@ def test_everything_ignored_is_named_with_its_line(tmp_path: Path) -> None:
     lines = TEMPLATE.splitlines()
     told = {each.what: lines[each.line - 1].strip() for each in wanted.ignored}
 
-    assert told["Conditions"] == "Conditions:"
     assert told["Globals.Api"] == "Api:"
     assert told["Orders (AWS::SQS::Queue)"] == "Orders:"
     assert told["Worker.Policies"] == "Policies: [AWSLambdaBasicExecutionRole]"
     assert told["Worker.Events.Http"] == "Http:"
-    assert told["Reader.Condition"] == "Condition: Never"
-    # ${Other} is nothing that this template knows.
-    assert told["Worker.Environment"].startswith("Environment:")
+    # ${Other} is nothing that this template knows; the other variables are there.
+    assert told["Worker.Environment.Variables.LITERAL"].startswith("LITERAL:")
+    variables = wanted.functions[0].settings["Environment"]["Variables"]
+    assert sorted(variables) == ["OTHER", "STAGE"]
 
 
 @pytest.mark.parametrize(
@@ -138,3 +139,124 @@ def test_a_parameter_without_a_value_is_asked_for(tmp_path: Path) -> None:
 def test_the_code_is_beside_the_template_when_it_names_none(tmp_path: Path) -> None:
     text = "Resources: {F: {Type: 'AWS::Serverless::Function', Properties: {Handler: a.b}}}"
     assert _read(tmp_path, text).functions[0].code == tmp_path
+
+
+CONDITIONAL = """\
+Parameters:
+  Stage: {Type: String, Default: test, AllowedValues: [test, prod]}
+  Zones: {Type: CommaDelimitedList, Default: "a, b"}
+Conditions:
+  Prod: !Equals [!Ref Stage, prod]
+  Both: !And [!Condition Prod, !Not [!Equals [a, b]]]
+  Either: !Or [!Condition Prod, !Equals [a, b]]
+  Round: !Not [!Condition Round]
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: a.b
+      AutoPublishAlias: !If [Prod, live, test]
+      Timeout: !If [Both, 9, 5]
+      Description: !If [Either, set, !Ref AWS::NoValue]
+      Environment: {Variables: {PORT: 80, ON: true, ZONES: !Join ["+", !Ref Zones]}}
+      EventInvokeConfig:
+        MaximumRetryAttempts: 1
+        DestinationConfig: {OnFailure: {Type: SQS}}
+      FunctionUrlConfig: {AuthType: NONE}
+  Only:
+    Type: AWS::Serverless::Function
+    Condition: Prod
+    Properties: {Handler: index.handler, InlineCode: "def handler(e, c): pass"}
+Outputs:
+  Url: {Value: !Sub "see ${FUrl.FunctionUrl}", Description: where}
+  Alias: {Value: !Ref F.Alias}
+  Only: {Condition: Prod, Value: !GetAtt Only.Arn}
+"""
+
+
+def test_conditions_choose_resources_and_values(tmp_path: Path) -> None:
+    """What a false condition leaves out is the template's own wish, and not told as ignored."""
+    (test,) = _read(tmp_path, CONDITIONAL).functions
+    prod, only = _read(tmp_path, CONDITIONAL, Stage="prod").functions
+
+    assert (test.alias, test.settings["Timeout"], test.settings.get("Description")) == (
+        "test", 5, None,
+    )  # fmt: skip
+    assert (prod.alias, prod.settings["Timeout"], prod.settings["Description"]) == (
+        "live", 9, "set",
+    )  # fmt: skip
+    assert only.inline == "def handler(e, c): pass"
+    assert only.code is None
+
+
+def test_variables_are_texts_as_cloudformation_makes_them(tmp_path: Path) -> None:
+    (function,) = _read(tmp_path, CONDITIONAL).functions
+    variables = function.settings["Environment"]["Variables"]
+    assert variables == {"PORT": "80", "ON": "true", "ZONES": "a+b"}
+
+
+def test_a_destination_that_nobody_names_is_told(tmp_path: Path) -> None:
+    """SAM would make a queue for it; here it would be lost in silence."""
+    wanted = _read(tmp_path, CONDITIONAL)
+    told = {each.what: each.line for each in wanted.ignored}
+    line = next(
+        number for number, text in enumerate(CONDITIONAL.splitlines(), 1) if "OnFailure" in text
+    )
+    assert told == {"F.EventInvokeConfig.DestinationConfig.OnFailure": line}
+    assert wanted.functions[0].asynchronous == {"MaximumRetryAttempts": 1}
+
+
+def test_outputs_know_the_url_once_it_is_there(tmp_path: Path) -> None:
+    test, prod = _read(tmp_path, CONDITIONAL), _read(tmp_path, CONDITIONAL, Stage="prod")
+    told = {each.name: each.value for each in test.outputs}
+
+    assert told["Url"] == f"see {url_mark('F')}"
+    assert told["Alias"] == "arn:aws:lambda:eu-west-1:111122223333:function:F:test"
+    assert sorted(told) == ["Alias", "Url"]
+    assert prod.outputs[-1].value == "arn:aws:lambda:eu-west-1:111122223333:function:Only"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"Stage": "other"}, "must be one of test, prod"),
+        ({"Stag": "prod"}, "no parameter Stag; it has Stage, Zones"),
+    ],
+)
+def test_a_wrong_parameter_is_refused(tmp_path: Path, parameters: dict[str, str], why: str) -> None:
+    with pytest.raises(DeployError, match=why):
+        _read(tmp_path, CONDITIONAL, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("properties", "why"),
+    [
+        ("Code: {S3Bucket: b, S3Key: k}", "line 4: F.Code: only a path"),
+        ("CodeUri: s3://b/k", "only a path"),
+        ("PackageType: Image, ImageUri: x", "container image"),
+    ],
+)
+def test_code_that_is_not_here_is_refused(tmp_path: Path, properties: str, why: str) -> None:
+    """Not replaced by whatever lies beside the template."""
+    text = (
+        "Resources:\n  F:\n    Type: AWS::Lambda::Function\n"
+        f"    Properties: {{Handler: a.b, {properties}}}\n"
+    )
+    with pytest.raises(DeployError, match=why):
+        _read(tmp_path, text)
+
+
+def test_code_in_the_template_itself_is_taken(tmp_path: Path) -> None:
+    text = (
+        "Resources: {F: {Type: 'AWS::Lambda::Function', Properties:"
+        " {Handler: index.handler, Code: {ZipFile: 'x = 1'}}}}"
+    )
+    assert _read(tmp_path, text).functions[0].inline == "x = 1"
+
+
+def test_a_condition_that_asks_for_itself_is_told(tmp_path: Path) -> None:
+    text = CONDITIONAL.replace(
+        "Condition: Prod\n    Properties", "Condition: Round\n    Properties"
+    )
+    told = {each.what: each.why for each in _read(tmp_path, text).ignored}
+    assert told["Only.Condition"] == "condition Round depends on itself"

@@ -6,7 +6,7 @@ class Refused(Exception):
 
 
 def handler(event, context):
-    """Do one order; raising means: try again later, then the dead letters."""
+    """Do one order; raising means: try again later, then keep it as failed."""
     order = event["order"]
     if event.get("amount", 0) < 0:
         raise Refused(f"order {order} has a negative amount")

@@ -1,9 +1,8 @@
 """Draws a badge: a PNG made of nothing but the standard library, cached at the edge."""
 
+import base64
 import struct
 import zlib
-
-from dynimo.sdk.http import Reply
 
 WIDTH, HEIGHT = 160, 40
 COLOURS = {"ok": (46, 160, 67), "failed": (207, 34, 46)}
@@ -13,8 +12,12 @@ def handler(event, context):
     """Answer ``/badge/STATE`` with a picture of that state's colour."""
     state = event["rawPath"].rsplit("/", 1)[-1]
     body = png(COLOURS.get(state, (110, 119, 129)))
-    headers = (("content-type", "image/png"), ("cache-control", "public, max-age=300"))
-    return Reply(status=200, headers=headers, body=body)
+    return {
+        "statusCode": 200,
+        "headers": {"content-type": "image/png", "cache-control": "public, max-age=300"},
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }
 
 
 def png(colour):

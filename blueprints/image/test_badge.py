@@ -1,8 +1,9 @@
+import base64
 import struct
 import unittest
 import zlib
 
-from badge import HEIGHT, WIDTH, png
+from badge import HEIGHT, WIDTH, handler, png
 
 
 class Badge(unittest.TestCase):
@@ -14,6 +15,11 @@ class Badge(unittest.TestCase):
         size = struct.unpack(">I", data[at - 4 : at])[0]
         rows = zlib.decompress(data[at + 4 : at + 4 + size])
         self.assertEqual(len(rows), HEIGHT * (1 + 3 * WIDTH))
+
+    def test_the_state_decides_the_colour(self):
+        ok, failed = (handler({"rawPath": f"/badge/{state}"}, None) for state in ("ok", "failed"))
+        self.assertNotEqual(ok["body"], failed["body"])
+        self.assertEqual(base64.b64decode(ok["body"])[:4], b"\x89PNG")
 
 
 if __name__ == "__main__":

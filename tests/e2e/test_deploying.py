@@ -93,37 +93,6 @@ def test_one_plain_file_from_deploy_to_rollback(shell: Shell) -> None:
     assert shell.run("rollback", "greet").returncode == 3, "nothing comes before the first"
 
 
-@pytest.mark.parametrize(
-    ("blueprint", "function", "answer"),
-    [
-        ("hello", "hello", {"message": "Hello, Ada!", "by": "hello"}),
-        ("http-api", "http-api", {"notes": []}),
-        ("streaming", "tokens", "one\ntwo\nthree\n"),
-        ("async-worker", "worker", {"done": 7}),
-        ("custom-runtime", "capitals", {"SAY": "QUIETLY"}),
-        ("node", "hello-node", {"message": "Hello, Ada!", "by": "hello-node"}),
-    ],
-)
-def test_a_blueprint_deploys_and_answers(
-    shell: Shell, blueprint: str, function: str, answer: object
-) -> None:
-    shell_run = shell.run("new", "made", "--from", blueprint)
-    assert shell_run.returncode == 2, "new takes no --data"
-    subprocess.run(
-        [sys.executable, "-m", "dynimo", "new", "made", "--from", blueprint],
-        cwd=shell.folder,
-        check=True,
-        capture_output=True,
-    )
-    deployed = shell.run("deploy", "made", "--strict")
-    if blueprint == "node" and "not available" in deployed.stderr:
-        pytest.skip("needs node 20")
-    assert deployed.returncode == 0, deployed.stderr
-    told = shell.json("invoke", function, "--event", str(shell.folder / "made" / "event.json"))
-    assert told["error"] is None, told
-    assert told["payload"] == answer
-
-
 def test_a_template_shows_what_it_ignores(shell: Shell) -> None:
     folder = shell.folder / "stack"
     folder.mkdir()

@@ -146,7 +146,7 @@ def _carry_out(
     urls = {each.name: besides.address(client, each) for each in done.functions if each.url}
     for name, url in urls.items():
         rows[name]["url"] = url
-        say(f"  {name}  {url}")
+        say(f"  {name}  {url.rstrip('/')}")
     outputs = {each.name: _with_urls(each.value, urls) for each in wanted.outputs}
     for output, value in outputs.items():
         say(f"  {output} = {value}")

@@ -38,15 +38,19 @@ def deploy(
     query = {"dry_run": "1"} if dry_run else {}
     if share is not None:
         query["share"] = f"{share[0]}={share[1]:g}"
-    told = _put(data, f"/_dynimo/apps/{app.name}?{urlencode(query)}", zipped(folder))
+    address, told = _put(data, f"/_dynimo/apps/{app.name}?{urlencode(query)}", zipped(folder))
+    paths = app.examples or tuple(route.path for route in app.routes)
     if as_json:
-        click.echo(json.dumps(told))
-    else:
-        _show(told)
+        click.echo(json.dumps({**told, "urls": [f"{address}{path}" for path in paths]}))
+        return exits.OK
+    _show(told)
+    for path in paths if not dry_run else ():
+        click.echo(f"  {address}{path}")
     return exits.OK
 
 
-def _put(data: Path, target: str, body: bytes) -> dict[str, Any]:
+def _put(data: Path, target: str, body: bytes) -> tuple[str, dict[str, Any]]:
+    """(the server's address, its answer)."""
     from dynimo.datafolder import ADDRESS_FILE, KEY_FILE
 
     try:
@@ -67,14 +71,15 @@ def _put(data: Path, target: str, body: bytes) -> dict[str, Any]:
         answer = connection.getresponse()
         told = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Refused(f"{address} does not answer ({error}).", exits.UNAVAILABLE) from None
+        text = f"{address} does not answer ({error}). Is it up? `dynimo up` starts one."
+        raise Refused(text, exits.UNAVAILABLE) from None
     finally:
         connection.close()
     if answer.status == 403:
         raise Refused(told["message"], exits.DENIED)
     if answer.status != 200:
         raise Refused(told.get("message", f"{address} answered {answer.status}."), exits.FAILED)
-    return dict(told)
+    return address, dict(told)
 
 
 def _show(told: dict[str, Any]) -> None:

@@ -158,6 +158,7 @@ def _mapping(client: Client, function: WantedFunction, wanted: Mapping[str, Any]
         yield Step(Change(what, None, after), "POST", _MAPPINGS, document)
         return
     compared = {**_MAPPING_DEFAULTS, **wanted}
+    del compared["EventSourceArn"]
     shown = {**present, "Enabled": present.get("State") not in _OFF}
     before = {key: shown.get(key) for key in compared}
     change = _changed(what, before, compared)

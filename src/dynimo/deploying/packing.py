@@ -16,10 +16,11 @@ from dynimo.model.errors import DeployError
 ZIP_BYTES_MAX = 50 * 1024 * 1024
 FILES_MAX = 20_000
 _DATE = (1980, 1, 1, 0, 0, 0)
-SKIPPED_NAMES = frozenset(
-    {"__pycache__", ".git", ".hg", ".venv", "venv", ".dynimo", ".mypy_cache", ".pytest_cache",
-     ".ruff_cache", ".aws-sam", "tests"}
-)  # fmt: skip
+SKIPPED_NAMES = frozenset({"__pycache__", ".git", ".hg", ".mypy_cache", ".pytest_cache",
+                           ".ruff_cache"})  # fmt: skip
+"""Folders that are never deployed."""
+SKIPPED_AT_TOP = frozenset({".venv", "venv", ".dynimo", ".aws-sam", "tests"})
+"""The same, at the top only: further down they may be parts of packages that the code imports."""
 
 
 def zipped(source: Path) -> bytes:
@@ -54,7 +55,8 @@ def _files(source: Path) -> list[tuple[str, Path]]:
         raise DeployError(f"{source}: no such file or folder.")
     found: list[tuple[str, Path]] = []
     for root, folders, names in os.walk(source):
-        folders[:] = sorted(name for name in folders if name not in SKIPPED_NAMES)
+        skipped = SKIPPED_NAMES | (SKIPPED_AT_TOP if Path(root) == source else frozenset())
+        folders[:] = sorted(name for name in folders if name not in skipped)
         for name in sorted(names):
             path = Path(root, name)
             if name.endswith(".pyc"):

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-from dynimo.deploying.packing import FILES_MAX, SKIPPED_NAMES
+from dynimo.deploying.packing import FILES_MAX, SKIPPED_AT_TOP, SKIPPED_NAMES
 
 State: TypeAlias = frozenset[tuple[str, int, int]]
 """(name, mtime in ns, size) of every file."""
@@ -23,7 +23,8 @@ def state(source: Path) -> State:
         _look(source.parent, source.name, found)
         return frozenset(found)
     for root, folders, names in os.walk(source):
-        folders[:] = [name for name in folders if name not in SKIPPED_NAMES]
+        skipped = SKIPPED_NAMES | (SKIPPED_AT_TOP if Path(root) == source else frozenset())
+        folders[:] = [name for name in folders if name not in skipped]
         for name in names:
             if not name.endswith(".pyc"):
                 _look(Path(root), name, found)

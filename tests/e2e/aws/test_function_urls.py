@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import importlib.metadata
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import botocore.credentials
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.e2e import packages
 from tests.e2e.aws import kit
 from tests.e2e.serving import Answer, Server
 
@@ -53,29 +52,10 @@ def made(aws: Any, name: str, code: str | bytes = MIRROR, **settings: Any) -> st
     return url.partition("/lambda-url/")[2].rstrip("/")
 
 
-def vendored(example: str, *packages: str) -> bytes:
+def vendored(example: str, *names: str) -> bytes:
     """An example's folder zipped with what it imports, as ``pip install --target`` would lay it."""
-    files: dict[str, str | bytes] = {"main.py": (EXAMPLES / example / "main.py").read_text()}
-    wanted, seen = list(packages), set[str]()
-    while wanted:
-        name = wanted.pop()
-        if name.lower() in seen:
-            continue
-        seen.add(name.lower())
-        try:
-            distribution = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # for another Python or another system
-        for file in distribution.files or ():
-            plain = ".." not in file.parts and "__pycache__" not in file.parts
-            if plain and Path(str(file.locate())).is_file():
-                files[file.as_posix()] = file.read_binary()
-        wanted += [
-            re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
-            for requirement in distribution.requires or ()
-            if "extra ==" not in requirement
-        ]
-    return kit.zipped(files)
+    code = (EXAMPLES / example / "main.py").read_bytes()
+    return kit.zipped({"main.py": code, **packages.files(*names)})
 
 
 def test_a_request_becomes_an_event_and_back(shared: Server, aws: Any) -> None:
@@ -218,7 +198,7 @@ def test_the_life_of_a_configuration(aws: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("example", "handler", "packages"),
+    ("example", "handler", "names"),
     [
         ("fastapi-mangum", "main.handler", ("fastapi", "mangum")),
         ("fastapi-native", "main.app", ("fastapi",)),
@@ -226,11 +206,11 @@ def test_the_life_of_a_configuration(aws: Any) -> None:
     ],
 )
 def test_fastapi_just_works(
-    shared: Server, aws: Any, example: str, handler: str, packages: tuple[str, ...]
+    shared: Server, aws: Any, example: str, handler: str, names: tuple[str, ...]
 ) -> None:
     """Through Mangum, and as the application itself: paths, queries, bodies, cookies, errors."""
     name = example + ("-colon" if ":" in handler else "")
-    url = made(aws, name, vendored(example, *packages), Handler=handler, MemorySize=512, Timeout=20)
+    url = made(aws, name, vendored(example, *names), Handler=handler, MemorySize=512, Timeout=20)
 
     def get(path: str, **asked: Any) -> Answer:
         return shared.get(f"/lambda-url/{url}{path}", **asked)

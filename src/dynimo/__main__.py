@@ -7,10 +7,13 @@ import sys
 
 def main() -> None:
     """Run the command line; never returns."""
-    # The whole CLI loads here and not at import, so that importing dynimo stays free.
-    from dynimo.cli import app
+    try:
+        # The whole CLI loads here and not at import, so that importing dynimo stays free.
+        from dynimo.cli import app
 
-    sys.exit(app.run())
+        sys.exit(app.run())
+    except KeyboardInterrupt:  # before the command line could listen
+        sys.exit(130)
 
 
 if __name__ == "__main__":

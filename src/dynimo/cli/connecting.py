@@ -83,7 +83,8 @@ def connected(data: str) -> Iterator[Client]:
     try:
         yield client
     except ApiError as error:
-        raise Refused(f"{error}{_hint(error)}", _exit_code(error)) from None
+        said = str(error).split("\n\n")[0]  # further on, AWS explains how a signature is made
+        raise Refused(f"{said}{_hint(error)}", _exit_code(error)) from None
     except Unreachable as error:
         raise Refused(f"{error} Is it up? `dynimo up` starts one.", exits.UNAVAILABLE) from None
     except DynimoError as error:
@@ -159,9 +160,14 @@ def _signing(environment: Mapping[str, str]) -> Sign:
         access_key=key, secret=secret, token=environment.get("AWS_SESSION_TOKEN", "")
     )
     place = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or region()
-    return lambda method, url, headers, body: signer.sign(
-        method, url, headers, body, credentials=credentials, region=place
-    )
+
+    def sign(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        service = "logs" if headers.get("x-amz-target", "").startswith("Logs_") else "lambda"
+        return signer.sign(
+            method, url, headers, body, credentials=credentials, region=place, service=service
+        )
+
+    return sign
 
 
 def _development_key(folder: Path) -> Mapping[str, str]:

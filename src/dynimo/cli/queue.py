@@ -99,7 +99,8 @@ def _ask(
         address = (folder / ADDRESS_FILE).read_text().strip()
         key = (folder / KEY_FILE).read_text().strip()
     except FileNotFoundError:
-        click.echo(f"dynimo: no server runs on {folder}; start one with `dynimo up`.", err=True)
+        text = f"no server runs on {folder}; start one with `dynimo up`, or name its --data folder."
+        click.echo(f"dynimo: {text}", err=True)
         return exits.UNAVAILABLE
     except OSError as error:
         click.echo(f"dynimo: {error.filename}: {error.strerror}", err=True)

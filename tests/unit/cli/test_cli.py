@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dynimo.cli.app import VERBS
+from dynimo.cli import exits
+from dynimo.cli.app import VERBS, run
 
 ROOT = Path(__file__).parents[3]
 
@@ -116,3 +117,30 @@ def test_the_reference_names_every_verb() -> None:
     """A verb that nobody can look up is half a verb."""
     page = (ROOT / "docs" / "reference" / "cli.md").read_text()
     assert [verb for verb in VERBS if f"`{verb}`" not in page] == []
+
+
+@pytest.mark.parametrize("verb", [each for each in VERBS if each not in {"test", "bench"}])
+def test_help_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The quickest way to learn a verb."""
+    assert run([verb, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "Example" in said
+    assert f"dynimo {verb}" in said.partition("Example")[2]
+
+
+def test_a_fault_of_our_own_is_called_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback, unless it is asked for."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("inside")
+
+    monkeypatch.setattr("dynimo.settings.reference", fail)
+    assert run(["settings"]) == exits.INTERNAL
+    assert "a fault of Dynimo's: KeyError: 'inside'. DYNIMO_TRACEBACK=1 shows" in (
+        capsys.readouterr().err
+    )
+    monkeypatch.setenv("DYNIMO_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        run(["settings"])

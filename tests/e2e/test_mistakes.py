@@ -79,7 +79,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     (folder / "empty").mkdir()
     desk.below.mkdir()
     for name, text in (
-        ("greet.py", HANDLER), ("slow.yaml", SLOW.format(runtime=runtime_here())), ("broken.json", '{"a":'), ("notes.txt", "x"),
+        ("greet.py", HANDLER), ("slow.yaml", SLOW.format(runtime=runtime_here())),
+        ("broken.json", '{"a":'), ("notes.txt", "x"),
         ("un.named.py", HANDLER), ("bootstrap", "#!/bin/sh\n"), ("policy.json", "{"),
     ):  # fmt: skip
         (folder / name).write_text(text)

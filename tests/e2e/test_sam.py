@@ -106,7 +106,10 @@ Resources:
       FunctionName: unserved
       Handler: index.handler
       Runtime: RUNTIME
-      InlineCode: "import os\\ndef handler(e, c): return [os.environ.get('KEPT'), os.environ.get('TABLE')]"
+      InlineCode: |
+        import os
+        def handler(event, context):
+            return [os.environ.get("KEPT"), os.environ.get("TABLE")]
       VpcConfig: {SubnetIds: [a]}
       Environment: {Variables: {KEPT: kept, TABLE: !Ref Table}}
       Events:

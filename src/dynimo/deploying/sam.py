@@ -188,10 +188,10 @@ def _code(reading: Reading, properties: Table, logical: str) -> tuple[Path | Non
     """A local path, or the text of an only module.
 
     Raises:
-        DeployError: the code is somewhere else, or an image.
+        DeployError: the code is somewhere else, or no zip.
     """
-    if reading.value(properties, "PackageType", logical) == "Image":
-        raise DeployError(f"{logical} is a container image, and these are not served; use a zip.")
+    if reading.value(properties, "PackageType", logical) not in {None, "Zip"}:
+        raise DeployError(f"{logical}.PackageType is not Zip, and nothing else is served.")
     inline = reading.value(properties, "InlineCode", logical)
     for key in ("CodeUri", "Code"):
         found = reading.value(properties, key, logical)

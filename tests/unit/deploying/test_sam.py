@@ -233,7 +233,7 @@ def test_a_wrong_parameter_is_refused(tmp_path: Path, parameters: dict[str, str]
     [
         ("Code: {S3Bucket: b, S3Key: k}", "line 4: F.Code: only a path"),
         ("CodeUri: s3://b/k", "only a path"),
-        ("PackageType: Image, ImageUri: x", "container image"),
+        ("PackageType: Image, ImageUri: x", "PackageType is not Zip"),
     ],
 )
 def test_code_that_is_not_here_is_refused(tmp_path: Path, properties: str, why: str) -> None:

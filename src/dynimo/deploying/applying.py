@@ -13,13 +13,12 @@ from typing import Any
 from dynimo.deploying import besides, difference
 from dynimo.deploying.client import ApiError, Client, function_path
 from dynimo.deploying.difference import Plan
-from dynimo.deploying.packing import zipped, zipped_text
+from dynimo.deploying.packing import packed, zipped
 from dynimo.deploying.wanted import Wanted, WantedFunction, WantedLayer
 from dynimo.model.errors import DeployError
 
 SETTLE_SECONDS_MAX = 60.0
 POLL_SECONDS_MIN, POLL_SECONDS_MAX = 0.02, 0.5
-_INLINE_MODULE = "index"
 
 Tell = Callable[[str], None]
 
@@ -97,7 +96,7 @@ def plans(client: Client, wanted: Wanted) -> Iterator[Planned]:
         ApiError, Unreachable: as ``Client.call``.
     """
     for function in wanted.functions:
-        data = _zip(function)
+        data = packed(function)
         present = client.found(f"{function_path(function.name)}/configuration")
         plan = difference.plan(function, data, present)
         arn = str(present["FunctionArn"]) if present is not None else ""
@@ -221,12 +220,3 @@ def settle(client: Client, name: str) -> Mapping[str, Any]:
         time.sleep(pause)
         pause = min(POLL_SECONDS_MAX, pause * 2)
     raise DeployError(f"{name} did not settle within {SETTLE_SECONDS_MAX:.0f} s.")
-
-
-def _zip(function: WantedFunction) -> bytes:
-    if function.inline:
-        suffix = ".js" if str(function.settings.get("Runtime", "")).startswith("nodejs") else ".py"
-        return zipped_text(_INLINE_MODULE + suffix, function.inline)
-    if function.code is None:
-        raise DeployError(f"{function.name} has no code here.")
-    return zipped(function.code)

@@ -11,10 +11,12 @@ import stat
 import zipfile
 from pathlib import Path
 
+from dynimo.deploying.wanted import WantedFunction
 from dynimo.model.errors import DeployError
 
 ZIP_BYTES_MAX = 50 * 1024 * 1024
 FILES_MAX = 20_000
+INLINE_MODULE = "index"
 _DATE = (1980, 1, 1, 0, 0, 0)
 SKIPPED_NAMES = frozenset({"__pycache__", ".git", ".hg", ".mypy_cache", ".pytest_cache",
                            ".ruff_cache"})  # fmt: skip
@@ -43,9 +45,18 @@ def zipped(source: Path) -> bytes:
     return data
 
 
-def zipped_text(name: str, text: str) -> bytes:
-    """Zip one module that exists only as text."""
-    return _pack([(name, text.encode(), 0o644)])
+def packed(function: WantedFunction) -> bytes:
+    """The code of a function, wherever it is; text alone is the module ``index``, as on AWS.
+
+    Raises:
+        DeployError: as ``zipped``, or there is none.
+    """
+    if function.inline:
+        suffix = ".js" if str(function.settings.get("Runtime", "")).startswith("nodejs") else ".py"
+        return _pack([(INLINE_MODULE + suffix, function.inline.encode(), 0o644)])
+    if function.code is None:
+        raise DeployError(f"{function.name} has no code here.")
+    return zipped(function.code)
 
 
 def _files(source: Path) -> list[tuple[str, Path]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dynimo.deploying import plain
-from dynimo.deploying.packing import zipped, zipped_text
+from dynimo.deploying.packing import packed, zipped
 from dynimo.model.errors import DeployError, DynimoError
 from dynimo.model.function import Configuration
 from dynimo.model.names import Place
@@ -92,18 +92,10 @@ def _of_template(path: Path, name: str, place: Place) -> Trial:
     wanted = sam.read(path, place, {})
     functions = {each.name: each for each in wanted.functions}
     function = functions[_chosen(path, name, functions)]
-    if function.inline:
-        module = str(function.settings.get("Handler", "index.handler")).partition(".")[0]
-        suffix = ".js" if str(function.settings.get("Runtime", "")).startswith("nodejs") else ".py"
-        data = zipped_text(module + suffix, function.inline)
-    elif function.code is None:
-        raise DeployError(f"{function.name} has no code here.")
-    else:
-        data = zipped(function.code)
     layers = bool(function.layers_here or function.settings.get("Layers"))
     notes = ("its layers are not laid under /opt here; deploy it for that",) if layers else ()
     configuration = _configured(function.settings)
-    return Trial(name=function.name, configuration=configuration, zip=data, notes=notes)
+    return Trial(name=function.name, configuration=configuration, zip=packed(function), notes=notes)
 
 
 def _configured(settings: Mapping[str, Any]) -> Configuration:

@@ -143,3 +143,28 @@ def test_a_source_that_is_not_there_is_refused(dev: Callable[..., Dev]) -> None:
     running = dev("absent.py")
     running.says("there is no such file")
     assert running.process.wait(SECONDS_MAX) == 3
+
+
+def test_what_is_ignored_or_missing_is_said_once(dev: Callable[..., Dev], tmp_path: Path) -> None:
+    """Of a template, and of its packages: not again with every change."""
+    folder = tmp_path / "stack"
+    folder.mkdir()
+    (folder / "hello.py").write_text(HANDLER)
+    (folder / "requirements.txt").write_text("nowhere-to-be-found\n")
+    (folder / "template.yaml").write_text(
+        "Resources:\n"
+        "  Table: {Type: 'AWS::DynamoDB::Table'}\n"
+        "  Hello:\n"
+        "    Type: AWS::Serverless::Function\n"
+        "    Properties:\n"
+        f"      Runtime: python{sys.version_info.major}.{sys.version_info.minor}\n"
+        "      Handler: hello.handler\n"
+        "      AutoPublishAlias: live\n"
+    )
+    running = dev("stack", "--event", "{}")
+    running.says("ignored  line 2: Table")
+    running.says("missing  nowhere-to-be-found of stack/requirements.txt")
+    running.says('→ "one"')
+    (folder / "hello.py").write_text(HANDLER.replace("one", "two"))
+    running.says('→ "two"')
+    assert running.log.read_text().count("ignored  line 2") == 1

@@ -189,6 +189,14 @@ def test_the_server_of_a_folder_above_is_found(desk: Desk) -> None:
     assert not (desk.below / ".dynimo").exists()
 
 
+def test_a_data_folder_that_is_typed_goes_before_the_environment(desk: Desk) -> None:
+    """`dynimo dev` prints commands with --data: they must not go to another platform."""
+    elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    typed = desk.run("versions", "--data", str(desk.folder / ".dynimo"), variables=elsewhere)
+    assert "greet" in typed.stdout
+    assert desk.run("versions", variables=elsewhere).returncode == 69
+
+
 def test_logs_come_through_the_address_too(desk: Desk) -> None:
     """Signed for the service that keeps them; from a folder where no server runs."""
     told = desk.run("env", "--json")

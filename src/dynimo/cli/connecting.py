@@ -1,7 +1,7 @@
 """Which platform does a verb talk to, and with whose key? Reads flags, environment, data folder.
 
-The order: ``AWS_ENDPOINT_URL`` with its keys, as for any AWS tool; else the server that runs on the
-data folder, with that folder's development key.
+The order: a ``--data`` that is typed; ``AWS_ENDPOINT_URL`` with its keys, as for any AWS tool; else
+the server that runs on the data folder, with that folder's development key.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from dynimo.cli import exits
 from dynimo.model.names import ACCOUNT_DEFAULT, REGION_DEFAULT
@@ -127,11 +128,19 @@ def account() -> str:
 def _client(folder: Path) -> Client:
     names = ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
     address = next((os.environ[name] for name in names if os.environ.get(name)), "")
-    if address:
+    if address and not data_typed():
         from dynimo.deploying.client import Client
 
         return Client(address, _signing(os.environ))
     return client_of(folder)
+
+
+def data_typed() -> bool:
+    """Whether the data folder was named on the command line: what is typed goes before the rest."""
+    context = click.get_current_context(silent=True)
+    return (
+        context is not None and context.get_parameter_source("data") is ParameterSource.COMMANDLINE
+    )
 
 
 def client_of(folder: Path) -> Client:

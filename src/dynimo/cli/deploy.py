@@ -84,7 +84,7 @@ def _wanted(source: str, name: str, parameters: dict[str, str], *, strict: bool)
         things = "1 thing" if count == 1 else f"{count} things"
         raise DeployError(f"{things} would be ignored (--strict).")
     for text in requirements.missing(wanted):
-        click.echo(words.styled(f"missing  {text}", fg="yellow"), err=True)
+        click.echo(words.styled(text, fg="yellow"), err=True)
     return wanted
 
 

@@ -93,6 +93,7 @@ class _Session:
         self._names: list[str] = []
         self._routes: list[str] = []
         self._known = False
+        self._told: set[str] = set()
         self._asked = asyncio.Event()
 
     async def serve(self, settings: Any) -> int:
@@ -164,8 +165,13 @@ class _Session:
         """Bring the platform to what the source says; whether anything changed."""
         from dynimo.cli.deploy import read_source
         from dynimo.deploying import applying
+        from dynimo.deploying.requirements import missing
 
         wanted = read_source(self.source, self._name, {})
+        for text in (*(f"ignored  {each}" for each in wanted.ignored), *missing(wanted)):
+            if text not in self._told:
+                self._told.add(text)
+                say(words.styled(text, fg="yellow"))
         done: list[str] = []
         with contextlib.closing(client_of(self.data)) as client:
             self._names = [each.name for each in wanted.functions]

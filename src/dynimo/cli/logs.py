@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from dynimo.cli import durations, exits
-from dynimo.cli.connecting import Refused, account, connected, data_option, json_option
+from dynimo.cli.connecting import (
+    Refused,
+    account,
+    connected,
+    data_option,
+    data_typed,
+    json_option,
+)
 from dynimo.cli.words import styled
 
 if TYPE_CHECKING:
@@ -42,9 +48,7 @@ _BAD = re.compile(
 @click.option("--request", default="", help="Only the lines of the invocation with this id.")
 @data_option
 @json_option
-@click.pass_context
 def command(
-    context: click.Context,
     function: str,
     follow: bool,
     since: str | None,
@@ -68,8 +72,7 @@ def command(
         since_ms = None if since is None else durations.since_ms(since, time.time())
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    default = context.get_parameter_source("data") is ParameterSource.DEFAULT
-    with _source(group, data, from_folder=not default, follow=follow) as source:
+    with _source(group, data, follow=follow) as source:
         keep = _keeping(version, request)
         if since_ms is not None:
             _show(source.since(since_ms, keep), as_json=as_json)
@@ -114,12 +117,12 @@ def _keeping(version: str, request: str) -> Keep:
 
 
 @contextmanager
-def _source(group: str, data: str, *, from_folder: bool, follow: bool) -> Iterator[Source]:
+def _source(group: str, data: str, *, follow: bool) -> Iterator[Source]:
     """The files of the data folder; or the platform that AWS_ENDPOINT_URL names."""
     from dynimo.cli import log_sources
     from dynimo.logs.layout import FOLDER
 
-    if not from_folder and _elsewhere(Path(data)):
+    if not data_typed() and _elsewhere(Path(data)):
         with connected(data) as client:
             yield log_sources.Api(client, group)
         return

@@ -30,7 +30,7 @@ def missing(wanted: Wanted) -> Iterator[str]:
         if absent:
             where, file = quote(str(folder)), quote(str(folder / FILE))
             command = f"python3 -m pip install --target {where} -r {file}"
-            yield f"{', '.join(absent)} of {folder / FILE}, put there by: {command}"
+            yield f"missing  {', '.join(absent)} of {folder / FILE}, put there by: {command}"
 
 
 def _runtime(wanted: Wanted, folder: Path) -> str:

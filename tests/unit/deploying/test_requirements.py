@@ -29,7 +29,7 @@ def test_what_is_named_and_not_there_is_told_once_with_the_command(tmp_path: Pat
     (folder / "requirements.txt").write_text(TEXT)
     (told,) = requirements.missing(_wanted(folder))
 
-    assert told.startswith("fastapi, some-package of ")
+    assert told.startswith("missing  fastapi, some-package of ")
     assert f"pip install --target '{folder}' -r '{folder}/requirements.txt'" in told
     (folder / "some_package-1.dist-info").mkdir()
     (folder / "fastapi-0.2.dist-info").mkdir()

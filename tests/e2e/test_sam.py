@@ -56,6 +56,9 @@ Resources:
       Handler: app.handler
       AutoPublishAlias: live
       Layers: [!Ref Words]
+      Tracing: Active
+      EphemeralStorage: {Size: 600}
+      LoggingConfig: {LogFormat: JSON}
       Tags: {team: blue}
       Environment:
         Variables:

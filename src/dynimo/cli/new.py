@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import click
@@ -55,6 +57,9 @@ def command(name: str | None, blueprint: str, listing: bool, as_json: bool) -> i
     for each in written:
         click.echo(f"  {Path(name) / each}")
     click.echo(f"Made {name} from {blueprint}; {Path(name) / 'README.md'} says how to go on.")
+    launcher = _HERE.parents[3] / "dynimo"
+    if shutil.which("dynimo") is None and launcher.is_file():
+        click.echo(f"There, `dynimo` is: alias dynimo={shlex.quote(str(launcher))}")
     return exits.OK
 
 

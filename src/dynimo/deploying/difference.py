@@ -109,9 +109,16 @@ def same(before: Any, after: Any) -> bool:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return all(same(before.get(key), value) for key, value in after.items()) and (
             set(after) >= set(before)
-            or set(before) - set(after) <= {"LogGroup", "OptimizationStatus"}
+            or all(_added(key, before[key]) for key in set(before) - set(after))
         )
     return bool(before == after)
+
+
+def _added(key: str, value: Any) -> bool:
+    """Whether the platform shows this of itself when nobody asked for it."""
+    return key in {"LogGroup", "OptimizationStatus"} or (
+        key in {"ApplicationLogLevel", "SystemLogLevel"} and value == "INFO"
+    )
 
 
 def _code(sha256: str, size: int) -> str:
@@ -122,4 +129,4 @@ def _shown(value: Any) -> str:
     """A value for people; those of environment variables may be secrets and are not shown."""
     if isinstance(value, Mapping) and isinstance(value.get("Variables"), Mapping):
         return "{" + ", ".join(sorted(value["Variables"])) + "}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

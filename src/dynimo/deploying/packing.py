@@ -56,6 +56,8 @@ def packed(function: WantedFunction) -> bytes:
         return _pack([(INLINE_MODULE + suffix, function.inline.encode(), 0o644)])
     if function.code is None:
         raise DeployError(f"{function.name} has no code here.")
+    if not function.code.exists():
+        raise DeployError(f"{function.name}: there is no {function.code} to take its code from.")
     return zipped(function.code)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dynimo.deploying import template
+from dynimo.deploying import shapes, template
 from dynimo.deploying.meaning import FUNCTION_TYPES, Reading, as_text, check_parameters, is_call
 from dynimo.deploying.plain import ROLE
 from dynimo.deploying.template import Table
@@ -45,9 +45,11 @@ def read(path: Path, place: Place, parameters: Mapping[str, str]) -> Wanted:
     """Read a template.
 
     Raises:
-        DeployError: it is no template, a parameter has no value, or it holds no function.
+        DeployError: it is no template, or is not shaped like one; a parameter has no value; it
+            holds no function.
     """
     tree = template.read(path)
+    shapes.check(path, tree)
     reading = Reading(path.parent, tree, place, parameters)
     check_parameters(path, tree, parameters)
     for key in tree:
@@ -130,7 +132,9 @@ def _function(reading: Reading, logical: str, resource: Table, defaults: Table) 
             reading.ignore(line, f"{logical}.{key}", "not served here")
 
     def value(key: str) -> Any:
-        return reading.value(properties, key, logical)
+        found = reading.value(properties, key, logical)
+        shapes.check_property(properties, key, found, logical)
+        return found
 
     name = reading.function_name(logical, resource)
     settings = {key: found for key in _COPIED if (found := value(key)) is not None}
@@ -140,10 +144,11 @@ def _function(reading: Reading, logical: str, resource: Table, defaults: Table) 
     _extras(settings, value)
     code, inline = _code(reading, properties, logical)
     here, elsewhere = _layers(reading, properties, logical)
+    mappings = tuple(_events(reading, properties, logical))
     if elsewhere:
         settings["Layers"] = elsewhere
     provisioned = value("ProvisionedConcurrencyConfig") or {}
-    count = int(_number(provisioned.get("ProvisionedConcurrentExecutions", 0)))
+    count = _count(provisioned, f"{logical}.ProvisionedConcurrencyConfig")
     reserved = value("ReservedConcurrentExecutions")
     alias = str(value("AutoPublishAlias") or "")
     if count and not alias:
@@ -158,12 +163,20 @@ def _function(reading: Reading, logical: str, resource: Table, defaults: Table) 
         tags=_tags(value("Tags")),
         alias=alias,
         url=_url(value("FunctionUrlConfig")),
-        mappings=tuple(_events(reading, properties, logical)),
+        mappings=mappings,
         reserved=int(_number(reserved)) if reserved is not None else None,
         provisioned=count or None,
         asynchronous=_asynchronous(reading, value("EventInvokeConfig"), logical),
         layers_here=here,
     )
+
+
+def _count(provisioned: Mapping[str, Any], where: str) -> int:
+    key = "ProvisionedConcurrentExecutions"
+    count = provisioned.get(key, 0)
+    table = provisioned if isinstance(provisioned, Table) else Table(0)
+    shapes.check_property(table, key, count, where)
+    return int(count)
 
 
 def _extras(settings: dict[str, Any], value: Any) -> None:
@@ -209,7 +222,11 @@ def _layers(reading: Reading, properties: Table, logical: str) -> tuple[tuple[st
     """Layers of this template by name, and others by ARN."""
     here: list[str] = []
     elsewhere: list[str] = []
-    for each in properties.get("Layers") or []:
+    layers = properties.get("Layers") or []
+    if isinstance(layers, Table):  # an intrinsic function gives the list
+        layers = reading.value(properties, "Layers", logical)
+    shapes.check_property(properties, "Layers", layers, logical)
+    for each in layers or []:
         name = each.get("Ref") if isinstance(each, Mapping) else None
         resource = reading.tree["Resources"].get(name) if name else None
         if isinstance(resource, Table) and resource.get("Type") in LAYER_TYPES:
@@ -245,16 +262,18 @@ def _layer(reading: Reading, logical: str, resource: Table) -> list[WantedLayer]
 def _events(reading: Reading, properties: Table, logical: str) -> list[dict[str, Any]]:
     mappings: list[dict[str, Any]] = []
     events = properties.get("Events")
+    shapes.check_property(properties, "Events", events, logical)
     for name, event in events.items() if isinstance(events, Table) else ():
         assert isinstance(events, Table)
-        where, kind = f"{logical}.Events.{name}", str((event or {}).get("Type"))
+        where = f"{logical}.Events.{name}"
+        kind = str(event.get("Type")) if isinstance(event, Table) else "nothing"
         if kind != "SQS":
             hint = "; a function URL serves HTTP" if kind in {"Api", "HttpApi"} else ""
             why = f"events of type {kind} are not served{hint}"
             reading.ignore(events.lines[name], where, why)
             continue
-        wanted = reading.value(event, "Properties", where) or {}
-        if "Queue" not in wanted:
+        wanted = reading.value(event, "Properties", where)
+        if not isinstance(wanted, Mapping) or "Queue" not in wanted:
             reading.ignore(events.lines[name], where, "it names no Queue")
             continue
         mapping = {"EventSourceArn": wanted["Queue"]}

@@ -117,3 +117,19 @@ def test_a_file_without_a_handler_says_what_it_has(tmp_path: Path) -> None:
     path.write_text("def (")
     with pytest.raises(DeployError, match="line 1"):
         plain.handler_name(path)
+
+
+def test_what_the_platform_adds_by_itself_is_no_difference() -> None:
+    """Levels that nobody named are shown as INFO; another level is a difference."""
+    wanted = WantedFunction(name="a", settings={**SETTINGS, "LoggingConfig": {"LogFormat": "JSON"}})
+    shown = {"LogFormat": "JSON", "LogGroup": "/aws/lambda/a", "SystemLogLevel": "INFO",
+             "ApplicationLogLevel": "INFO"}  # fmt: skip
+    louder = {**shown, "ApplicationLogLevel": "DEBUG"}
+    assert difference.plan(wanted, b"zip", _present(b"zip", LoggingConfig=shown)).nothing
+    assert not difference.plan(wanted, b"zip", _present(b"zip", LoggingConfig=louder)).nothing
+
+
+def test_a_new_function_shows_its_tags() -> None:
+    wanted = WantedFunction(name="a", settings=SETTINGS, tags={"team": "blue"})
+    shown = [str(change) for change in difference.plan(wanted, b"zip", None).changes]
+    assert '+ tags: {"team": "blue"}' in shown

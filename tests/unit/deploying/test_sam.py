@@ -260,3 +260,41 @@ def test_a_condition_that_asks_for_itself_is_told(tmp_path: Path) -> None:
     )
     told = {each.what: each.why for each in _read(tmp_path, text).ignored}
     assert told["Only.Condition"] == "condition Round depends on itself"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Parameters: 3", "line 1: Parameters must be a mapping"),
+        ("Globals: 3", "line 1: Globals must be a mapping"),
+        ("Outputs: [a]", "line 1: Outputs must be a mapping"),
+        ("Properties: [a]", "line 4: F.Properties must be a mapping"),
+        ("Tags: [a]", "line 5: F.Tags must be a mapping, or a list"),
+        ("Events: 3", "line 5: F.Events must be a mapping"),
+        ("Layers: x", "line 5: F.Layers must be a list"),
+        ("MemorySize: lots", "F.MemorySize must be a whole number, not 'lots'"),
+        ("Environment: !Ref AWS::Region", "F.Environment must be a mapping"),
+        ("ProvisionedConcurrencyConfig: {ProvisionedConcurrentExecutions: x}", "a whole number"),
+    ],
+)
+def test_what_has_not_the_shape_is_refused_with_its_line(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    function = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n"
+    good = "    Properties: {Handler: a.b}\n"
+    if text.partition(":")[0] in {"Parameters", "Globals", "Outputs"}:
+        whole = f"{text}\n{function}{good}"
+    elif text.startswith("Properties"):
+        whole = f"{function}    {text}\n"
+    else:
+        whole = f"{function}    Properties:\n      {text}\n      Handler: a.b\n"
+    with pytest.raises(DeployError, match=why):
+        _read(tmp_path, whole)
+
+
+def test_layers_may_depend_on_a_condition(tmp_path: Path) -> None:
+    text = CONDITIONAL.replace(
+        "      Handler: a.b\n", "      Handler: a.b\n      Layers: !If [Prod, [one], [two]]\n"
+    )
+    (function,) = _read(tmp_path, text).functions
+    assert function.settings["Layers"] == ["two"]

@@ -71,12 +71,12 @@ def plan(wanted: WantedFunction, data: bytes, present: Mapping[str, Any] | None)
     settings = [
         Change(key, _present(present, key), value)
         for key, value in sorted(wanted.settings.items())
-        if not same(_present(present, key), value)
+        if (wanted.whole or key != "Role") and not same(_present(present, key), value)
     ]
     gone = [
         Change(key, _present(present, key), DEFAULTS[key])
         for key in sorted(DEFAULTS.keys() - wanted.settings.keys())
-        if not same(_present(present, key), DEFAULTS[key])
+        if wanted.whole and not same(_present(present, key), DEFAULTS[key])
     ]
     return Plan(
         function=wanted,

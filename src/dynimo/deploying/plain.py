@@ -54,7 +54,8 @@ def read(path: Path, handler: str = "", *, name: str = "", account: str = "0" * 
         "Runtime": runtime,
         "Role": ROLE.format(account=account, name=name),
     }
-    return Wanted(functions=(WantedFunction(name=name, settings=settings, code=path),))
+    function = WantedFunction(name=name, settings=settings, code=path, whole=False)
+    return Wanted(functions=(function,))
 
 
 def _called(path: Path, handler: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ class WantedFunction:
     ``alias`` is moved to each new version; ``url`` is a CreateFunctionUrlConfig; ``mappings`` are
     CreateEventSourceMapping requests without the function; ``reserved`` is its concurrency.
     ``layers_here`` are names of layers of the same deployment, laid under those in ``settings``.
+    ``whole``: whether what ``settings`` do not name shall be as by default; else it stays as it is.
     """
 
     name: str
@@ -34,6 +35,7 @@ class WantedFunction:
     provisioned: int | None = None
     asynchronous: Mapping[str, Any] | None = None
     layers_here: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,3 +133,13 @@ def test_a_new_function_shows_its_tags() -> None:
     wanted = WantedFunction(name="a", settings=SETTINGS, tags={"team": "blue"})
     shown = [str(change) for change in difference.plan(wanted, b"zip", None).changes]
     assert '+ tags: {"team": "blue"}' in shown
+
+
+def test_a_plain_file_leaves_alone_what_it_says_nothing_of() -> None:
+    """Variables, memory and a role that were set with AWS's tools outlive the next deployment."""
+    wanted = WantedFunction(name="a", settings=SETTINGS, whole=False)
+    variables = {"Variables": {"TOKEN": "secret"}}
+    present = _present(b"old", Environment=variables, MemorySize=512, Role="another")
+    plan = difference.plan(wanted, b"new", present)
+    assert [change.what for change in plan.changes] == ["code"]
+    assert not plan.configuration

@@ -20,7 +20,8 @@ WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.05
 _COMMAND = re.compile(r"^    (\S.*)$", re.MULTILINE)
 _URL = re.compile(r"https?://\S+")
-_OFFLINE = re.compile(r"Could not find a version|No matching distribution|ConnectionError")
+_OFFLINE = re.compile(r"Could not find a version|ConnectionError|No module named pip")
+"""What pip says where there is no registry, or no pip."""
 _LATER = ("dynimo logs", "dynimo queue")
 """What is asked again until it tells something: the platform does its work meanwhile."""
 

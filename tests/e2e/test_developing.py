@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -146,7 +147,7 @@ def test_a_source_that_is_not_there_is_refused(dev: Callable[..., Dev]) -> None:
 
 
 def test_what_is_ignored_or_missing_is_said_once(dev: Callable[..., Dev], tmp_path: Path) -> None:
-    """Of a template, and of its packages: not again with every change."""
+    """Of a template, and of its packages: not again with every change. Its URL stays as it says."""
     folder = tmp_path / "stack"
     folder.mkdir()
     (folder / "hello.py").write_text(HANDLER)
@@ -160,6 +161,7 @@ def test_what_is_ignored_or_missing_is_said_once(dev: Callable[..., Dev], tmp_pa
         f"      Runtime: python{sys.version_info.major}.{sys.version_info.minor}\n"
         "      Handler: hello.handler\n"
         "      AutoPublishAlias: live\n"
+        "      FunctionUrlConfig: {AuthType: AWS_IAM, InvokeMode: RESPONSE_STREAM}\n"
     )
     running = dev("stack", "--event", "{}")
     running.says("ignored  line 2: Table")
@@ -168,3 +170,5 @@ def test_what_is_ignored_or_missing_is_said_once(dev: Callable[..., Dev], tmp_pa
     (folder / "hello.py").write_text(HANDLER.replace("one", "two"))
     running.says('→ "two"')
     assert running.log.read_text().count("ignored  line 2") == 1
+    with pytest.raises(urllib.error.HTTPError, match="403"):  # the URL is as the template has it
+        _get(running.says(r"URL      (\S+)")[1])

@@ -21,6 +21,7 @@ from dynimo.cli.logs import legible
 
 if TYPE_CHECKING:
     from dynimo.assembly import Platform
+    from dynimo.deploying.wanted import WantedFunction
     from dynimo.logs.feed import Feed
 
 POLL_SECONDS = 0.2
@@ -91,6 +92,7 @@ class _Session:
         self._name = name
         self._event = event
         self._names: list[str] = []
+        self._functions: tuple[WantedFunction, ...] = ()
         self._routes: list[str] = []
         self._known = False
         self._told: set[str] = set()
@@ -174,6 +176,7 @@ class _Session:
                 say(words.styled(text, fg="yellow"))
         done: list[str] = []
         with contextlib.closing(client_of(self.data)) as client:
+            self._functions = wanted.functions
             self._names = [each.name for each in wanted.functions]
             applying.deploy(client, wanted, tell=lambda _, text: done.append(text))
         return bool(done)
@@ -195,11 +198,10 @@ class _Session:
         for path in self._routes:
             say(f"  Open     {address}{path}")
         with contextlib.closing(client_of(self.data)) as client:
-            for name in self._names if not self._routes else ():
+            for function in self._functions:
                 with contextlib.suppress(DynimoError):
-                    url = besides.public_url(client, name)
-                    if url:
-                        say(f"  URL      {url}")
+                    url = besides.any_address(client, function)
+                    say(f"  URL      {url.rstrip('/')}")
         say(f"  Invoke   dynimo invoke {self._names[0]} --data {self.data}")
         say(f'  AWS CLI  eval "$(dynimo env --data {self.data})"   ({address})')
 

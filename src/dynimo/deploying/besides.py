@@ -7,7 +7,7 @@ out. What a source does not name is left as it is. Code and configuration are ``
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dynimo.deploying.client import ApiError, Client, function_path
@@ -69,16 +69,18 @@ def address(client: Client, function: WantedFunction) -> str:
     return str(found["FunctionUrl"]) if found else ""
 
 
-def public_url(client: Client, name: str) -> str:
-    """A URL of the function that everybody may use, made now if there is none.
+def any_address(client: Client, function: WantedFunction) -> str:
+    """The function's URL as it is; where there is none, one that everybody may use, made now.
 
     Raises:
         ApiError, Unreachable: as ``Client.call``.
     """
-    wanted = WantedFunction(name=name, settings={}, url={"AuthType": "NONE"})
-    for step in _url(client, wanted):
+    found = address(client, function)
+    if found:
+        return found
+    for step in _url(client, replace(function, url={"AuthType": "NONE"})):
         carry_out(client, step)
-    return address(client, wanted)
+    return address(client, function)
 
 
 def _qualified(function: WantedFunction) -> dict[str, str] | None:

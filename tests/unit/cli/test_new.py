@@ -80,3 +80,12 @@ def test_an_unknown_blueprint_names_those_there_are(capsys: pytest.CaptureFixtur
     assert run(["new", "x", "--from", "absent"]) == exits.NOT_FOUND
     assert "hello" in capsys.readouterr().err
     assert run(["new"]) == exits.USAGE
+
+
+def test_in_a_checkout_the_way_to_the_command_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The READMEs say `dynimo`; a checkout has only `./dynimo`."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    run(["new", str(tmp_path / "made")])
+    assert f"alias dynimo={SOURCES.parent / 'dynimo'}" in capsys.readouterr().out

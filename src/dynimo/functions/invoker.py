@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from dynimo import ports
+from dynimo import ports, telemetry
 from dynimo.functions import lineage, outcomes
 from dynimo.functions.admission import Admission
 from dynimo.functions.config import Config
@@ -252,11 +252,8 @@ class Invoker:
         self._metrics.finished(result)
         self._record(call, result)
         if self._config.report_lines:
-            log.info(
-                "%s",
-                result.report(version.configuration.memory_mib),
-                extra={"function": str(version), "request": result.id},
-            )
+            text = result.report(version.configuration.memory_mib)
+            telemetry.note(log, text, function=str(version), request=result.id)
 
     def _refused(self, call: _Call, error: DynimoError) -> None:
         self._metrics.refused(type(error).__name__)

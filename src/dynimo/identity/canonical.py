@@ -31,13 +31,21 @@ def request(
 
     ``payload`` is the body's SHA-256 in hexadecimal, or ``UNSIGNED-PAYLOAD``.
     """
-    lines = "".join([f"{name}:{value(headers, name)}\n" for name in signed])
+    once = dict(headers)
+    if len(once) == len(headers):  # no name is there twice
+        lines = "".join([f"{name}:{_trimmed(once.get(name, ''))}\n" for name in signed])
+    else:
+        lines = "".join([f"{name}:{value(headers, name)}\n" for name in signed])
     return "\n".join((method, path, query, lines, ";".join(signed), payload))
 
 
 def value(headers: Iterable[tuple[str, str]], name: str) -> str:
     """All values of a header in their order, joined by commas, runs of blanks made one."""
-    return ",".join([_SPACES.sub(" ", each).strip(" ") for key, each in headers if key == name])
+    return ",".join([_trimmed(each) for key, each in headers if key == name])
+
+
+def _trimmed(text: str) -> str:
+    return _SPACES.sub(" ", text).strip(" ")
 
 
 def encoded(path: str) -> str:
@@ -91,7 +99,7 @@ def signature(secret: str, scope: str, text: str) -> str:
     """The signature of a string to sign, in hexadecimal."""
     date, region, service, _ = scope.split("/")
     key = _signing_key(secret, date, region, service)
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, text.encode(), "sha256").hex()
 
 
 @functools.lru_cache(maxsize=_KEYS_KEPT)

@@ -100,7 +100,10 @@ class Gatekeeper:
         """(secret, caller, when it ends or 0) of the key that a claim names; None if not ours."""
         if claim.token:
             return self._session(claim)
-        key_id, account = claim.access_key, ""
+        return self._keyring.kept(claim.access_key, lambda: self._of_key(claim.access_key))
+
+    def _of_key(self, access_key: str) -> tuple[str, Caller, int] | None:
+        key_id, account = access_key, ""
         if len(key_id) == 12 and key_id.isdigit():
             # Twelve digits name an account; the development key's secret proves it.
             key_id, account = self._keyring.development_key(), key_id
@@ -112,7 +115,7 @@ class Gatekeeper:
             raise UnrecognizedClient
         arn = f"arn:aws:iam::{account}:user/{user.name}" if account else user.arn
         caller = Caller(
-            arn=arn, account=account or user.account, user_id=user.id, access_key=claim.access_key,
+            arn=arn, account=account or user.account, user_id=user.id, access_key=access_key,
             signed=True, principal=user.arn,
         )  # fmt: skip
         return self._keyring.secret(key_id), caller, 0

@@ -11,11 +11,12 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from dynimo.identity.config import Config
 from dynimo.identity.entities import (
@@ -34,6 +35,8 @@ from dynimo.identity.refusals import IdentityError, NoSuchIdentity
 from dynimo.identity.vault import Undecipherable, Vault
 from dynimo.model.errors import ConfigError
 
+T = TypeVar("T")
+
 DATABASE_FILE = "identity.db"
 KEYS_MAX = 10
 """Of one user."""
@@ -41,6 +44,8 @@ WAIT_SECONDS = 10.0
 """For another process's change."""
 LOOK_SECONDS = 0.05
 """How soon another process's change is seen; looking costs more than all else on a hot path."""
+KEPT_MAX = 4096
+"""Answers that are remembered; when there are more, all are forgotten."""
 CHANGED = -1
 """Stands for the version of a snapshot that is not to be used any more."""
 _PURPOSE = "access key"
@@ -74,6 +79,7 @@ class _Snapshot:
     keys: dict[str, Key] = field(default_factory=dict)
     sealed: dict[str, bytes] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
     development: str = ""
 
 
@@ -143,6 +149,21 @@ class Keyring:
                 ) from None
             held.secrets[key_id] = secret
         return secret
+
+    def kept(self, name: str, make: Callable[[], T | None]) -> T | None:
+        """What ``make`` gives, remembered until anything in the file changes; not that it is None.
+
+        It must depend on nothing but ``name`` and what the file holds.
+        """
+        held = self._now().kept
+        found: T | None = held.get(name)
+        if found is None:
+            found = make()
+            if found is not None:
+                if len(held) >= KEPT_MAX:
+                    held.clear()
+                held[name] = found
+        return found
 
     def development_key(self) -> str:
         """The id of the development key, or empty if it was not made yet."""

@@ -86,6 +86,12 @@ class Statement:
     conditions: tuple[Condition, ...] = ()
     variables: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether it has no condition, and no variable in a resource."""
+        varies = self.variables and any("${" in each for each in self.resources or ())
+        return not self.conditions and not varies
+
     def says(self, access: Access) -> Says:
         """What it says about an access."""
         met = self._principal(access.principal)
@@ -134,7 +140,7 @@ class Policy:
     @property
     def plain(self) -> bool:
         """Whether it looks at nothing but who, what and where: no condition, no variable."""
-        return not any(each.conditions or each.variables for each in self.statements)
+        return all(each.plain for each in self.statements)
 
     def says(self, access: Access) -> Says:
         """The strongest of what its statements say."""

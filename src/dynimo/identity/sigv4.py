@@ -26,6 +26,7 @@ TOKEN_CHARACTERS_MAX = 8192
 SHOWN_CHARACTERS_MAX = 2048
 """Of the canonical request, in a refusal."""
 _MOMENTS_MAX = 256
+_SCOPES_MAX = 512
 _PATHS_MAX = 512
 """Paths whose forms are kept; a head bounds their length."""
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -169,6 +170,20 @@ def _of_query(request: Request) -> Claim:
 def _claim(
     credential: str, timestamp: str, signed: str, signature: str, token: str, expires: int | None
 ) -> Claim:
+    access_key, date, region, service, names = _scoped(credential, timestamp, signed)
+    if len(token) > TOKEN_CHARACTERS_MAX:
+        raise IncompleteSignature("Too long a token.")
+    return Claim(
+        access_key=access_key, date=date, region=region, service=service, timestamp=timestamp,
+        signed=names, signature=signature, token=token, expires_seconds=expires,
+    )  # fmt: skip
+
+
+@functools.lru_cache(_SCOPES_MAX)
+def _scoped(
+    credential: str, timestamp: str, signed: str
+) -> tuple[str, str, str, str, tuple[str, ...]]:
+    """(key, date, region, service, names of signed headers): the same for many requests."""
     parts = credential.split("/")
     if len(parts) != 5 or not all(parts):
         raise IncompleteSignature(
@@ -196,12 +211,9 @@ def _claim(
         raise InvalidSignature(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
         )
-    if len(names) > SIGNED_HEADERS_MAX or len(token) > TOKEN_CHARACTERS_MAX:
-        raise IncompleteSignature("Too many signed headers, or too long a token.")
-    return Claim(
-        access_key=access_key, date=date, region=region, service=service, timestamp=timestamp,
-        signed=names, signature=signature, token=token, expires_seconds=expires,
-    )  # fmt: skip
+    if len(names) > SIGNED_HEADERS_MAX:
+        raise IncompleteSignature("Too many signed headers.")
+    return access_key, date, region, service, names
 
 
 def _header_time(request: Request) -> str:

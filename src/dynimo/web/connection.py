@@ -13,11 +13,10 @@ import enum
 import logging
 import math
 import time
-import uuid
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol, cast
 
-from dynimo.web import chunks, config, faults, message, parsing, streaming, writing
+from dynimo.web import chunks, config, faults, ids, message, parsing, streaming, writing
 from dynimo.web.uploads import Uploads
 
 _log = logging.getLogger("dynimo.web")
@@ -331,7 +330,7 @@ class Connection(asyncio.Protocol):
                 return
         self.state = State.HANDLER
         self.deadline = math.inf
-        request.request_id = str(uuid.uuid4())
+        request.request_id = ids.request_id()
         self._task = self._loop.create_task(self._run(request))
         server.keep(self._task)
 

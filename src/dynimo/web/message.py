@@ -20,8 +20,11 @@ class Headers:
 
     def get(self, name: str, default: str = "") -> str:
         """Return all values of ``name``, joined by ``", "`` (RFC 9110 5.3), or ``default``."""
-        values = [value for key, value in self.pairs if key == name]
-        return ", ".join(values) if values else default
+        found: str | None = None
+        for key, value in self.pairs:
+            if key == name:
+                found = value if found is None else f"{found}, {value}"
+        return default if found is None else found
 
     def get_all(self, name: str) -> list[str]:
         """Return each field line of ``name``, in order."""

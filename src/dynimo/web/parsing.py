@@ -27,6 +27,8 @@ host user-agent accept accept-encoding accept-language connection cache-control 
 if-none-match if-modified-since referer cookie authorization content-length content-type
 origin range x-forwarded-for sec-fetch-dest sec-fetch-mode sec-fetch-site dnt
 upgrade-insecure-requests priority transfer-encoding expect
+x-amz-date x-amz-security-token x-amz-content-sha256 x-amz-invocation-type x-amz-log-type
+x-amz-client-context x-amz-target x-amzn-trace-id amz-sdk-invocation-id amz-sdk-request
 """
 _KNOWN_NAMES = {
     name.encode(): name.lower()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from dynimo.model.caller import Caller
 from dynimo.model.caller import Proof as Proof  # noqa: PLC0414 - told on from here
 from dynimo.model.errors import AwsError, DynimoError
 from dynimo.model.names import Place
+from dynimo.web import ids
 from dynimo.web.message import Handler, Request, Response
 
 log = logging.getLogger("dynimo.api")
@@ -92,7 +92,7 @@ class Door:
         service = self._service(request)
         if service is None:
             return await self._following(request)
-        request_id = request.request_id = request.request_id or str(uuid.uuid4())
+        request_id = request.request_id = request.request_id or ids.request_id()
         rpc = service not in self._rest
         try:
             answer = await self._run(request, service)

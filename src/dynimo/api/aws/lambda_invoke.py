@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import binascii
 import json
-import secrets
 import time
-import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -24,6 +22,7 @@ from dynimo.model.errors import InvalidRequestContent, RequestTooLarge
 from dynimo.model.function import Route
 from dynimo.model.invocation import HttpReply, Invocation, Outcome
 from dynimo.model.names import LATEST, Place
+from dynimo.web import ids
 
 Invoke: TypeAlias = Callable[[Invocation], Awaitable[Outcome]]
 Accept: TypeAlias = Callable[[Invocation], Awaitable[None]]
@@ -36,6 +35,7 @@ STICKY_HEADER = "x-dynimo-sticky"
 """Calls of a weighted alias with the same text here run the same version."""
 
 _STICKY_CHARACTERS_MAX = 1024
+_traces = ids.Chance(20)
 _payload = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -122,7 +122,7 @@ class Invoking:
         if request.body:
             check_payload(request.body)
         return Invocation(
-            id=request.request_id or str(uuid.uuid4()),
+            id=request.request_id or ids.request_id(),
             function=named.function,
             event=request.body or b"{}",
             arrived_ns=request.arrived_ns or time.monotonic_ns(),
@@ -162,7 +162,7 @@ def check_payload(body: bytes) -> None:
 
 def fresh_trace() -> str:
     """A new X-Ray trace header, unsampled."""
-    fresh = secrets.token_hex(20)
+    fresh = _traces.take()
     return f"Root=1-{int(time.time()):08x}-{fresh[:24]};Parent={fresh[24:]};Sampled=0"
 
 

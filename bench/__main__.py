@@ -17,8 +17,12 @@ from pathlib import Path
 
 from bench import (
     beside_peers,
+    bursts,
     cold_start,
     edge_hits,
+    endurance,
+    invocations,
+    many_functions,
     processor,
     rendering,
     spike,
@@ -30,7 +34,19 @@ from bench.setting import ROOT, Setting, Unavailable, machine
 
 BENCHES: dict[str, tuple[str, Callable[[Setting], Report]]] = {
     module.NAME: (module.ABOUT, module.run)
-    for module in (cold_start, warm_calls, rendering, beside_peers, edge_hits, starting_up, spike)
+    for module in (
+        cold_start,
+        warm_calls,
+        invocations,
+        bursts,
+        many_functions,
+        rendering,
+        beside_peers,
+        edge_hits,
+        starting_up,
+        spike,
+        endurance,
+    )
 }
 QUIET_SHARE_MAX = 0.1
 EXIT_OK, EXIT_MISSED, EXIT_USAGE, EXIT_UNAVAILABLE = 0, 1, 2, 69

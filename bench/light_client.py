@@ -166,6 +166,35 @@ def closed_loop(
     return drive
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Salvo:
+    """What came of many requests at once; ``began_ns`` is monotonic, before the first was sent."""
+
+    began_ns: int
+    seconds: float
+    answers: list[bytes]
+
+
+def at_once(port: int, requests: Sequence[bytes]) -> Salvo:
+    """Send every request on a connection of its own, all of them opened before; gather answers."""
+    opened = [Line(port) for _ in requests]
+    selector = selectors.EpollSelector()
+    try:
+        for line in opened:
+            selector.register(line, selectors.EVENT_READ, line)
+        began_ns = time.monotonic_ns()
+        for line, request in zip(opened, requests, strict=True):
+            line.send(request)
+        for line in _answered(selector, len(opened)):
+            selector.unregister(line)
+        seconds = (time.monotonic_ns() - began_ns) / 1e9
+    finally:
+        selector.close()
+        for line in opened:
+            line.close()
+    return Salvo(began_ns=began_ns, seconds=seconds, answers=[line.received for line in opened])
+
+
 def _answered(selector: selectors.BaseSelector, lines: int) -> Iterator[Line]:
     """Every connection whose answer is complete, until none is registered any more."""
     while lines:

@@ -1,6 +1,6 @@
 """Dynimo's function platform: ``dynimo up`` on a fresh data folder, asked through AWS's API.
 
-As shipped, unless a bench gives ``DYNIMO_`` variables. The key is the data folder's development key.
+As shipped, unless a bench gives ``DYNIMO_`` variables. The key is the development key of its data.
 """
 
 from __future__ import annotations

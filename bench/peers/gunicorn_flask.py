@@ -71,11 +71,17 @@ class GunicornFlask:
         (folder / "hello_app.py").write_text(_APP, "utf-8")
         port = programs.free_port()
         options = ["-w", str(PROCESSES), "-k", "gthread", "--threads", str(THREADS)]
-        options += ["--keep-alive", str(KEEP_ALIVE_SECONDS), "--log-level", "warning"]
+        options += [
+            "-b",
+            f"{HOST}:{port}",
+            "--keep-alive",
+            str(KEEP_ALIVE_SECONDS),
+            "--log-level",
+            "warning",
+        ]
         with programs.Program(
             self.name,
-            [str(self._venv.python), "-m", "gunicorn", *options]
-            + ["-b", f"{HOST}:{port}", "hello_app:app"],
+            [str(self._venv.python), "-m", "gunicorn", *options, "hello_app:app"],
             log=folder / "log",
             folder=folder,
         ) as running:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from bench import programs
-from bench.peers.hello import ENVIRONMENTS, HOST, Serving, plain_requests
+from bench.peers.hello import ENVIRONMENTS, Serving, plain_requests
 from bench.peers.venvs import Venv
 from bench.setting import Setting
 

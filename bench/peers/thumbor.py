@@ -11,18 +11,15 @@ where Pillow's encoders are looked up.
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import programs
 from bench.peers.contender import AVIF_SPEED, OPTIMISE_HUFFMAN, WEBP_EFFORT, WORKERS, Recipe
-from bench.setting import Setting, Unavailable
+from bench.peers.venvs import Venv
+from bench.setting import Setting
 
-INSTALL_SECONDS_MAX = 300
 REQUIREMENTS = ("thumbor>=7.8,<8", "pillow<13")
 _CONFIG = """\
 LOADER = 'thumbor.loaders.file_loader'
@@ -62,20 +59,14 @@ class Thumbor:
     name = "thumbor"
 
     def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-        self._folder = setting.folder("thumbor")
-        self._venv = self._folder / "venv"
-        self._python = self._venv / "bin" / "python"
+        self._venv = Venv(setting, "thumbor", REQUIREMENTS)
+        self._folder = self._venv.folder
 
     def install(self) -> str:
         """Install from PyPI, once."""
-        if not (self._folder / "installed").exists():
-            self._setting.say("installing thumbor into its own virtual environment")
-            _must([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self._venv)])
-            _must([*_installer(), str(self._python), "install", "-q", *REQUIREMENTS])
-            (self._folder / "installed").touch()
+        self._venv.install()
         code = "import thumbor, PIL, tornado; print(thumbor.__version__, PIL.__version__)"
-        versions = _must([str(self._python), "-c", code]).split()
+        versions = self._venv.evaluate(code).split()
         return f"thumbor {versions[0]}, Pillow {versions[1]}"
 
     def settings(self) -> str:
@@ -109,7 +100,7 @@ class Thumbor:
         program = stack.enter_context(
             programs.Program(
                 self.name,
-                [str(self._python), *module, "-c", str(config)],
+                [str(self._venv.python), *module, "-c", str(config)],
                 log=self._folder / "log",
             )
         )
@@ -120,39 +111,3 @@ class Thumbor:
         """``fit-in`` never enlarges; the format filter is named only when it changes the kind."""
         kind = "" if recipe.format == "jpeg" else f"filters:format({recipe.format})/"
         return f"/unsafe/fit-in/{recipe.side}x{recipe.side}/{kind}{path}"
-
-
-def _installer() -> list[str]:
-    """Return the pip command up to where the Python to install for follows.
-
-    The environment of a bench often has no pip itself, but the Python it was made from does.
-    """
-    candidates = (sys.executable, str(Path(sys.base_prefix) / "bin" / "python3"), "python3")
-    for python in candidates:
-        if _run([python, "-m", "pip", "--version"]).returncode == 0:
-            return [python, "-m", "pip", "--disable-pip-version-check", "--python"]
-    raise Unavailable("thumbor: no Python here has pip (on Debian: apt-get install python3-pip)")
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    # A bench's own PYTHON* variables and pip's user settings are not meant for the peer.
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    variables = {**kept, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
-    return subprocess.run(
-        command,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_SECONDS_MAX,
-        check=False,
-    )
-
-
-def _must(command: list[str]) -> str:
-    try:
-        ran = _run(command)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"thumbor: {command[0]}: {error}") from None
-    if ran.returncode != 0:
-        raise Unavailable(f"thumbor: {' '.join(command[:4])} said: {ran.stderr.strip()[-300:]}")
-    return ran.stdout

@@ -135,6 +135,7 @@ def _invoke_many(setting: Setting, report: Report, size: _Size) -> None:
     assert serving.keys is not None, "a platform has keys"
     total = setting.rounds(INVOKED, INVOKED_QUICK)
     first_ms: list[float] = []
+    weights = [size.at_rest_mib]
     for done in range(0, total, total // 5):
         requests = [
             signed.invocations(serving.keys, serving.port, _name(number), [b"{}"])[0]
@@ -151,9 +152,12 @@ def _invoke_many(setting: Setting, report: Report, size: _Size) -> None:
             raise Unavailable(f"{drive.failed} functions failed: {drive.errors[0]}")
         first_ms.extend(drive.latencies_ms)
         weight = memory.tree_mib(serving.pids)
+        weights.append(weight)
         note = f"{len(memory.tree(serving.pids[0]))} processes"
         report.add(f"{done + total // 5:,} invoked: memory", weight, "MiB", note=note)
         setting.say(f"{NAME}: {done + total // 5:,} invoked, {weight:,.0f} MiB")
+    each = (weights[1] - weights[0]) / (total // 5)
+    report.add("memory of one more imported function", each, "MiB", note="with its environment")
     note = f"p99 {figures.percentile(first_ms, 99):.0f} ms; {AT_ONCE} at once; its code is imported"
     report.add("first invocation, not imported, median", figures.median(first_ms), "ms", note=note)
     before = figures.median(size.invoke_ms)

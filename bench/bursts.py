@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 
-from bench import aws, figures, light_client, memory, signed
+from bench import aws, figures, light_client, memory, processor, signed
 from bench.figures import Report
 from bench.peers.dynimo_functions import FUNCTION, DynimoFunctions
 from bench.peers.hello import Serving
@@ -32,7 +32,7 @@ def run(setting: Setting) -> Report:
     report = Report(bench=NAME)
     dynimo = DynimoFunctions(setting)
     report.notes.append(f"{dynimo.install()}: {dynimo.settings()}")
-    answered, last, environments, rates, weights = [], [], [], [], []
+    answered, last, environments, rates, weights, used_ms = [], [], [], [], [], []
     for number in range(setting.rounds(ROUNDS, quick=1)):
         with dynimo.platform() as serving:
             hello = _burst(serving, FUNCTION, b"{}")
@@ -41,9 +41,12 @@ def run(setting: Setting) -> Report:
             environments.append(float(len(hello.environments)))
         with dynimo.platform() as serving:
             before = memory.tree_mib(serving.pids)
+            used = processor.seconds(serving.pids)
             held = _burst(
                 serving, HELD_FUNCTION, json.dumps({"hold_seconds": HOLD_SECONDS}).encode()
             )
+            used = processor.seconds(serving.pids) - used
+            used_ms.append(used / len(held.environments) * 1e3)
             if len(held.environments) < CALLS:
                 report.notes.append(
                     f"round {number + 1}: only {len(held.environments)} of {CALLS} held calls had"
@@ -62,6 +65,8 @@ def run(setting: Setting) -> Report:
         at_least=PER_SECOND_GOAL,
         note=f"first request to the last one's first instruction; {figures.spread(rates)}",
     )
+    note = "with its invocation, and the making of two functions shared out"
+    report.add("processor time of one more environment", figures.median(used_ms), "ms", note=note)
     report.add("memory of one more environment, PSS", figures.median(weights), "MiB")
     return report
 

@@ -58,8 +58,7 @@ class RequestLog:
             self._cancel()
             self._cancel = None
         pending, self._pending = self._pending, []
-        for _, _, _, response, seconds in pending:
-            self._metrics.request(response.status, seconds)
+        self._metrics.answered([(response.status, seconds) for *_, response, seconds in pending])
         if not self._lines or not pending:
             return
         line = _plain_line if self._plain else _json_line

@@ -7,11 +7,12 @@ our prefix) and the two shapes of a log line. Nothing here decides anything.
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -71,11 +72,13 @@ class Metrics:
             "dynimo_billed_milliseconds", "Init and run, rounded up.", ["function"], registry=of
         )
 
-    def request(self, status: int, seconds: float) -> None:
-        """An HTTP request was answered."""
-        self.requests.inc()
-        self._of(self.statuses, str(status)).inc()
-        self.request_seconds.observe(seconds)
+    def answered(self, requests: Sequence[tuple[int, float]]) -> None:
+        """HTTP requests were answered: (status, seconds) of each."""
+        self.requests.inc(len(requests))
+        for status, count in collections.Counter(status for status, _ in requests).items():
+            self._of(self.statuses, str(status)).inc(count)
+        for _, seconds in requests:
+            self.request_seconds.observe(seconds)
 
     def refused(self, error: str) -> None:
         """An invocation was turned away by the platform, for the reason of this name."""
@@ -91,15 +94,20 @@ class Metrics:
             self.settle()
 
     def settle(self) -> None:
-        """Count every ended invocation that waits to be counted."""
+        """Count every ended invocation that waits to be counted; equal ones in one step."""
         ended, self._ended = self._ended, []
-        for each in ended:
-            self._count(*each)
+        runs: collections.Counter[str] = collections.Counter()
+        billed: collections.Counter[str] = collections.Counter()
+        for function, error, times in ended:
+            runs[function] += 1
+            billed[function] += math.ceil(times[1] + times[2])
+            self._count(function, error, times)
+        for function, count in runs.items():
+            self._of(self.invocations, function).inc(count)
+            self._of(self.billed, function).inc(billed[function])
 
     def _count(self, function: str, error: str, times: tuple[float, float, float]) -> None:
         queue_ms, init_ms, run_ms = times
-        self._of(self.invocations, function).inc()
-        self._of(self.billed, function).inc(math.ceil(init_ms + run_ms))
         self._of(self.spans, "queue").observe(queue_ms / 1000)
         self._of(self.spans, "run").observe(run_ms / 1000)
         if init_ms:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -223,7 +223,7 @@ class Invoker:
                 f"The chain of invocations has passed {arn} {most} times and was cut. If it is"
                 " meant to go round, say so with PutFunctionRecursionConfig (RecursiveLoop=Allow)."
             )
-        return replace(invocation, trace=lineage.passed(invocation.trace, arn))
+        return invocation.traced(lineage.passed(invocation.trace, arn))
 
     async def _run(self, fleet: Fleet, call: _Call) -> Outcome | DynimoError:
         """Wait for its end. If the caller leaves, what runs goes on and is counted all the same."""

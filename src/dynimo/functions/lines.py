@@ -231,6 +231,8 @@ def _runtime_arn(version: Version) -> str:
 
 def _traced(version: Version, trace: str) -> str:
     """The root of a request that is traced, or nothing."""
+    if "Sampled=1" not in trace and version.configuration.tracing != "Active":
+        return ""
     parts = dict(part.strip().partition("=")[::2] for part in trace.split(";"))
     sampled = parts.get("Sampled") == "1" or version.configuration.tracing == "Active"
     return parts.get("Root", "") if sampled else ""

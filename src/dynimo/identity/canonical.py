@@ -17,6 +17,8 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _SPACES = re.compile(r"[ \t]+")
 _KEYS_KEPT = 256
+_BLOCK_BYTES = 64
+"""Of SHA-256; a signing key is 32 bytes."""
 
 
 def request(
@@ -97,14 +99,27 @@ def string_to_sign(timestamp: str, scope: str, canonical: bytes) -> str:
 
 def signature(secret: str, scope: str, text: str) -> str:
     """The signature of a string to sign, in hexadecimal."""
-    date, region, service, _ = scope.split("/")
-    key = _signing_key(secret, date, region, service)
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    inner, outer = _signing_states(secret, scope)
+    made, told = inner.copy(), outer.copy()
+    made.update(text.encode())
+    told.update(made.digest())
+    return told.hexdigest()
 
 
 @functools.lru_cache(maxsize=_KEYS_KEPT)
+def _signing_states(secret: str, scope: str) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """Both hashes of HMAC (RFC 2104) with a signing key taken in; copied for each request.
+
+    Making an HMAC anew costs more than the rest of a signature.
+    """
+    date, region, service, _ = scope.split("/")
+    key = _signing_key(secret, date, region, service).ljust(_BLOCK_BYTES, b"\0")
+    inner, outer = (bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C))
+    return hashlib.sha256(inner), hashlib.sha256(outer)
+
+
 def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
-    """The key of one secret for one day, region and service; kept, for it is asked every time."""
+    """The key of one secret for one day, region and service."""
     key = b"AWS4" + secret.encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()

@@ -52,6 +52,15 @@ class Invocation:
     sink: Sink | None = None
     tail: bool = False
 
+    def traced(self, trace: str) -> Invocation:
+        """The same with another ``trace``; ``dataclasses.replace`` costs four times as much."""
+        return Invocation(
+            id=self.id, function=self.function, event=self.event, arrived_ns=self.arrived_ns,
+            trace=trace, qualifier=self.qualifier, place=self.place, sticky=self.sticky,
+            client_context=self.client_context, attempt=self.attempt, sink=self.sink,
+            tail=self.tail,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpReply:

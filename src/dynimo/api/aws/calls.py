@@ -35,7 +35,8 @@ class Call:
     @property
     def query(self) -> dict[str, list[str]]:
         """The query, decoded; names without a value are kept."""
-        return parse_qs(self.request.query, keep_blank_values=True)
+        query = self.request.query
+        return parse_qs(query, keep_blank_values=True) if query else {}
 
     def first(self, name: str) -> str | None:
         """The first value of a query parameter."""

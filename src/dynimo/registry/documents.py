@@ -86,14 +86,18 @@ class Documents:
             self._database.execute("insert into document values (?, ?, ?, ?, ?)", (*place, text))
             held[place[1:]] = json.loads(text)
 
-    def forget(self, account: str, function: str) -> None:
-        """Drop every document of a function. Call inside the transaction that drops the function.
+    def forget(self, account: str, function: str, key: str | None = None) -> None:
+        """Drop every document of a function, or of one of its versions or aliases (``key``).
 
-        The memory is cleared at once; the caller's transaction makes it durable.
+        One made anew must not inherit them. Call inside the transaction that drops what they are
+        about: the memory is cleared at once; the caller's transaction makes it durable.
         """
         self._database.execute(
-            "delete from document where account = ? and function = ?", (account, function)
+            "delete from document where account = ?1 and function = ?2"
+            " and (?3 is null or key = ?3)",
+            (account, function, key),
         )
         for held in self._held.values():
-            for place in [place for place in held if place[:2] == (account, function)]:
-                del held[place]
+            for place in list(held):
+                if place[:2] == (account, function) and key in (None, place[2]):
+                    del held[place]

@@ -196,9 +196,9 @@ class Registry:
         It gets a new revision, as the service gives it one.
         """
         key = (latest.place.account, latest.function)
-        if function.latest is not latest or self._functions.get(key) is not function:
+        if not unchanged(function, latest) or self._functions.get(key) is not function:
             return
-        settled = replace(latest, revision=fresh_revision())
+        settled = replace(function.latest, revision=fresh_revision())
         with self.database.change:
             self.database.put_version(settled)
         function.latest = settled
@@ -220,7 +220,10 @@ class Registry:
             )
 
     def publish(self, function: FunctionRecord, description: str | None = None) -> VersionRecord:
-        """Make ``$LATEST`` a numbered version; the newest one if nothing changed since it."""
+        """Make ``$LATEST`` a numbered version; the newest one if nothing changed since it.
+
+        ``$LATEST`` gets a new revision then, as the service gives it one.
+        """
         latest = function.latest
         if function.versions:
             newest = function.versions[max(function.versions)]
@@ -240,16 +243,35 @@ class Registry:
         record = replace(
             latest, number=number, configuration=configuration, revision=fresh_revision()
         )
+        latest = replace(latest, revision=fresh_revision())
         account, name = latest.place.account, latest.function
         with self.database.change:
             self.database.put_version(record)
+            self.database.put_version(latest)
             self.database.put_function(account, name, number + 1, app=function.app)
+        function.latest = latest
         function.versions[number] = record
         function.next_number = number + 1
         return record
 
+    def touch(self, function: FunctionRecord, qualifier: str = "") -> str:
+        """Give a function, version or alias a new revision, for something beside it has changed."""
+        revision = fresh_revision()
+        alias = function.aliases.get(qualifier)
+        if alias is not None:
+            return self.put_alias(function, alias).revision
+        number = int(qualifier) if qualifier.isdigit() else 0
+        record = replace(function.numbered(number), revision=revision)
+        with self.database.change:
+            self.database.put_version(record)
+        if number:
+            function.versions[number] = record
+        else:
+            function.latest = record
+        return revision
+
     def delete_version(self, function: FunctionRecord, number: int) -> None:
-        """Remove one version.
+        """Remove one version, and what is kept beside it.
 
         Raises:
             ResourceConflict: an alias leads to it.
@@ -267,6 +289,7 @@ class Registry:
             )
         with self.database.change:
             self.database.drop_version(latest.place.account, latest.function, number)
+            self.documents.forget(latest.place.account, latest.function, str(number))
         function.versions.pop(number, None)
 
     def delete(self, function: FunctionRecord) -> None:
@@ -289,10 +312,11 @@ class Registry:
         return record
 
     def delete_alias(self, function: FunctionRecord, name: str) -> None:
-        """Remove an alias, if it is there."""
+        """Remove an alias, if it is there, and what is kept beside it."""
         latest = function.latest
         with self.database.change:
             self.database.drop_alias(latest.place.account, latest.function, name)
+            self.documents.forget(latest.place.account, latest.function, name)
         function.aliases.pop(name, None)
 
     def change_app(
@@ -330,6 +354,11 @@ class Registry:
             self.layers.folder(record.configuration.layers, self.contents) for record in records
         )
         return used | {folder.name for folder in folders if folder is not None}
+
+
+def unchanged(function: FunctionRecord, before: VersionRecord) -> bool:
+    """Whether ``$LATEST`` is still what it was; another revision alone is no change of it."""
+    return replace(function.latest, revision=before.revision) == before
 
 
 def check_revision(given: str | None, present: str) -> None:

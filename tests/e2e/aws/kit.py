@@ -34,15 +34,23 @@ def handler(event, context):
 """
 
 
-def client(server: Server, service: str = "lambda", **keys: Any) -> Any:
-    """An unmodified boto3 client that does not retry, with the development key unless told."""
+def client(server: Server, service: str = "lambda", *, validating: bool = True, **keys: Any) -> Any:
+    """An unmodified boto3 client that does not retry, with the development key unless told.
+
+    One that is not ``validating`` sends what its own model would refuse.
+    """
     key, secret = development_key(server.data)
     given = {"aws_access_key_id": key, "aws_secret_access_key": secret, **keys}
     made = boto3.client(
         service,
         endpoint_url=f"http://127.0.0.1:{server.port}",
         region_name=REGION,
-        config=Config(retries={"max_attempts": 0}, read_timeout=120, max_pool_connections=64),
+        config=Config(
+            retries={"max_attempts": 0},
+            read_timeout=120,
+            max_pool_connections=64,
+            parameter_validation=validating,
+        ),
         **given,
     )
     OPEN.append(made)

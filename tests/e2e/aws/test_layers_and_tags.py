@@ -71,7 +71,7 @@ def test_the_life_of_a_layer(aws: Any) -> None:
     row = next(each for each in matching if each["LayerName"] == "living")
     assert row["LatestMatchingVersion"]["Version"] == 1
     assert kit.refused(gone.value)[2] == "The resource you requested does not exist."
-    assert kit.refused(zero.value)[2] == "Layer Version Cannot be less than 1."
+    assert kit.refused(zero.value)[2] == "Layer Version Cannot be less than 1"
 
 
 def test_a_layers_policy(aws: Any) -> None:

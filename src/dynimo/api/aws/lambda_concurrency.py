@@ -25,6 +25,7 @@ from dynimo.registry.registry import Registry, timestamp
 RESERVED, PROVISIONED = "concurrency", "provisioned"
 """The kinds of the documents."""
 
+PAGE_MAX = 50
 _FUNCTION = "functions/{FunctionName}"
 _PROVISIONED = f"/2019-09-30/{_FUNCTION}/provisioned-concurrency"
 
@@ -94,7 +95,7 @@ class Concurrency:
                 " support this operation. Please specify either a function name or an unqualified"
                 " function ARN."
             )
-        self._registry.function(named.place, named.function)
+        self._registry.function(named.place, named.function, LATEST)
         wanted = call.document().get("ReservedConcurrentExecutions")
         faults = Faults()
         faults.required(wanted, "reservedConcurrentExecutions")
@@ -142,6 +143,11 @@ class Concurrency:
         faults.between(wanted, "provisionedConcurrentExecutions", 1, float("inf"))
         faults.check()
         assert isinstance(wanted, int)
+        if call.first("Qualifier") == LATEST:
+            raise InvalidParameterValue(
+                "Provisioned Concurrency Configs cannot be applied to unpublished function"
+                " versions."
+            )
         named, function = self._qualified(call)
         self._check_exclusive(named, function)
         self._check_room(named, wanted)
@@ -183,19 +189,13 @@ class Concurrency:
             state = self._state(named.place, named.function, row[0])
             return {"FunctionArn": arn, **_shown(row[1], state)}
 
-        found = pages.page(call, held, lambda row: row[0], document)
+        found = pages.page(call, held, lambda row: row[0], document, most=PAGE_MAX)
         return Answer(document=pages.listed("ProvisionedConcurrencyConfigs", found))
 
     def _qualified(self, call: Call) -> tuple[names.Named, FunctionRecord]:
         """The alias or version that is meant."""
         named = names.named(call)
-        if named.qualifier == LATEST:
-            raise InvalidParameterValue(
-                "Provisioned Concurrency Configs cannot be applied to unpublished function"
-                " versions."
-            )
-        function = self._registry.function(named.place, named.function, named.qualifier)
-        if not named.qualifier:
+        if named.qualifier in ("", LATEST):
             raise InvalidParameterValue(
                 "The function resource provided must be an alias or a published version."
             )
@@ -203,7 +203,7 @@ class Concurrency:
             if named.qualifier.isdigit():
                 raise ResourceNotFound(f"Function not found: {named.arn}")
             raise ResourceNotFound(f"Cannot find alias arn: {named.arn}")
-        return named, function
+        return named, self._registry.function(named.place, named.function)
 
     def _check_exclusive(self, named: names.Named, function: FunctionRecord) -> None:
         """A version is provisioned by itself or through one alias, not both."""

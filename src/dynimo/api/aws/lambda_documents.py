@@ -20,6 +20,8 @@ UPDATING = {
     "LastUpdateStatusReasonCode": "Creating",
 }
 
+_NOT_LISTED = frozenset({*CREATING, *UPDATING, "RuntimeVersionConfig"})
+
 
 def version(
     record: VersionRecord, registry: Registry, *, arn: str, state: FunctionRecord | None = None
@@ -62,6 +64,11 @@ def version(
     elif state is not None and state.update == "InProgress":
         document |= UPDATING
     return document
+
+
+def listed(document: dict[str, Any]) -> dict[str, Any]:
+    """A FunctionConfiguration as lists show it: without what is being done to it, and with what."""
+    return {name: value for name, value in document.items() if name not in _NOT_LISTED}
 
 
 def alias(record: AliasRecord, arn: str) -> dict[str, Any]:

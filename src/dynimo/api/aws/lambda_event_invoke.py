@@ -60,6 +60,7 @@ class EventInvoke:
 
     async def _update(self, call: Call) -> Answer:
         named, wanted = names.named(call), _wanted(call)
+        self._check_exists(named)
         before = self._held(named)
         self._check_destinations(named, wanted.get("DestinationConfig"))
         return self._keep(named, {**before, **wanted})

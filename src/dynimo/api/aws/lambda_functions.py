@@ -6,14 +6,13 @@ Checks what is asked, lets the registry do it, and shows the result. Versions an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from dynimo.api.aws import lambda_documents as documents
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
 from dynimo.api.aws.lambda_code import Uploads
-from dynimo.api.aws.lambda_permissions import forget
 from dynimo.api.aws.lambda_settings import settled
 from dynimo.api.aws.lambda_tags import check_tags
 from dynimo.api.aws.preparing import Preparing
@@ -22,7 +21,7 @@ from dynimo.model.errors import InvalidParameterValue, ResourceConflict, Resourc
 from dynimo.model.function import Configuration
 from dynimo.model.names import LATEST, Place
 from dynimo.registry.records import Code, FunctionRecord, VersionRecord
-from dynimo.registry.registry import Registry, check_revision
+from dynimo.registry.registry import Registry, check_revision, unchanged
 
 REST_PATH = "/2015-03-31/functions"
 _ONE = REST_PATH + "/{FunctionName}"
@@ -76,10 +75,8 @@ class Functions:
         _check_created(wanted)
         named = names.parse(call, str(wanted["FunctionName"]))
         check_tags(wanted.get("Tags") or {})
-        configuration = settled(
-            wanted, Configuration(), layers=self._registry.layers, runtimes=self._runtimes
-        )
         place = call.place
+        configuration = self._settled(wanted, Configuration(), place)
         self._refuse_second(place, named.function)
         code = await self._uploads.take(
             wanted["Code"], held_bytes=held_bytes(self._registry, place.account)
@@ -132,7 +129,10 @@ class Functions:
                 arn = record.place.function(name, label if which else "")
                 rows.append((f"{name}:{record.number:012}", function, record, arn))
         found = pages.page(
-            call, rows, lambda row: row[0], lambda row: self._shown(row[2], row[1], arn=row[3])
+            call,
+            rows,
+            lambda row: row[0],
+            lambda row: documents.listed(self._shown(row[2], row[1], arn=row[3])),
         )
         return Answer(document=pages.listed("Functions", found))
 
@@ -142,12 +142,14 @@ class Functions:
         named, function = self._changed(call)
         check_revision(wanted.get("RevisionId"), function.latest.revision)
         before = function.latest
+        if wanted.get("ImageUri"):
+            raise InvalidParameterValue(
+                "Please don't provide ImageUri when updating a function with packageType Zip."
+            )
         held = held_bytes(self._registry, named.place.account)
         code = await self._uploads.take(wanted, held_bytes=held)
         changed = {key: wanted[key] for key in ("Architectures",) if wanted.get(key)}
-        configuration = settled(
-            changed, before.configuration, layers=self._registry.layers, runtimes=()
-        )
+        configuration = self._settled(changed, before.configuration, named.place)
         arn = named.place.function(named.function)
         if wanted.get("DryRun"):
             return Answer(document=self._shown(before, function, arn=arn))
@@ -160,9 +162,7 @@ class Functions:
         _, function = self._changed(call)
         before = function.latest
         check_revision(wanted.get("RevisionId"), before.revision)
-        configuration = settled(
-            wanted, before.configuration, layers=self._registry.layers, runtimes=self._runtimes
-        )
+        configuration = self._settled(wanted, before.configuration, before.place)
         self._registry.update(function, configuration=configuration)
         return self._changed_to(function, before, publish=False)
 
@@ -185,9 +185,14 @@ class Functions:
         if record is None:
             raise ResourceNotFound(f"Function not found: {named.arn}")
         self._registry.delete_version(function, record.number)
-        forget(self._registry.documents, named.place.account, named.function, named.qualifier)
         self._preparing.retire(record)
         return Answer(status=204)
+
+    def _settled(
+        self, wanted: Mapping[str, Any], before: Configuration, place: Place
+    ) -> Configuration:
+        layers = self._registry.layers
+        return settled(wanted, before, layers=layers, region=place.region, runtimes=self._runtimes)
 
     def _changed(self, call: Call) -> tuple[names.Named, FunctionRecord]:
         """The function that is to be changed, when nothing else is changing it."""
@@ -202,7 +207,7 @@ class Functions:
         place = before.place
         if self._registry.function(place, before.function) is not function:
             raise ResourceNotFound(f"Function not found: {place.function(before.function)}")
-        if function.latest is not before:
+        if not unchanged(function, before):
             raise ResourceConflict(
                 "The operation cannot be performed at this time. An update is in progress for"
                 f" resource: {place.function(before.function)}"

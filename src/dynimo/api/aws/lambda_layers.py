@@ -19,13 +19,14 @@ from dynimo.api.aws.lambda_settings import RUNTIMES
 from dynimo.api.aws.validation import Faults, shown
 from dynimo.model.errors import (
     InvalidParameterValue,
+    PreconditionFailed,
     ResourceConflict,
     ResourceNotFound,
     ValidationFailed,
 )
 from dynimo.model.names import Place
 from dynimo.registry.records import Code, LayerRecord
-from dynimo.registry.registry import Registry, check_revision, fresh_revision, timestamp
+from dynimo.registry.registry import Registry, fresh_revision, timestamp
 
 _ALL = "/2018-10-31/layers"
 _ONE = _ALL + "/{LayerName}/versions"
@@ -34,8 +35,24 @@ _POLICY = _VERSION + "/policy"
 NAME_PATTERN = (
     r"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"
 )
+VERSION_PATTERN = (
+    r"((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:"
+    r"layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))"
+)
+FILTER_RUNTIMES = (
+    "ruby3.5", "ruby2.6", "dotnetcore1.0", "python3.7", "nodejs8.10", "nasa", "ruby2.7",
+    "python2.7-greengrass", "dotnetcore2.0", "python3.8", "java21", "dotnet6", "dotnetcore2.1",
+    "python3.9", "java11", "nodejs6.10", "provided", "dotnetcore3.1", "dotnet8", "dotnet10",
+    "java25", "java17", "nodejs", "nodejs4.3", "java8.al2", "go1.x", "nodejs20.x", "go1.9", "byol",
+    "nodejs10.x", "provided.al2023", "nodejs22.x", "nodejs24.x", "python3.10", "java8",
+    "nodejs12.x", "python3.11", "nodejs8.x", "python3.12", "nodejs14.x", "nodejs8.9", "python3.13",
+    "python3.14", "nodejs16.x", "provided.al2", "nodejs4.3-edge", "nodejs18.x", "ruby3.2",
+    "python3.4", "ruby3.3", "ruby3.4", "ruby2.5", "python3.6", "python2.7",
+)  # fmt: skip
+"""What a list of layers may be asked for: every runtime that there ever was."""
 ARCHITECTURES = ("x86_64", "arm64")
 RUNTIMES_MAX = 15
+PAGE_MAX = 50
 
 
 class LayerOperations:
@@ -104,10 +121,9 @@ class LayerOperations:
         arn = call.first("Arn") or ""
         record = self._layers.by_arn(arn)
         if record is None:
-            if arn.count(":") != 7:
-                faults = Faults()
-                faults.add(arn, "arn", "Member must be the ARN of a layer version")
-                faults.check()
+            faults = Faults()
+            faults.pattern(arn, "arn", VERSION_PATTERN)
+            faults.check()
             raise _missing()
         return Answer(document=self._whole(call, record))
 
@@ -128,6 +144,7 @@ class LayerOperations:
                 "LayerArn": record.place.layer(record.name),
                 "LatestMatchingVersion": documents.layer(record),
             },
+            most=PAGE_MAX,
         )
         return Answer(document=pages.listed("Layers", found))
 
@@ -136,7 +153,9 @@ class LayerOperations:
         keep = _filter(call)
         rows = [each for each in self._layers.versions(place, name) if keep(each)]
         top = 10**12  # newest first, while a page's keys rise
-        found = pages.page(call, rows, lambda record: f"{top - record.number:013}", documents.layer)
+        found = pages.page(
+            call, rows, lambda record: f"{top - record.number:013}", documents.layer, most=PAGE_MAX
+        )
         return Answer(document=pages.listed("LayerVersions", found))
 
     async def _delete(self, call: Call) -> Answer:
@@ -149,7 +168,6 @@ class LayerOperations:
 
     async def _add_permission(self, call: Call) -> Answer:
         wanted = call.document()
-        record = self._found(call)
         faults = Faults()
         for member in ("StatementId", "Action", "Principal"):
             faults.required(wanted.get(member), member[0].lower() + member[1:])
@@ -159,8 +177,9 @@ class LayerOperations:
             wanted.get("Principal"), "principal", r"\d{12}|\*|arn:(aws[a-zA-Z-]*):iam::\d{12}:root"
         )
         faults.check()
+        record = self._permitted(call)
         statements, revision = _policy(record)
-        check_revision(call.first("RevisionId"), revision)
+        _check_revision(call, revision)
         sid = wanted["StatementId"]
         if any(each["Sid"] == sid for each in statements):
             raise ResourceConflict(
@@ -172,7 +191,7 @@ class LayerOperations:
         return Answer(document={"Statement": json.dumps(statement), "RevisionId": revision})
 
     async def _get_policy(self, call: Call) -> Answer:
-        record = self._found(call)
+        record = self._permitted(call)
         statements, revision = _policy(record)
         if not statements:
             raise ResourceNotFound("No policy is associated with the given resource.")
@@ -180,13 +199,13 @@ class LayerOperations:
         return Answer(document={"Policy": json.dumps(policy), "RevisionId": revision})
 
     async def _remove_permission(self, call: Call) -> Answer:
-        record = self._found(call)
+        record = self._permitted(call)
         sid = call.parameters["StatementId"]
         statements, revision = _policy(record)
+        _check_revision(call, revision)
         kept = [each for each in statements if each["Sid"] != sid]
         if len(kept) == len(statements):
             raise ResourceNotFound(f"Statement {sid} is not found in resource policy.")
-        check_revision(call.first("RevisionId"), revision)
         self._keep_policy(record, kept)
         return Answer(status=204)
 
@@ -197,6 +216,16 @@ class LayerOperations:
             replace(record, policy={"statements": statements, "revision": revision})
         )
         return revision
+
+    def _permitted(self, call: Call) -> LayerRecord:
+        """The version whose policy is meant; others say in other words that it is not there."""
+        place, name = _named(call)
+        record = self._layers.get(place, name, _number(call))
+        if record is None:
+            raise ResourceNotFound(
+                f"Layer version {place.layer(name, _number(call))} does not exist."
+            )
+        return record
 
     def _found(self, call: Call) -> LayerRecord:
         place, name = _named(call)
@@ -234,8 +263,17 @@ def _number(call: Call) -> int:
     if not text.lstrip("-").isdigit():
         raise ValidationFailed(f"The version number '{text}' is no number.")
     if int(text) < 1:
-        raise InvalidParameterValue("Layer Version Cannot be less than 1.")
+        raise InvalidParameterValue("Layer Version Cannot be less than 1")
     return int(text)
+
+
+def _check_revision(call: Call, present: str) -> None:
+    """Refuse a change made from an old view of a policy. Raises PreconditionFailed."""
+    if call.first("RevisionId") not in (None, present):
+        raise PreconditionFailed(
+            "The Revision Id provided does not match the latest Revision Id. Call the"
+            " GetLayerPolicy API to retrieve the latest Revision Id"
+        )
 
 
 def _missing() -> ResourceNotFound:
@@ -247,10 +285,7 @@ def _check_published(wanted: Mapping[str, Any]) -> None:
     runtimes = wanted.get("CompatibleRuntimes") or []
     if any(each not in RUNTIMES for each in runtimes):
         listed = ", ".join(RUNTIMES)
-        constraint = (
-            f"Member must satisfy constraint: [Member must satisfy enum value set: [{listed}],"
-            " Member must not be null]"
-        )
+        constraint = f"Member must satisfy enum value set: [{listed}]"
         faults.add(shown(runtimes), "compatibleRuntimes", constraint)
     architectures = wanted.get("CompatibleArchitectures") or []
     if any(each not in ARCHITECTURES for each in architectures):
@@ -268,7 +303,7 @@ def _check_published(wanted: Mapping[str, Any]) -> None:
 def _filter(call: Call) -> Callable[[LayerRecord], bool]:
     runtime, architecture = call.first("CompatibleRuntime"), call.first("CompatibleArchitecture")
     faults = Faults()
-    faults.one_of(runtime, "compatibleRuntime", RUNTIMES)
+    faults.one_of(runtime, "compatibleRuntime", FILTER_RUNTIMES)
     faults.one_of(architecture, "compatibleArchitecture", ARCHITECTURES)
     faults.check()
 

@@ -1,8 +1,8 @@
 """A function's own policy: AddPermission, RemovePermission, GetPolicy. Who it lets is identity's.
 
 Kept as documents of kind ``policy``, one for the function (key empty) and one for each version or
-alias that has one: the policy as JSON, exactly as GetPolicy gives it, and its revision. Source:
-recorded answers of the service.
+alias that has one: the policy as JSON, exactly as GetPolicy gives it. Its revision is that of what
+it is for. Source: recorded answers of the service.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dynimo.model.errors import (
 from dynimo.model.names import LATEST
 from dynimo.registry.documents import Documents
 from dynimo.registry.records import FunctionRecord
-from dynimo.registry.registry import STALE_REVISION, Registry, fresh_revision
+from dynimo.registry.registry import Registry
 
 KIND = "policy"
 POLICY_BYTES_MAX = 20_480
@@ -73,7 +73,7 @@ class Permissions:
         function = self._registry.function(name.place, name.function)
         _check_exists(function, name)
         held = self._held(name)
-        self._check_revision(given.get("RevisionId"), held, function, name.qualifier)
+        _check_revision(given.get("RevisionId"), function, name.qualifier)
         statements = _statements(held)
         sid = given["StatementId"]
         if any(each["Sid"] == sid for each in statements):
@@ -82,7 +82,7 @@ class Permissions:
                 " id, or remove the existing statement."
             )
         made = statement(given, name.arn)
-        self._keep(name, [*statements, made])
+        self._keep(name, function, [*statements, made])
         return Answer(document={"Statement": _text(made)})
 
     async def remove(self, call: Call) -> Answer:
@@ -104,8 +104,8 @@ class Permissions:
         kept = [each for each in statements if each["Sid"] != sid]
         if len(kept) == len(statements):
             raise ResourceNotFound(f"Statement {sid} is not found in resource policy.")
-        self._check_revision(call.first("RevisionId"), held, function, name.qualifier)
-        self._keep(name, kept)
+        _check_revision(call.first("RevisionId"), function, name.qualifier)
+        self._keep(name, function, kept)
         return Answer()
 
     async def get(self, call: Call) -> Answer:
@@ -116,17 +116,21 @@ class Permissions:
         if held is None:
             _check_exists(function, name)
             raise ResourceNotFound("The resource you requested does not exist.")
-        return Answer(document=held)
+        revision = _revision(function, name.qualifier)
+        return Answer(document={"Policy": held["Policy"], "RevisionId": revision})
 
     def _held(self, name: Named) -> dict[str, str] | None:
         documents = self._registry.documents
         found = documents.get(KIND, name.place.account, name.function, _key(name.qualifier))
         return found if isinstance(found, dict) else None
 
-    def _keep(self, name: Named, statements: list[dict[str, Any]]) -> None:
+    def _keep(
+        self, name: Named, function: FunctionRecord, statements: list[dict[str, Any]]
+    ) -> None:
         documents, key = self._registry.documents, _key(name.qualifier)
         if not statements:
             documents.delete(KIND, name.place.account, name.function, key)
+            self._registry.touch(function, key)
             return
         text = _text({"Version": "2012-10-17", "Id": "default", "Statement": statements})
         size = len(text.encode())
@@ -134,27 +138,8 @@ class Permissions:
             raise PolicyLengthExceeded(
                 f"The final policy size ({size}) is bigger than the limit ({POLICY_BYTES_MAX})."
             )
-        value = {"Policy": text, "RevisionId": fresh_revision()}
-        documents.put(KIND, name.place.account, name.function, key, value)
-
-    def _check_revision(
-        self,
-        given: str | None,
-        held: dict[str, str] | None,
-        function: FunctionRecord,
-        qualifier: str,
-    ) -> None:
-        """The revision of the policy is meant, or of what it is for: clients send either."""
-        if not given:
-            return
-        current = {_revision(function, qualifier)} | ({held["RevisionId"]} if held else set())
-        if given not in current:
-            raise PreconditionFailed(
-                "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy"
-                " API to retrieve the latest Revision Id"
-                if held
-                else STALE_REVISION
-            )
+        documents.put(KIND, name.place.account, name.function, key, {"Policy": text})
+        self._registry.touch(function, key)
 
 
 def policy_of(documents: Documents, arn: str) -> tuple[str, str]:
@@ -168,11 +153,6 @@ def policy_of(documents: Documents, arn: str) -> tuple[str, str]:
     key = _key(parts[7]) if len(parts) > 7 else ""
     found = documents.get(KIND, parts[4], parts[6], key)
     return (found["Policy"] if found else ""), (arn if key else ":".join(parts[:7]))
-
-
-def forget(documents: Documents, account: str, function: str, qualifier: str) -> None:
-    """Drop the policy of a version or alias that goes; one made anew must not inherit it."""
-    documents.delete(KIND, account, function, qualifier)
 
 
 def statement(given: dict[str, Any], arn: str) -> dict[str, Any]:
@@ -263,6 +243,15 @@ def _check_exists(function: FunctionRecord, name: Named) -> None:
         raise ResourceNotFound(f"Cannot find alias arn: {name.arn}")
     if not qualifier.isdigit() or int(qualifier) not in function.versions:
         raise ResourceNotFound(f"Function not found: {name.arn}")
+
+
+def _check_revision(given: str | None, function: FunctionRecord, qualifier: str) -> None:
+    """Refuse a change made from an old view of what it is for. Raises PreconditionFailed."""
+    if given and given != _revision(function, qualifier):
+        raise PreconditionFailed(
+            "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API"
+            " to retrieve the latest Revision Id"
+        )
 
 
 def _revision(function: FunctionRecord, qualifier: str) -> str:

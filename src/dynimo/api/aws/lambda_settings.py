@@ -6,6 +6,7 @@ Here live the members' limits and AWS's words for what breaks them, and what thi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,11 @@ from dynimo.registry.layers import Layers
 ENVIRONMENT_BYTES_MAX = 4096
 LAYERS_MAX = 5
 NETWORK_TAG = "dynimo:network"
+LAYER_CHARACTERS_MAX = 140
+LAYER_PATTERN = (
+    r"(arn:[a-zA-Z0-9-]+:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:"
+    r"[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"
+)
 ROLE_PATTERN = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 RUNTIMES = (
     "nodejs20.x", "python3.14", "provided.al2023", "python3.12", "python3.13", "nodejs24.x",
@@ -66,9 +72,10 @@ def settled(
     before: Configuration,
     *,
     layers: Layers,
+    region: str,
     runtimes: Collection[str],
 ) -> Configuration:
-    """``before`` with the members that ``wanted`` names.
+    """``before`` with the members that ``wanted`` names; layers must be of ``region``.
 
     Raises:
         ValidationFailed, InvalidParameterValue: a member cannot be used.
@@ -92,7 +99,7 @@ def settled(
     if wanted.get("EphemeralStorage") is not None:
         changed["ephemeral_mib"] = wanted["EphemeralStorage"].get("Size", 512)
     if wanted.get("Layers") is not None:
-        changed["layers"] = _layers(wanted["Layers"], layers)
+        changed["layers"] = _layers(wanted["Layers"], layers, region)
     if wanted.get("Architectures"):
         changed["architecture"] = wanted["Architectures"][0]
     if wanted.get("DeadLetterConfig") is not None:
@@ -188,20 +195,37 @@ def _environment(wanted: Mapping[str, Any]) -> dict[str, str]:
     return variables
 
 
-def _layers(wanted: Any, layers: Layers) -> tuple[str, ...]:
+def _layers(wanted: Any, layers: Layers, region: str) -> tuple[str, ...]:
     arns = tuple(map(str, wanted))
     if len(arns) > LAYERS_MAX:
         raise InvalidParameterValue(f"Cannot reference more than {LAYERS_MAX} layers.")
-    names = [arn.rpartition(":")[0] for arn in arns]
-    for arn, name in zip(arns, names, strict=True):
-        if names.count(name) > 1:
-            listed = ", ".join(each for each in arns if each.startswith(name + ":"))
+    faults = Faults()
+    if not all(
+        re.fullmatch(LAYER_PATTERN, arn) and len(arn) <= LAYER_CHARACTERS_MAX for arn in arns
+    ):
+        constraint = (
+            "Member must satisfy constraint: [Member must have length less than or equal to"
+            f" {LAYER_CHARACTERS_MAX}, Member must have length greater than or equal to 1, Member"
+            f" must satisfy regular expression pattern: {LAYER_PATTERN}, Member must not be null]"
+        )
+        faults.add(shown(arns), "layers", constraint)
+    faults.check()
+    seen: dict[str, str] = {}
+    for arn in arns:
+        if arn.split(":")[3] != region:
             raise InvalidParameterValue(
-                f"Two different versions of the same layer are not allowed to be referenced in the"
-                f" same function. {listed}"
+                "Layers are not in the same region as the function. Layers are expected to be in"
+                f" region {region}."
             )
         if layers.by_arn(arn) is None:
             raise InvalidParameterValue(f"Layer version {arn} does not exist.")
+        name = arn.rpartition(":")[0]
+        if name in seen:
+            raise InvalidParameterValue(
+                "Two different versions of the same layer are not allowed to be referenced in the"
+                f" same function. {seen[name]} and {arn} are versions of the same layer."
+            )
+        seen[name] = arn
     return arns
 
 

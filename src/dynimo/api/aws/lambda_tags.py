@@ -19,6 +19,12 @@ from dynimo.model.names import Place
 from dynimo.registry.registry import Registry
 
 REST_PATH = "/2017-03-31/tags/{Resource+}"
+RESOURCE_PATTERN = (
+    r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:"
+    r"(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|"
+    r"event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-"
+    r"[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})"
+)
 TAGS_MAX = 50
 KEY_CHARACTERS_MAX = 128
 VALUE_CHARACTERS_MAX = 256
@@ -81,6 +87,8 @@ class Tags:
         if function:
             self._switch_network(place, function, tags.get(NETWORK_TAG))
         self._registry.documents.put("tags", place.account, function, key, dict(tags))
+        if function:
+            self._registry.touch(self._registry.function(place, function))
 
     def _switch_network(self, place: Place, name: str, network: str | None) -> None:
         """Let a function's code reach what its tag says, from the next environment on."""
@@ -97,9 +105,10 @@ class Tags:
     def _place(self, call: Call) -> tuple[Place, str, str]:
         """(place, function, key) of the document that holds a resource's tags."""
         arn = _resource(call)
+        faults = Faults()
+        faults.pattern(arn, "resource", RESOURCE_PATTERN)
+        faults.check()
         parts = arn.split(":")
-        if len(parts) < 7 or parts[:3] != ["arn", "aws", "lambda"]:
-            raise InvalidParameterValue(f"The resource '{arn}' is no ARN of Lambda's.")
         place = Place(parts[4], parts[3])
         if parts[5] == "function":
             if len(parts) > 7:

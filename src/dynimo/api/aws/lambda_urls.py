@@ -22,9 +22,11 @@ from dynimo.registry.registry import Registry, timestamp
 
 KIND = "url"
 ID_CHARACTERS = 32
+PAGE_MAX = 50
 _ALPHABET = string.ascii_lowercase + string.digits
 _PATH = "/2021-10-31/functions/{FunctionName}/url"
 _QUALIFIER = r"((?!^\d+$)^[0-9a-zA-Z-_]+$)"
+_NO_FUNCTION = "Function does not exist"
 _CORS_LISTS = ("AllowHeaders", "AllowMethods", "AllowOrigins", "ExposeHeaders")
 _METHODS = ("GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "*")
 CORS_ITEMS_MAX = 100
@@ -90,9 +92,7 @@ class FunctionUrls:
     async def _create(self, call: Call) -> Answer:
         wanted = call.document()
         _check(wanted, creating=True)
-        named = self._named(call)
-        if not self._registry.exists(named.place, named.function, named.qualifier):
-            raise ResourceNotFound("Function does not exist")
+        named = self._existing(call)
         if self._held(named) is not None:
             raise ResourceConflict(
                 f"Failed to create function url config for [functionArn = {named.arn}]. Error"
@@ -120,6 +120,7 @@ class FunctionUrls:
     async def _update(self, call: Call) -> Answer:
         wanted = call.document()
         _check(wanted, creating=False)
+        self._existing(call)
         named, document = self._found(call)
         changed = dict(document)
         for member in ("AuthType", "InvokeMode", "Cors"):
@@ -139,7 +140,7 @@ class FunctionUrls:
     async def _list(self, call: Call) -> Answer:
         named = self._named(call)
         if not self._registry.exists(named.place, named.function):
-            raise ResourceNotFound(f"Function does not exist: {named.arn}")
+            raise ResourceNotFound(_NO_FUNCTION)
         rows = [
             (key, value)
             for _, _, key, value in self._documents.find(KIND, named.place.account, named.function)
@@ -149,7 +150,7 @@ class FunctionUrls:
             one = Named(place=named.place, function=named.function, qualifier=row[0])
             return self._shown(call, one, row[1])
 
-        found = pages.page(call, rows, lambda row: row[0], shown)
+        found = pages.page(call, rows, lambda row: row[0], shown, most=PAGE_MAX)
         return Answer(document=pages.listed("FunctionUrlConfigs", found))
 
     def _named(self, call: Call) -> Named:
@@ -158,6 +159,13 @@ class FunctionUrls:
         faults.pattern(qualifier, "qualifier", _QUALIFIER)
         faults.check()
         return parse(call, call.parameters["FunctionName"], qualifier)
+
+    def _existing(self, call: Call) -> Named:
+        """The function or alias of a call, which must be there. Raises ResourceNotFound."""
+        named = self._named(call)
+        if not self._registry.exists(named.place, named.function, named.qualifier):
+            raise ResourceNotFound(_NO_FUNCTION)
+        return named
 
     def _held(self, named: Named) -> dict[str, Any] | None:
         key = (named.place.account, named.function, named.qualifier)

@@ -12,7 +12,6 @@ from typing import Any
 from dynimo.api.aws import lambda_documents as documents
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
-from dynimo.api.aws.lambda_permissions import forget
 from dynimo.api.aws.preparing import Preparing
 from dynimo.api.aws.validation import Faults, shown
 from dynimo.model.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound
@@ -89,8 +88,7 @@ class Versions:
         def document(number: int) -> dict[str, Any]:
             record = function.versions[number] if number else function.latest
             arn = named.place.function(named.function, str(number) if number else LATEST)
-            state = None if number else function
-            return documents.version(record, self._registry, arn=arn, state=state)
+            return documents.listed(documents.version(record, self._registry, arn=arn))
 
         numbers = [record.number for record in records]
         found = pages.page(call, numbers, lambda number: f"{number:012}", document)
@@ -176,9 +174,6 @@ class Versions:
         named = names.named(call)
         function = self._registry.function(named.place, named.function)
         self._registry.delete_alias(function, call.parameters["Name"])
-        forget(
-            self._registry.documents, named.place.account, named.function, call.parameters["Name"]
-        )
         await self._preparing.changed(named.place, named.function)
         return Answer(status=204)
 
@@ -206,10 +201,10 @@ class Versions:
     def _check_weights(wanted: Mapping[str, Any], faults: Faults) -> None:
         weights = (wanted.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         for label, weight in weights.items():
-            told = "{" + f"{label}={weight}" + "}"
+            number = isinstance(weight, int | float) and not isinstance(weight, bool)
+            told = "{" + f"{label}={float(weight) if number else weight}" + "}"
             if not str(label).isdigit():
                 faults.add(told, _WEIGHTS, _WEIGHT_KEYS)
-            number = isinstance(weight, int | float) and not isinstance(weight, bool)
             if not number or not 0 <= weight <= 1:
                 faults.add(shown(told), _WEIGHTS, _WEIGHT_BOUNDS)
 

@@ -13,7 +13,7 @@ import pytest
 
 from dynimo.api.aws.calls import Answer, Call
 from dynimo.api.aws.lambda_conditions import of as conditions_of
-from dynimo.api.aws.lambda_permissions import POLICY_BYTES_MAX, Permissions, forget, policy_of
+from dynimo.api.aws.lambda_permissions import POLICY_BYTES_MAX, Permissions, policy_of
 from dynimo.identity.policy import Kind, read
 from dynimo.model.caller import Caller
 from dynimo.model.errors import AwsError
@@ -21,10 +21,14 @@ from dynimo.model.function import Configuration
 from dynimo.model.names import Place
 from dynimo.registry.config import Config
 from dynimo.registry.records import AliasRecord, Code
-from dynimo.registry.registry import STALE_REVISION, Registry
+from dynimo.registry.registry import Registry
 from dynimo.web.message import Request
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
+STALE = (
+    "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to"
+    " retrieve the latest Revision Id"
+)
 
 
 class Desk:
@@ -143,7 +147,11 @@ def test_versions_and_aliases_have_policies_of_their_own(desk: Desk, qualifier: 
     text, named = policy_of(desk.registry.documents, f"{ARN}:{qualifier}")
     assert (json.loads(text)["Statement"][0]["Sid"], named) == ("s1", f"{ARN}:{qualifier}")
     assert policy_of(desk.registry.documents, ARN) == ("", ARN)
-    forget(desk.registry.documents, "000000000000", "f", qualifier)
+    if qualifier.isdigit():
+        desk.registry.delete_alias(desk.function, "live")
+        desk.registry.delete_version(desk.function, int(qualifier))
+    else:
+        desk.registry.delete_alias(desk.function, qualifier)
     assert policy_of(desk.registry.documents, f"{ARN}:{qualifier}")[0] == ""
 
 
@@ -198,7 +206,7 @@ def test_latest_is_the_function_itself(desk: Desk) -> None:
         ),
         (
             {"RevisionId": "wrong"}, 412, "PreconditionFailed",
-            STALE_REVISION,
+            STALE,
         ),
     ],
 )  # fmt: skip
@@ -250,9 +258,11 @@ def test_removing(desk: Desk) -> None:
 
 
 def test_revisions_guard_both_ways(desk: Desk) -> None:
-    """The policy's own; at first, the function's."""
-    desk.add(RevisionId=desk.function.latest.revision)
+    """A policy's revision is that of the function, which gets a new one with every change of it."""
+    before = desk.function.latest.revision
+    desk.add(RevisionId=before)
     revision = desk.get()["RevisionId"]
+    assert before != revision == desk.function.latest.revision
     assert _refused(desk.add, StatementId="s2", RevisionId="x")[0] == 412
     desk.add(StatementId="s2", RevisionId=revision)
     assert desk.get()["RevisionId"] != revision

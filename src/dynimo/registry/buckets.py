@@ -26,15 +26,24 @@ def fetch(
         raise _failed("NoSuchBucket", "The specified bucket does not exist")
     if version is not None:
         raise _failed("NoSuchVersion", "The specified version does not exist.")
-    root = Path(folder).resolve()
-    path = (root / key).resolve()
-    if not path.is_relative_to(root) or not path.is_file():
+    path = _path(folder, key)
+    if path is None:
         raise _failed("NoSuchKey", "The specified key does not exist.")
     try:
         with path.open("rb") as file:
             return file.read(bytes_max + 1)
     except OSError as error:
         raise _failed("AccessDenied", f"{error.strerror}.") from error
+
+
+def _path(folder: str, key: str) -> Path | None:
+    """The file of a key, if there is one in the folder; a link that leads out of it is none."""
+    try:
+        root = Path(folder).resolve()
+        path = (root / key).resolve()
+        return path if path.is_relative_to(root) and path.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have: too long, or with NUL in it
+        return None
 
 
 def _failed(code: str, message: str) -> InvalidParameterValue:

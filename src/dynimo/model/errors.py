@@ -152,6 +152,13 @@ class InvalidRequestContent(AwsError):
     code = "InvalidRequestContentException"
 
 
+class SerializationFailed(AwsError):
+    """A member of the request is of another type."""
+
+    code = "SerializationException"
+    kind = ""
+
+
 class UnsupportedMediaType(AwsError):
     """The payload is of a kind that is not taken."""
 

@@ -56,7 +56,7 @@ class Layers:
     def by_arn(self, arn: str) -> LayerRecord | None:
         """The version of an ARN, whosever it is, or None."""
         parts = arn.split(":")
-        if len(parts) != 8 or not parts[7].isdigit():
+        if len(parts) != 8 or not parts[7].isdecimal():
             return None
         return self._held.get((parts[4], parts[6]), {}).get(int(parts[7]))
 

@@ -260,7 +260,7 @@ class Registry:
         alias = function.aliases.get(qualifier)
         if alias is not None:
             return self.put_alias(function, alias).revision
-        number = int(qualifier) if qualifier.isdigit() else 0
+        number = int(qualifier) if qualifier.isdecimal() else 0
         record = replace(function.numbered(number), revision=revision)
         with self.database.change:
             self.database.put_version(record)
@@ -390,7 +390,7 @@ def timestamp() -> str:
 def _lookup(function: FunctionRecord, qualifier: str) -> VersionRecord | None:
     if qualifier in {"", LATEST}:
         return function.latest
-    if qualifier.isdigit():
+    if qualifier.isdecimal():
         return function.versions.get(int(qualifier))
     alias = function.aliases.get(qualifier)
     return function.numbered(alias.version) if alias is not None else None

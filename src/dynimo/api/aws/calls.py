@@ -52,7 +52,7 @@ class Call:
         if not self.request.body:
             return {}
         try:
-            value = json.loads(self.request.body)
+            value = json.loads(self.request.body, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise InvalidRequestContent(
                 f"Could not parse request body into json: {error}"
@@ -101,6 +101,10 @@ class Operation:
     resource: Resource | None = None
     query_flag: tuple[str, str] | None = None
     action: str = ""
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def decoded(text: str) -> str:

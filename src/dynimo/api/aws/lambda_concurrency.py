@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.validation import Faults
 from dynimo.model.errors import (
     InvalidParameterValue,
@@ -96,7 +97,7 @@ class Concurrency:
                 " function ARN."
             )
         self._registry.function(named.place, named.function, LATEST)
-        wanted = call.document().get("ReservedConcurrentExecutions")
+        wanted = asked(call).get("ReservedConcurrentExecutions")
         faults = Faults()
         faults.required(wanted, "reservedConcurrentExecutions")
         faults.between(wanted, "reservedConcurrentExecutions", 0, float("inf"))
@@ -137,7 +138,7 @@ class Concurrency:
     # Provisioned.
 
     async def _put(self, call: Call) -> Answer:
-        wanted = call.document().get("ProvisionedConcurrentExecutions")
+        wanted = asked(call).get("ProvisionedConcurrentExecutions")
         faults = Faults()
         faults.required(wanted, "provisionedConcurrentExecutions")
         faults.between(wanted, "provisionedConcurrentExecutions", 1, float("inf"))
@@ -200,7 +201,7 @@ class Concurrency:
                 "The function resource provided must be an alias or a published version."
             )
         if not self._registry.exists(named.place, named.function, named.qualifier):
-            if named.qualifier.isdigit():
+            if named.qualifier.isdecimal():
                 raise ResourceNotFound(f"Function not found: {named.arn}")
             raise ResourceNotFound(f"Cannot find alias arn: {named.arn}")
         return named, self._registry.function(named.place, named.function)

@@ -11,6 +11,7 @@ from typing import Any
 
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.validation import Faults
 from dynimo.backlog.backlog import EVENT_INVOKE
 from dynimo.backlog.destinations import NO_BUS, target
@@ -138,7 +139,7 @@ class EventInvoke:
 
 def _wanted(call: Call) -> dict[str, Any]:
     """What a request sets, within the service model's constraints."""
-    given = call.document()
+    given = asked(call)
     wanted = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
     faults = Faults()
     retries, age = wanted.get("MaximumRetryAttempts"), wanted.get("MaximumEventAgeInSeconds")

@@ -13,6 +13,7 @@ from dynimo.api.aws import lambda_documents as documents
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
 from dynimo.api.aws.lambda_code import Uploads
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.lambda_settings import settled
 from dynimo.api.aws.lambda_tags import check_tags
 from dynimo.api.aws.preparing import Preparing
@@ -71,7 +72,7 @@ class Functions:
 
     async def _create(self, call: Call) -> Answer:
         self._uploads.check_request(len(call.request.body), "CreateFunction")
-        wanted = call.document()
+        wanted = asked(call)
         _check_created(wanted)
         named = names.parse(call, str(wanted["FunctionName"]))
         check_tags(wanted.get("Tags") or {})
@@ -138,7 +139,7 @@ class Functions:
 
     async def _update_code(self, call: Call) -> Answer:
         self._uploads.check_request(len(call.request.body), "UpdateFunctionCode")
-        wanted = call.document()
+        wanted = asked(call)
         named, function = self._changed(call)
         check_revision(wanted.get("RevisionId"), function.latest.revision)
         before = function.latest
@@ -158,7 +159,7 @@ class Functions:
         return self._changed_to(function, before, publish=bool(wanted.get("Publish")))
 
     async def _update(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         _, function = self._changed(call)
         before = function.latest
         check_revision(wanted.get("RevisionId"), before.revision)
@@ -179,7 +180,7 @@ class Functions:
             raise InvalidParameterValue(
                 "$LATEST version cannot be deleted without deleting the function."
             )
-        if not named.qualifier.isdigit():
+        if not named.qualifier.isdecimal():
             raise InvalidParameterValue("Deletion of aliases is not currently supported.")
         record = function.versions.get(int(named.qualifier))
         if record is None:

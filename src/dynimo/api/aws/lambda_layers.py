@@ -15,6 +15,7 @@ from dynimo.api.aws import pages
 from dynimo.api.aws.calls import Answer, Call, Operation
 from dynimo.api.aws.lambda_code import Uploads
 from dynimo.api.aws.lambda_functions import held_bytes
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.lambda_settings import RUNTIMES
 from dynimo.api.aws.validation import Faults, shown
 from dynimo.model.errors import (
@@ -91,7 +92,7 @@ class LayerOperations:
 
     async def _publish(self, call: Call) -> Answer:
         self._uploads.check_request(len(call.request.body), "PublishLayerVersion")
-        wanted = call.document()
+        wanted = asked(call)
         place, name = _named(call)
         _check_published(wanted)
         content = wanted.get("Content")
@@ -167,7 +168,7 @@ class LayerOperations:
         return Answer(status=204)
 
     async def _add_permission(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         faults = Faults()
         for member in ("StatementId", "Action", "Principal"):
             faults.required(wanted.get(member), member[0].lower() + member[1:])
@@ -260,7 +261,7 @@ def _named(call: Call) -> tuple[Place, str]:
 
 def _number(call: Call) -> int:
     text = call.parameters["VersionNumber"]
-    if not text.lstrip("-").isdigit():
+    if not text.lstrip("-").isdecimal():
         raise ValidationFailed(f"The version number '{text}' is no number.")
     if int(text) < 1:
         raise InvalidParameterValue("Layer Version Cannot be less than 1")

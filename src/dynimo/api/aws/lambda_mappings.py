@@ -11,6 +11,7 @@ from typing import Any
 
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.lambda_tags import check_tags
 from dynimo.api.aws.validation import Faults
 from dynimo.backlog.aws import NO_ENDPOINT, AwsUnavailable
@@ -67,7 +68,7 @@ class MappingOperations:
         ]  # fmt: skip
 
     async def _create(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         _check_model(wanted)
         queue = _source(wanted)
         named = self._function(call, wanted)
@@ -94,7 +95,7 @@ class MappingOperations:
         return Answer(document=self._mappings.put(call.place.account, document, moving="Creating"))
 
     async def _update(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         _check_model(wanted)
         held = self._held(call)
         if held["State"] == DELETING:

@@ -10,6 +10,7 @@ from typing import Any
 from dynimo.api.aws import lambda_documents as documents
 from dynimo.api.aws import names
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.validation import Faults
 from dynimo.model.errors import InvalidParameterValue
 from dynimo.registry.registry import Registry
@@ -55,7 +56,7 @@ class Misc:
 
     async def _put_recursion(self, call: Call) -> Answer:
         named = self._named(call)
-        wanted = call.document().get("RecursiveLoop")
+        wanted = asked(call).get("RecursiveLoop")
         faults = Faults()
         faults.required(wanted, "recursiveLoop")
         faults.one_of(wanted, "recursiveLoop", ("Terminate", "Allow"))
@@ -74,7 +75,7 @@ class Misc:
     async def _put_runtime(self, call: Call) -> Answer:
         named = names.named(call)
         record = self._registry.record(named.place, named.function, named.qualifier)
-        wanted = call.document()
+        wanted = asked(call)
         faults = Faults()
         when = wanted.get("UpdateRuntimeOn")
         faults.required(when, "updateRuntimeOn")

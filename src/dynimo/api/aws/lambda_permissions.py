@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.names import Named, check_qualifier, function_arn, named
 from dynimo.api.aws.validation import Faults
 from dynimo.model.errors import (
@@ -63,7 +64,7 @@ class Permissions:
 
     async def add(self, call: Call) -> Answer:
         """Let somebody call the function: one more statement."""
-        given = call.document()
+        given = asked(call)
         if call.first("Qualifier") == LATEST:
             raise InvalidParameterValue("We currently do not support adding policies for $LATEST.")
         _check(given)
@@ -241,7 +242,7 @@ def _check_exists(function: FunctionRecord, name: Named) -> None:
     check_qualifier(qualifier)
     if _ALIAS.fullmatch(qualifier):
         raise ResourceNotFound(f"Cannot find alias arn: {name.arn}")
-    if not qualifier.isdigit() or int(qualifier) not in function.versions:
+    if not qualifier.isdecimal() or int(qualifier) not in function.versions:
         raise ResourceNotFound(f"Function not found: {name.arn}")
 
 
@@ -257,7 +258,7 @@ def _check_revision(given: str | None, function: FunctionRecord, qualifier: str)
 def _revision(function: FunctionRecord, qualifier: str) -> str:
     if qualifier in function.aliases:
         return function.aliases[qualifier].revision
-    record = function.versions.get(int(qualifier)) if qualifier.isdigit() else None
+    record = function.versions.get(int(qualifier)) if qualifier.isdecimal() else None
     return (record or function.latest).revision
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.lambda_settings import NETWORK_TAG, checked_network
 from dynimo.api.aws.preparing import Preparing
 from dynimo.api.aws.validation import Faults
@@ -56,7 +57,7 @@ class Tags:
 
     async def _tag(self, call: Call) -> Answer:
         place, function, key = self._place(call)
-        wanted = call.document().get("Tags")
+        wanted = asked(call).get("Tags")
         faults = Faults()
         faults.required(wanted, "tags")
         faults.check()

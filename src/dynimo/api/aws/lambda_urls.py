@@ -13,6 +13,7 @@ from typing import Any
 
 from dynimo.api.aws import pages
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.names import Named, function_arn, parse
 from dynimo.api.aws.validation import Faults
 from dynimo.model.errors import ResourceConflict, ResourceNotFound
@@ -90,7 +91,7 @@ class FunctionUrls:
         ]
 
     async def _create(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         _check(wanted, creating=True)
         named = self._existing(call)
         if self._held(named) is not None:
@@ -118,7 +119,7 @@ class FunctionUrls:
         return Answer(document=self._shown(call, named, document))
 
     async def _update(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         _check(wanted, creating=False)
         self._existing(call)
         named, document = self._found(call)

@@ -12,6 +12,7 @@ from typing import Any
 from dynimo.api.aws import lambda_documents as documents
 from dynimo.api.aws import names, pages
 from dynimo.api.aws.calls import Answer, Call, Operation
+from dynimo.api.aws.lambda_members import asked
 from dynimo.api.aws.preparing import Preparing
 from dynimo.api.aws.validation import Faults, shown
 from dynimo.model.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound
@@ -22,6 +23,7 @@ from dynimo.registry.registry import Registry, check_revision, check_sha256
 _ONE = "/2015-03-31/functions/{FunctionName}"
 _ALIAS = _ONE + "/aliases/{Name}"
 ALIAS_PATTERN = r"(?!^[0-9]+$)([a-zA-Z0-9-_]+)"
+VERSION_PATTERN = r"(\$LATEST(\.PUBLISHED)?|[0-9]+)"
 ALIAS_CHARACTERS_MAX = 128
 ADDITIONAL_MAX = 1
 _WEIGHTS = "routingConfig.additionalVersionWeights"
@@ -63,7 +65,7 @@ class Versions:
         ]
 
     async def _publish(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         named = names.named(call)
         function = self._registry.function(named.place, named.function)
         self._registry.check_idle(function)
@@ -95,7 +97,7 @@ class Versions:
         return Answer(document=pages.listed("Versions", found))
 
     async def _create(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         named = names.named(call)
         name = wanted.get("Name")
         faults = Faults()
@@ -103,6 +105,7 @@ class Versions:
         faults.required(wanted.get("FunctionVersion"), "functionVersion")
         faults.at_most(name, "name", ALIAS_CHARACTERS_MAX)
         faults.pattern(name, "name", ALIAS_PATTERN)
+        faults.pattern(wanted.get("FunctionVersion"), "functionVersion", VERSION_PATTERN)
         self._check_weights(wanted, faults)
         faults.check()
         assert isinstance(name, str)
@@ -123,10 +126,10 @@ class Versions:
         named = names.named(call)
         function = self._registry.function(named.place, named.function)
         faults = Faults()
-        faults.pattern(call.first("FunctionVersion"), "functionVersion", r"(\$LATEST|[0-9]+)")
+        faults.pattern(call.first("FunctionVersion"), "functionVersion", VERSION_PATTERN)
         faults.check()
         which = call.first("FunctionVersion")
-        number = None if which is None else 0 if which == LATEST else int(which)
+        number = int(which) if which and which.isdecimal() else None if which is None else 0
         aliases = [
             function.aliases[name]
             for name in sorted(function.aliases)
@@ -147,9 +150,10 @@ class Versions:
         return Answer(document=_document(named, record))
 
     async def _update(self, call: Call) -> Answer:
-        wanted = call.document()
+        wanted = asked(call)
         named, name = names.named(call), call.parameters["Name"]
         faults = Faults()
+        faults.pattern(wanted.get("FunctionVersion"), "functionVersion", VERSION_PATTERN)
         self._check_weights(wanted, faults)
         faults.check()
         function = self._registry.function(named.place, named.function)
@@ -191,7 +195,7 @@ class Versions:
         """A version's number; 0 for ``$LATEST``. Raises ResourceNotFound."""
         if label == LATEST:
             return 0
-        if str(label).isdigit() and int(label) in function.versions:
+        if str(label).isdecimal() and int(label) in function.versions:
             return int(label)
         latest = function.latest
         arn = latest.place.function(latest.function, str(label))
@@ -203,7 +207,7 @@ class Versions:
         for label, weight in weights.items():
             number = isinstance(weight, int | float) and not isinstance(weight, bool)
             told = "{" + f"{label}={float(weight) if number else weight}" + "}"
-            if not str(label).isdigit():
+            if not str(label).isdecimal():
                 faults.add(told, _WEIGHTS, _WEIGHT_KEYS)
             if not number or not 0 <= weight <= 1:
                 faults.add(shown(told), _WEIGHTS, _WEIGHT_BOUNDS)

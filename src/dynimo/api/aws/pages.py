@@ -38,7 +38,7 @@ def page(
     count = default
     if wanted is not None:
         faults = Faults()
-        number = int(wanted) if wanted.lstrip("-").isdigit() else wanted
+        number = int(wanted) if wanted.lstrip("-").isdecimal() else wanted
         faults.between(number, "maxItems", 1, most)
         faults.check()
         count = int(number)

@@ -39,8 +39,9 @@ def response(answer: Answer, status: int, request_id: str) -> Response:
 
 
 def encoded(document: Any) -> bytes:
-    """JSON, compact, in UTF-8."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON, compact, in UTF-8; half a character, which a client may have sent, becomes ``?``."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace")
 
 
 def refusal(error: DynimoError, request_id: str, *, rpc: bool = False) -> Response:

@@ -223,7 +223,7 @@ def test_several_faults_are_told_at_once(desk: Desk) -> None:
     text = _refused(desk.add, StatementId=None, Action="s3:Get", SourceAccount="12")[2]
     assert text.startswith("3 validation errors detected: Value null at 'statementId'")
     assert "'lambda" not in text
-    assert _refused(desk.add, InvokedViaFunctionUrl="yes")[1] == "Validation"
+    assert _refused(desk.add, InvokedViaFunctionUrl="yes")[1] == "Serialization"
     assert _refused(desk.add, Principal={"a": 1})[0] == 400
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import json
 import logging
 import math
 import sys
@@ -194,7 +195,10 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        try:
+            return msgspec.json.encode(line, enc_hook=str).decode()
+        except UnicodeEncodeError:  # half a character, as clients may send it
+            return json.dumps(line, default=str)
 
 
 class PlainLines(logging.Formatter):
@@ -236,11 +240,19 @@ class BatchedHandler(logging.StreamHandler[TextIO]):
         if not pending:
             return
         try:
-            self.stream.write("".join(self.format(record) + "\n" for record in pending))
+            self.stream.write("".join(map(self._line, pending)))
             self.stream.flush()
         except OSError:
             # Whoever read our log is gone, or the disk is full; the work goes on all the same.
             return
+
+    def _line(self, record: logging.LogRecord) -> str:
+        """The line of a record, whatever it holds: whoever logs must not fail by it."""
+        try:
+            text = self.format(record)
+        except Exception as error:  # noqa: BLE001 - see above
+            text = f"{record.name}: a line could not be written: {error!r}"
+        return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
     def flush(self) -> None:
         """Write what waits; ``logging`` calls this when the program ends."""

@@ -143,6 +143,28 @@ def test_too_much_code_is_refused_in_awss_words(
     assert json.loads(seen[-1].body) == {"Type": "User", "message": message}
 
 
+# What is not of its type.
+
+MISTYPED: list[dict[str, Any]] = [
+    {"Timeout": "3"}, {"Description": 5}, {"Layers": [5]}, {"Environment": {"Variables": {"AB": 5}}},
+    {"EphemeralStorage": {"Size": "x"}}, {"Description": "half a character: \ud800"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", MISTYPED, ids=str)
+def test_a_member_of_another_type_is_the_callers_fault(
+    aws: Any, seen: list[recorded.Wire], given: dict[str, Any]
+) -> None:
+    """400, and the text names the member; nothing fails inside, and nobody waits for ever."""
+    with pytest.raises(ClientError):
+        aws.update_function_configuration(FunctionName="fn", **given)
+
+    assert (seen[-1].status, seen[-1].headers["x-amzn-errortype"]) == (
+        400, "SerializationException",
+    )  # fmt: skip
+    assert f"The member '{next(iter(given))}" in json.loads(seen[-1].body)["message"]
+
+
 # What is not served.
 
 UNSERVED = [

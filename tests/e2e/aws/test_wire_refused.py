@@ -146,7 +146,8 @@ def test_too_much_code_is_refused_in_awss_words(
 # What is not of its type.
 
 MISTYPED: list[dict[str, Any]] = [
-    {"Timeout": "3"}, {"Description": 5}, {"Layers": [5]}, {"Environment": {"Variables": {"AB": 5}}},
+    {"Timeout": "3"}, {"Description": 5}, {"Layers": [5]},
+    {"Environment": {"Variables": {"AB": 5}}},
     {"EphemeralStorage": {"Size": "x"}}, {"Description": "half a character: \ud800"},
 ]  # fmt: skip
 

@@ -73,7 +73,7 @@ class Asked:
         value = self._members.get(name)
         if value is None:
             return default
-        if not isinstance(value, str):
+        if not isinstance(value, str) or value.encode("utf-8", "ignore").decode() != value:
             raise Invalid(_fault(value, name, "Member must be a string"))
         return value
 

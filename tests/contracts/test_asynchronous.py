@@ -214,7 +214,7 @@ async def test_what_is_not_there_is_told_as_the_service_tells_it(rig: Rig) -> No
     assert await rig.refused(f"list_{name}s", FunctionName="none") == gone
     for verb in ("get", "delete"):
         assert (await rig.refused(f"{verb}_{name}", FunctionName="none"))[1] == bare
-    assert (await rig.refused(f"update_{name}", FunctionName="none", **put))[1] == bare
+    assert await rig.refused(f"update_{name}", FunctionName="none", **put) == gone
     out = await rig.refused(f"put_{name}", FunctionName="f", MaximumEventAgeInSeconds=60000)
     assert out == (
         "ValidationException",

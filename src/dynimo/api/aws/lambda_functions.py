@@ -187,6 +187,7 @@ class Functions:
             raise ResourceNotFound(f"Function not found: {named.arn}")
         self._registry.delete_version(function, record.number)
         self._preparing.retire(record)
+        await self._preparing.changed(named.place, named.function)
         return Answer(status=204)
 
     def _settled(

@@ -75,14 +75,14 @@ def test_only_kills_since_it_began_are_blamed(tmp_path: Path) -> None:
     assert (before, slot.out_of_memory()) == (False, True)
 
 
-def test_limit_is_lifted_and_set_again(tmp_path: Path) -> None:
-    """A zygote's group is unlimited while it forks, and limited for its next user."""
+def test_limit_is_raised_and_set_again(tmp_path: Path) -> None:
+    """A zygote's group may take more while it forks, and its next user what it always may."""
     slot = slot_of_version_2(tmp_path)
-    slot.lift_memory_limit()
-    lifted = (tmp_path / "memory.max").read_text()
+    slot.raise_memory_limit(20)
+    raised = (tmp_path / "memory.max").read_text()
     slot.limit_again()
     files = [(tmp_path / name).read_text() for name in ("memory.max", "memory.swap.max")]
-    assert (lifted, files) == ("max", ["100", "0"])
+    assert (raised, files) == ("120", ["100", "0"])
 
 
 def test_host_without_groups_gives_no_slot(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ class Hog:
 async def test_watchdog_kills_only_above_the_limit() -> None:
     """At the limit is fine; one byte above is not."""
     resident = [100]
-    watchdog, hog = Watchdog(lambda _pid: resident[0]), Hog()
+    watchdog, hog = Watchdog(lambda _pid, _apart: resident[0]), Hog()
     watchdog.watch(hog, 100)
     watchdog.look()
     before = hog.killed

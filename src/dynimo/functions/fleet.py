@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from dynimo import ports
-from dynimo.functions import outcomes
+from dynimo.functions import claims, outcomes
 from dynimo.functions.journal import Journal, Tail
 from dynimo.functions.pool import Action, Assign, Limits, Pool, Reject, Start, Stop
 from dynimo.model.errors import DynimoError, InitError, Stopping, Throttled
@@ -257,7 +257,11 @@ class Fleet:
     # What the environments say.
 
     def on_frame(self, name: str, meta: dict[str, Any], body: bytes) -> None:
-        """An environment said something of an invocation."""
+        """An environment said something of an invocation.
+
+        Raises:
+            wire.WireError: it is nothing that a runtime says; the channel breaks.
+        """
         environment = self._environments.get(name)
         ticket = self._tickets.get(str(meta.get("id")))
         if environment is None or ticket is None:
@@ -284,19 +288,20 @@ class Fleet:
         meta: dict[str, Any],
         body: bytes,
     ) -> None:
-        environment.answered += 1
-        self._failures = 0
+        now = self._clock.monotonic()
         outcome = outcomes.answered(
             ticket.run(self.version),
             meta,
             body,
             ticket.gathered,
             bytes_max=self._around.response_bytes_max,
+            now=now,
         )
+        environment.answered += 1
+        self._failures = 0
         if ticket.cold:
             self.pool.observe_cold_start(outcome.init_ms / 1000)
         environment.process.flush()  # what it printed comes before the line that ends it
-        now = self._clock.monotonic()
         environment.idle_since, environment.max_rss_kib = now, outcome.max_rss_kib
         outcome = self._told(environment, ticket, outcome)
         self._answer(ticket.invocation.id, outcome)
@@ -312,7 +317,7 @@ class Fleet:
             ticket.gathered = outcomes.Gathered(self._around.response_bytes_max)
             ticket.gathered.begin(meta)
         else:
-            status, headers = outcomes.head(meta)
+            status, headers = claims.head(meta)
             sink.begin(status, list(headers))
 
     def _take_piece(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynimo.functions import faults
+from dynimo.functions import claims, faults
 from dynimo.model.function import Version
 from dynimo.model.invocation import HttpReply, Invocation, Outcome
 from dynimo.ports import Exit
@@ -22,13 +22,13 @@ class Gathered:
     """A streamed answer for somebody who wants it whole: its pieces so far."""
 
     bytes_max: int
-    head: tuple[int, tuple[tuple[str, str], ...]] | None = None
+    head: claims.Head | None = None
     pieces: list[bytes] = field(default_factory=list)
     size: int = 0
 
     def begin(self, meta: dict[str, Any]) -> None:
         """Status and headers came first."""
-        self.head = head(meta)
+        self.head = claims.head(meta)
 
     def add(self, piece: bytes) -> None:
         """One more piece; nothing is kept beyond the limit."""
@@ -52,18 +52,24 @@ class Run:
         return max(0.0, self.assigned * 1000 - self.invocation.arrived_ns / 1e6)
 
 
-def head(meta: dict[str, Any]) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Status and headers of a ``begin`` frame or of a ``reply``."""
-    headers = tuple((str(name).lower(), str(value)) for name, value in meta.get("headers") or ())
-    return int(meta.get("status") or 200), headers
-
-
 def answered(
-    run: Run, meta: dict[str, Any], body: bytes, gathered: Gathered | None, *, bytes_max: int
+    run: Run,
+    meta: dict[str, Any],
+    body: bytes,
+    gathered: Gathered | None,
+    *,
+    bytes_max: int,
+    now: float,
 ) -> Outcome:
-    """The outcome of an ``outcome`` frame. ``bytes_max`` bounds a value, not an HTTP reply."""
-    started_ns, ended_ns = int(meta.get("started_ns", 0)), int(meta.get("ended_ns", 0))
-    error, reply, value = meta.get("error"), None, None
+    """The outcome of an ``outcome`` frame. ``bytes_max`` bounds a value, not an HTTP reply.
+
+    ``now`` is monotonic seconds.
+
+    Raises:
+        wire.WireError: no runtime says such a thing.
+    """
+    said = claims.read(meta, earliest_ns=int(run.assigned * 1e9), latest_ns=int(now * 1e9))
+    error, reply, value = said.error, None, None
     if error is None and gathered is not None:
         if gathered.size > gathered.bytes_max:
             error = faults.response_too_large(gathered.bytes_max)
@@ -72,14 +78,14 @@ def answered(
             reply = HttpReply(status=status, headers=headers, body=b"".join(gathered.pieces))
         else:
             value = b"".join(gathered.pieces)
-    elif error is None and meta.get("reply") is not None:
-        status, headers = head(meta["reply"])
+    elif error is None and said.reply is not None:
+        status, headers = said.reply
         reply = HttpReply(status=status, headers=headers, body=body)
     elif error is None:
         value = body
         if len(body) > bytes_max:
             value, error = None, faults.response_too_large(bytes_max)
-    init_ms = max(INIT_MS_MIN, started_ns / 1e6 - run.assigned * 1000) if run.cold else 0.0
+    init_ms = max(INIT_MS_MIN, said.started_ns / 1e6 - run.assigned * 1000) if run.cold else 0.0
     return Outcome(
         id=run.invocation.id,
         function=run.version.function,
@@ -89,9 +95,9 @@ def answered(
         error=error,
         queue_ms=run.queue_ms,
         init_ms=init_ms,
-        duration_ms=max(0.0, (ended_ns - started_ns) / 1e6),
-        max_rss_kib=int(meta.get("max_rss_kib", 0)),
-        started_ns=started_ns,
+        duration_ms=said.duration_ns / 1e6,
+        max_rss_kib=said.max_rss_kib,
+        started_ns=said.started_ns,
         streamed=run.invocation.sink is not None and bool(meta.get("streamed")),
     )
 

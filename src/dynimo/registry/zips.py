@@ -59,6 +59,7 @@ def _checked(archive: zipfile.ZipFile, config: Config) -> Iterator[tuple[zipfile
     if sum(info.file_size for info in infos) > config.code_bytes_max:
         raise _too_large(config.code_bytes_max)
     seen: set[str] = set()
+    folders: set[PurePosixPath] = set()
     for info in infos:
         name = info.filename
         path = PurePosixPath(name)
@@ -68,6 +69,15 @@ def _checked(archive: zipfile.ZipFile, config: Config) -> Iterator[tuple[zipfile
         if fault:
             raise InvalidParameterValue(f"{_UNREADABLE} (Entry {name[:200]!r} {fault}.)")
         seen.add(str(path))
+        for parent in path.parents:
+            if parent in folders:
+                break
+            folders.add(parent)
+        if len(folders) > config.code_files_max:
+            # A name of 1 KB can ask for 500 folders, and each takes a block of the disk.
+            raise InvalidParameterValue(
+                f"The zip holds more than {config.code_files_max} folders, which is the limit."
+            )
         if not info.is_dir():
             yield info, str(path)
 

@@ -58,7 +58,7 @@ def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
         return None
     try:
         message = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict) or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
         for file in files:

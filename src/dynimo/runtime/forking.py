@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Container
 from typing import Any
 
 from dynimo.runtime import control, environment
@@ -104,29 +105,47 @@ class Forker:
                 ended.append((name, os.waitstatus_to_exitcode(status), usage.ru_maxrss))
         if not ended:
             return
-        self._sweep()
+        sweep(self._environments)
         for name, status, max_rss_kib in ended:
             self._report(
                 {"op": "exited", "env": name, "status": status, "max_rss_kib": max_rss_kib}
             )
 
-    def _sweep(self) -> None:
-        """Kill adopted orphans: what environments left behind when they ended."""
-        for _ in range(SWEEPS_MAX):
-            orphans = [pid for pid in _children() if pid not in self._environments]
-            if not orphans:
-                return
-            for pid in orphans:
-                _kill(pid)
-            for pid in orphans:
-                _wait(pid)
-
     def _end(self) -> None:
         for pid in self._environments:
             _kill(pid)
         self._environments.clear()
-        self._sweep()
+        sweep(())
         os._exit(0)
+
+
+def guard(channel: socket.socket, pid: int) -> int:
+    """Stay beside a child that no zygote watches; its wait status, when all it left is gone too.
+
+    It ends by itself, or is ended when the platform goes away.
+    """
+    syscalls.adopt_orphans()
+    syscalls.die_with_parent(0)  # or what the child leaves would outlive the platform
+    poll = select.poll()
+    poll.register(os.pidfd_open(pid), select.POLLIN)
+    poll.register(channel, 0)  # which still tells that the other end is closed
+    poll.poll()
+    _kill(pid)
+    _, status = os.waitpid(pid, 0)
+    sweep(())
+    return status
+
+
+def sweep(kept: Container[int]) -> None:
+    """Kill adopted orphans: what environments, all but those ``kept``, left when they ended."""
+    for _ in range(SWEEPS_MAX):
+        orphans = [pid for pid in children() if pid not in kept]
+        if not orphans:
+            return
+        for pid in orphans:
+            _kill(pid)
+        for pid in orphans:
+            _wait(pid)
 
 
 def _kill(pid: int) -> None:
@@ -143,7 +162,7 @@ def _wait(pid: int) -> None:
         return
 
 
-def _children() -> list[int]:
+def children() -> list[int]:
     """Children of this process, adopted ones too; none where the kernel does not list them."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:  # noqa: PTH123

@@ -130,7 +130,7 @@ class Decoder:
 def _meta(view: memoryview) -> dict[str, Any]:
     try:
         meta = _decode_json(str(view, "utf-8", "surrogatepass"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"meta is not JSON: {error}") from None
     if not isinstance(meta, dict):
         raise WireError("meta is not a JSON object")

@@ -60,7 +60,7 @@ def main(descriptor: int) -> NoReturn:
     message, groups = received
     start = _start(message)
     try:
-        _enter(channel, start.plan, groups)
+        _enter(channel, start.plan, groups, alone=start.alone)
     except OSError as error:
         _fail(channel, handlers.failure(SANDBOX_ERROR, f"Unable to enter the sandbox: {error}"))
     if control.receive(channel) is None:  # "go": the platform holds a handle on this process now
@@ -69,7 +69,7 @@ def main(descriptor: int) -> NoReturn:
         prepared = _prepare(start)
     except handlers.InitFailure as failure:
         _fail(channel, failure.error)
-    ready = {"op": "ready", "threads": _threads()}
+    ready = {"op": "ready", "threads": _threads() + _processes()}
     control.send(channel, ready)
     if not start.plan.pid_namespace and not start.alone:
         # From here the end of the platform is seen as the end of the control socket, and then even
@@ -91,9 +91,11 @@ def _start(message: dict[str, Any]) -> _Start:
     )
 
 
-def _enter(channel: socket.socket, wanted: plan.Plan, groups: list[int]) -> None:
+def _enter(
+    channel: socket.socket, wanted: plan.Plan, groups: list[int], *, alone: bool
+) -> None:
     entering.namespaces(wanted)
-    if wanted.pid_namespace:
+    if wanted.pid_namespace or alone:
         pid = os.fork()
         if pid:
             _stand_outside(channel, pid, wanted)
@@ -119,13 +121,19 @@ def _announce(channel: socket.socket, pid: int) -> socket.socket:
 
 
 def _stand_outside(channel: socket.socket, pid: int, wanted: plan.Plan) -> NoReturn:
-    """Stay as the parent of a pid namespace's first process, keep its rooms, and end as it ends."""
+    """Stay as the parent of a pid namespace's first process, keep its rooms, and end as it ends.
+
+    Without that namespace, which the kernel clears by itself, clear what it leaves.
+    """
     keepers = _announce(channel, pid)
-    if wanted.rooms:
-        rooms.keep(keepers, os.pidfd_open(pid), wanted)
+    if not wanted.pid_namespace:
+        status = forking.guard(channel, pid)
     else:
-        os.closerange(0, 1024)
-    _, status = os.waitpid(pid, 0)
+        if wanted.rooms:
+            rooms.keep(keepers, os.pidfd_open(pid), wanted)
+        else:
+            os.closerange(0, 1024)
+        _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(status))
@@ -212,6 +220,18 @@ def _threads() -> int:
         return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - light
     except OSError:
         return threading.active_count()
+
+
+def _processes() -> int:
+    """Processes that the import left running; they are no part of what is forked."""
+    return sum(1 for pid in forking.children() if not _has_ended(pid))
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 def _fail(channel: socket.socket, error: dict[str, Any]) -> NoReturn:

@@ -39,9 +39,11 @@ def response(answer: Answer, status: int, request_id: str) -> Response:
 
 
 def encoded(document: Any) -> bytes:
-    """JSON, compact, in UTF-8; half a character, which a client may have sent, becomes ``?``."""
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "replace")
+    """JSON, compact, in UTF-8; half a surrogate pair, which UTF-8 cannot say, is escaped."""
+    try:
+        return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(document, separators=(",", ":")).encode()
 
 
 def refusal(error: DynimoError, request_id: str, *, rpc: bool = False) -> Response:

@@ -33,7 +33,7 @@ class Slot:
     processes: int
     join: list[int]
     kills_before: int = 0
-    lifted: bool = False
+    raised: bool = False
 
     def out_of_memory(self) -> bool:
         """Whether the kernel killed for memory here since ``begin``."""
@@ -43,16 +43,21 @@ class Slot:
         """A new environment will use this slot."""
         self.kills_before = self._kills()
 
-    def lift_memory_limit(self) -> None:
-        """Limit no longer: what the kernel keeps for each fork is charged to the forker's group."""
+    def raise_memory_limit(self, extra_bytes: int) -> None:
+        """Allow this much above the limit: what the kernel keeps for each fork is charged here.
+
+        Raises:
+            OSError: the kernel refused.
+        """
         if "memory" in self.folders:
-            self.lifted = True
-            limit_memory(self.folders["memory"], None, v1=self.version == 1)
+            self.raised = True
+            more = self.memory_bytes + extra_bytes
+            limit_memory(self.folders["memory"], more, v1=self.version == 1, higher=True)
 
     def limit_again(self) -> None:
-        """Undo ``lift_memory_limit``. Raises OSError."""
-        if self.lifted:
-            self.lifted = False
+        """Undo ``raise_memory_limit``. Raises OSError."""
+        if self.raised:
+            self.raised = False
             limit_memory(self.folders["memory"], self.memory_bytes, v1=self.version == 1)
 
     def kill(self) -> bool:
@@ -83,17 +88,17 @@ class Slot:
         return cgroup_places.oom_kills(read(folder / name))
 
 
-def limit_memory(folder: Path, memory_bytes: int | None, *, v1: bool) -> None:
-    """Limit ``folder`` to ``memory_bytes``; None lifts the limit."""
+def limit_memory(folder: Path, memory_bytes: int, *, v1: bool, higher: bool = False) -> None:
+    """Limit ``folder`` to ``memory_bytes``; ``higher`` says that this is more than before."""
     if v1:
         files = [folder / "memory.limit_in_bytes", folder / "memory.memsw.limit_in_bytes"]
-        if memory_bytes is None:
+        if higher:
             files.reverse()  # the limit with swap may never be the lower one
         for file in files:
             if file.exists():
-                file.write_text("-1" if memory_bytes is None else str(memory_bytes))
+                file.write_text(str(memory_bytes))
         return
-    (folder / "memory.max").write_text("max" if memory_bytes is None else str(memory_bytes))
+    (folder / "memory.max").write_text(str(memory_bytes))
     for name, value in (("memory.swap.max", "0"), ("memory.oom.group", "1")):
         if (folder / name).exists():
             (folder / name).write_text(value)

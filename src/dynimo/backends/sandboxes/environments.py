@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dynimo import ports
-from dynimo.backends.sandboxes import started
+from dynimo.backends.sandboxes import reports
 from dynimo.backends.sandboxes.cgroup_slots import Slot
 from dynimo.backends.sandboxes.channel import Channel
 from dynimo.backends.sandboxes.lines import Lines
@@ -51,7 +51,8 @@ class EnvironmentProcess:
     """``ports.Process`` for an environment that somebody else forks.
 
     ``theirs`` are the descriptors the forker must hand to it; closed by ``handed_over``.
-    ``on_gone`` gets this object once, before the watcher's ``on_exit``.
+    ``on_gone`` gets this object once, before the watcher's ``on_exit``. ``kill_process``, if set,
+    kills it in place of a signal by its handle.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class EnvironmentProcess:
         self._handle: int | None = None
         self._pid = 0
         self._killed = False
+        self.kill_process: Callable[[], None] | None = None
         self._handed_over = False
         self._over_memory = False
         self._ended = False
@@ -88,6 +90,11 @@ class EnvironmentProcess:
     def pid(self) -> int:
         """The pid as the host sees it; 0 while the fork is under way."""
         return self._pid
+
+    @property
+    def begun(self) -> bool:
+        """Whether its fork was reported."""
+        return self._handle is not None
 
     @property
     def theirs(self) -> list[int]:
@@ -128,7 +135,9 @@ class EnvironmentProcess:
         self._killed = True
         if self._ended:
             return
-        if self._handle is not None:
+        if self.kill_process is not None:
+            self.kill_process()
+        elif self._handle is not None:
             try:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
             except ProcessLookupError:
@@ -147,7 +156,7 @@ class EnvironmentProcess:
             os.close(handle)
             return
         self._handle = handle
-        self._pid = started.pid_of(handle)
+        self._pid = max(0, reports.pid_of(handle) or 0)
         if self._killed:
             self.kill()
 

@@ -22,7 +22,7 @@ from typing import Any
 from dynimo import ports
 from dynimo.backends import interpreters
 from dynimo.backends.interpreters import Interpreters
-from dynimo.backends.sandboxes import cgroups, launching, plans
+from dynimo.backends.sandboxes import cgroups, launching, plans, reports
 from dynimo.backends.sandboxes import config as settings
 from dynimo.backends.sandboxes.cgroup_slots import Slot
 from dynimo.backends.sandboxes.cgroups import Groups
@@ -111,17 +111,17 @@ class ProcessSandbox:
             self._leave(place)
             raise
         init_ms = (time.monotonic() - began) * 1000
-        if int(ready.get("threads", 1)) == 1:
+        if reports.threads(ready) == 1:
             with_rooms = "private /tmp" in self._measures
             zygote.attach(process, init_ms, Rooms(process.keeper()) if with_rooms else None)
             self._zygotes[place] = zygote
             return zygote
         _log.warning(
-            "%s %s: its import left %s threads behind, which a fork would break; "
+            "%s %s: its import left processes or threads behind (%s more), which a fork would break; "
             "every environment is started afresh, which is slower",
             spec.function,
             spec.version,
-            ready["threads"],
+            reports.threads(ready) - 1,
         )
         process.kill()
         await process.gone.wait()
@@ -156,6 +156,7 @@ class ProcessSandbox:
         lines = Lines(ours, lambda line: _log.info("%s: %s", name, line))
 
         def ended() -> None:
+            self._watchdog.forget(process)
             zygote.on_end()
             lines.finish()
             if slot is not None:
@@ -164,12 +165,21 @@ class ProcessSandbox:
         try:
             process = Started(theirs, zygote.on_message, ended, python=place.launch.python)
         except OSError as error:
-            ended()
+            lines.finish()
+            if slot is not None:
+                self._groups.give_back(slot)
             text = f"Unable to start the runtime: {error}"
             raise errors.InitError(text, handler.failure("Runtime.SandboxError", text)) from error
         finally:
             os.close(theirs)
         zygote.on_closed = lambda: self._leave(place)
+        if slot is not None:
+            # The function's code may run in there whenever it likes, so there is always a limit.
+            each = _fork_bytes(spec.memory_mib)
+            zygote.on_growth = lambda count: slot.raise_memory_limit(count * each)
+        if "memory watchdog" in self._measures:
+            limit = (spec.memory_mib + extra_mib) * _MIB
+            self._watchdog.watch(process, limit, apart=zygote.pids)
         try:
             ready = await process.begin(
                 place.start(alone=False),
@@ -180,8 +190,6 @@ class ProcessSandbox:
             process.kill()
             await asyncio.shield(process.gone.wait())
             raise
-        if slot is not None:
-            slot.lift_memory_limit()  # no code of the function runs in the zygote from here on
         return process, ready
 
     def _place(self, spec: ports.SandboxSpec) -> _Place:
@@ -299,6 +307,11 @@ class _Place:
 
     def left(self, environment: EnvironmentProcess) -> None:
         self._sandbox.left(environment, self.folder / "scratch" / environment.name)
+
+
+def _fork_bytes(memory_mib: int) -> int:
+    """What the kernel may keep for one environment: its stacks, its tables of pages (1 in 512)."""
+    return 2 * _MIB + memory_mib * _MIB // 256
 
 
 def _probe(config: Config, groups: Groups) -> dict[str, str]:

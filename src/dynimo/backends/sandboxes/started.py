@@ -13,15 +13,16 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from dynimo.backends.sandboxes import plans
+from dynimo.backends.sandboxes import plans, reports
 from dynimo.model import errors
 from dynimo.runtime import control, handler
 
 UNSENT_COMMANDS_MAX = 10_000
 MESSAGES_AT_ONCE_MAX = 64
+FIRST_MESSAGES_MAX = 4
+"""A runtime says ``started``, then ``ready`` or ``failed``; one that talks on is killed."""
 _CONTROL_DESCRIPTOR = 3
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from dynimo.runtime import zygote; zygote.main(3)"
@@ -94,6 +95,7 @@ class Started:
                 await self._expect("started")
                 self.send({"op": "go"})
                 ready = await self._expect("ready")
+                reports.threads(ready)
         except TimeoutError:
             self.kill()
             text = f"Init timed out after {seconds:.2f} seconds"
@@ -143,6 +145,10 @@ class Started:
             # Who stands outside a namespace ends after the inside has, and so tells the truth.
             _signal(self._handle if self._handle is not None else self._end_handle)
 
+    def kill_for_memory(self) -> None:
+        """Kill it because its code took more memory than it may."""
+        self.kill()
+
     def _keep(self, message: dict[str, Any], files: list[int]) -> None:
         if len(self._unsent) >= UNSENT_COMMANDS_MAX:
             self.kill()
@@ -172,12 +178,13 @@ class Started:
 
     async def _expect(self, op: str) -> dict[str, Any]:
         message = await self._first.get()
-        if message["op"] == op:
+        if message.get("op") == op:
             return message
         self.kill()
-        if message["op"] == "failed":
-            raise _init_error(message["error"])
-        status = int(message.get("status", 0))
+        if message.get("op") == "failed":
+            raise _init_error(reports.failure(message.get("error")))
+        await self.gone.wait()
+        status = self.status or 0
         raise _init_error(handler.failure("Runtime.ExitError", handler.exit_text(status)))
 
     def _receive(self) -> None:
@@ -202,15 +209,17 @@ class Started:
 
     def _take(self, message: dict[str, Any], files: list[int]) -> None:
         if message.get("op") == "started" and files and self._handle is None:
+            # Said before any code of the function runs, so it is believed.
             self._handle = files.pop(0)
-            self.pid = pid_of(self._handle) or self._launcher
+            self.pid = max(0, reports.pid_of(self._handle) or 0) or self._launcher
             self._keeper = socket.socket(fileno=files.pop(0)) if files else None
         if self._ready:
             self._on_message(message, files)
             return
-        for file in files:
-            os.close(file)
-        if isinstance(message.get("op"), str):
+        reports.close(files)
+        if self._first.qsize() >= FIRST_MESSAGES_MAX:
+            self.kill()
+        else:
             self._first.put_nowait(message)
 
     def _ended(self) -> None:
@@ -235,7 +244,7 @@ class Started:
         self._handle = None
         if self._keeper is not None:
             self._keeper.close()
-        self._first.put_nowait({"op": "ended", "status": self.status})
+        self._first.put_nowait({"op": "ended"})
         self.gone.set()
         self._on_end()
 
@@ -245,15 +254,6 @@ class Started:
             self._loop.remove_writer(self._control)
             self._control.close()
             self._drop_kept()
-
-
-def pid_of(handle: int) -> int:
-    """The pid behind a pidfd, as this process's /proc tells it; 0 when it is gone."""
-    with Path(f"/proc/self/fdinfo/{handle}").open(encoding="ascii") as file:
-        for line in file:
-            if line.startswith("Pid:"):
-                return max(0, int(line.split()[1]))
-    return 0
 
 
 def _signal(handle: int) -> None:

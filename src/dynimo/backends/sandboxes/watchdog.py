@@ -2,21 +2,26 @@
 
 Counts resident pages of the environment's process and of everything below it; what daemonises is
 below it too, because an environment adopts its orphans. Pages that processes share are counted for
-each, so a fork looks dearer than it is. Between two looks it can take more.
+each, so a fork looks dearer than it is. Between two looks it can take more. A zygote is watched
+too, its environments apart.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Collection
+from typing import Protocol, TypeAlias
 
 EVERY_SECONDS = 0.05
 PROCESSES_MAX = 2_000
 """Looked at for one environment; more of them are a fork bomb, which other limits end."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+
+
+Resident: TypeAlias = Callable[[int, Collection[int]], int]
+Apart: TypeAlias = Callable[[], Collection[int]]
 
 
 class Watched(Protocol):
@@ -33,14 +38,14 @@ class Watched(Protocol):
 class Watchdog:
     """Polls while there is anything to watch."""
 
-    def __init__(self, resident_bytes: Callable[[int], int] | None = None) -> None:
+    def __init__(self, resident_bytes: Resident | None = None) -> None:
         self._resident_bytes = resident_bytes or resident
-        self._limits: dict[Watched, int] = {}
+        self._limits: dict[Watched, tuple[int, Apart]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, environment: Watched, limit_bytes: int) -> None:
-        """Kill ``environment`` when it is above ``limit_bytes``."""
-        self._limits[environment] = limit_bytes
+    def watch(self, environment: Watched, limit_bytes: int, *, apart: Apart = set) -> None:
+        """Kill ``environment`` when it is above ``limit_bytes``, those ``apart`` not counted."""
+        self._limits[environment] = limit_bytes, apart
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(EVERY_SECONDS, self.look)
 
@@ -58,22 +63,22 @@ class Watchdog:
 
     def look(self) -> None:
         """Look at each once, and again later while any is left."""
-        for environment, limit in list(self._limits.items()):
-            if environment.pid and self._resident_bytes(environment.pid) > limit:
+        for environment, (limit, apart) in list(self._limits.items()):
+            if environment.pid and self._resident_bytes(environment.pid, apart()) > limit:
                 environment.kill_for_memory()
         self._timer = None
         if self._limits:
             self._timer = asyncio.get_running_loop().call_later(EVERY_SECONDS, self.look)
 
 
-def resident(pid: int) -> int:
-    """Resident bytes of ``pid`` and all of its descendants; 0 when it is gone."""
+def resident(pid: int, apart: Collection[int] = ()) -> int:
+    """Resident bytes of ``pid`` and all below it but those ``apart``; 0 when it is gone."""
     total, seen, look = 0, 0, [pid]
     while look and seen < PROCESSES_MAX:
         current = look.pop()
         seen += 1
         total += _own(current)
-        look += _children(current)
+        look += [child for child in _children(current) if child not in apart]
     return total
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from dynimo import ports
+from dynimo.backends.sandboxes import reports
 from dynimo.backends.sandboxes.cgroup_slots import Slot
 from dynimo.backends.sandboxes.environments import (
     EXIT_NOT_STARTED,
@@ -18,7 +20,12 @@ from dynimo.backends.sandboxes.environments import (
 from dynimo.backends.sandboxes.rooms import Room, Rooms
 from dynimo.backends.sandboxes.started import Started
 from dynimo.model import errors
+from dynimo.runtime import control
 
+FORKS_STEP = 64
+"""The kernel's own memory for this many environments more is allowed to a zygote at once."""
+
+_log = logging.getLogger("dynimo.sandbox")
 
 class Host(Protocol):
     """What zygotes need from the sandbox that made them."""
@@ -45,8 +52,10 @@ class ForkingZygote:
         self._room_of: dict[str, Room] = {}
         self._closing = False
         self.on_closed: Callable[[], None] = lambda: None
+        self.on_growth: Callable[[int], None] = lambda _: None
         self.gentle = False
         self.init_ms = 0.0
+        self._reckoned = 0
         self.init_seconds_max = 0.0
 
     def __repr__(self) -> str:
@@ -63,6 +72,10 @@ class ForkingZygote:
         """Pid on the host."""
         return self._process.pid if self._process is not None else 0
 
+    def pids(self) -> set[int]:
+        """Its environments as processes; their memory is their own."""
+        return {child.pid for child in self._environments.values()}
+
     def fork(
         self,
         environment: str,
@@ -77,6 +90,9 @@ class ForkingZygote:
         except OSError as error:
             return Stillborn(watcher, error)
         self._environments[environment] = child
+        if len(self._environments) > self._reckoned:
+            self._reckoned += FORKS_STEP
+            self.on_growth(self._reckoned)
         message = {"op": "fork", "env": environment, "variables": dict(variables)}
         if self._rooms is not None and not self._closing:
             self._rooms.take(lambda room: self._move_in(child, message, room))
@@ -105,14 +121,26 @@ class ForkingZygote:
         child.handed_over()
 
     def on_message(self, message: dict[str, Any], files: list[int]) -> None:
-        """What the process reports."""
-        child = self._environments.get(str(message.get("env")))
-        if message.get("op") == "forked" and child is not None and files:
+        """What the process reports; one that breaks the rules is not ours any more, and killed."""
+        try:
+            self._heed(reports.read(message, len(files)), files)
+        except control.ControlError as error:
+            _log.warning("%r is killed: %s", self, error)
+            if self._process is not None:
+                self._process.kill()
+        finally:
+            reports.close(files)
+
+    def _heed(self, report: reports.Report, files: list[int]) -> None:
+        child = self._environments.get(report.environment)
+        if child is None:
+            raise control.ControlError("no such environment")
+        if isinstance(report, reports.Exited):
+            child.exited(report.status, report.max_rss_kib)
+        elif child.begun or not reports.is_child(files[0], self.pid):
+            raise control.ControlError("not an environment of its own")
+        else:
             child.forked(files.pop(0))
-        elif message.get("op") == "exited" and child is not None:
-            child.exited(int(message.get("status", 1)), int(message.get("max_rss_kib", 0)))
-        for file in files:
-            os.close(file)
 
     def on_end(self) -> None:
         """The process is gone, and with it every environment."""
@@ -194,7 +222,7 @@ class ExecutingZygote:
         try:
             process = Started(
                 log,
-                lambda _message, files: _close(files),
+                lambda _message, files: reports.close(files),
                 lambda: self._ended(child),
                 python=self._python,
             )
@@ -205,6 +233,7 @@ class ExecutingZygote:
         finally:
             os.close(log)
         self._processes[environment] = process
+        child.kill_process = process.kill  # which knows whom to kill, so that nothing stays
         child.forked(os.pidfd_open(process.pid))
         task = asyncio.get_running_loop().create_task(self._start(process, child, dict(variables)))
         self._tasks.add(task)
@@ -236,8 +265,3 @@ class ExecutingZygote:
     def _ended(self, child: EnvironmentProcess) -> None:
         process = self._processes.pop(child.name)
         child.exited(process.status or 0, process.max_rss_kib)
-
-
-def _close(files: list[int]) -> None:
-    for file in files:
-        os.close(file)

@@ -18,6 +18,11 @@ from dynimo.model.errors import ConfigError
 KEY_FILE = "admin.key"
 ADDRESS_FILE = "address"
 LOCK_FILE = "lock"
+PRIVATE_FOLDERS = ("cache", "logs", "metering", "zips")
+"""What only the platform reads. Code is read by functions too, under users of their own."""
+
+PRIVATE_FILES = ("functions.sqlite3", "backlog.sqlite3")
+"""They hold functions' variables and events. SQLite gives the files beside them the same mode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,7 @@ class DataFolder:
                 f"The data folder {path} is in use by {holder};"
                 " stop that, or choose another --data."
             ) from None
+        _keep_private(path)
         folder = cls(path=path, lock=file)
         folder.withdraw_address()  # of one that was killed
         file.truncate(0)
@@ -81,3 +87,14 @@ class DataFolder:
     def release(self) -> None:
         """Let others have the folder."""
         self.lock.close()
+
+
+def _keep_private(path: Path) -> None:
+    """Let nobody else on this machine read what functions say and are told."""
+    for name in PRIVATE_FOLDERS:
+        (path / name).mkdir(exist_ok=True)
+        (path / name).chmod(0o700)
+    for name in PRIVATE_FILES:
+        os.close(os.open(path / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for each in path.glob(f"{name}*"):
+            each.chmod(0o600)

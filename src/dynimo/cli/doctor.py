@@ -96,6 +96,7 @@ def _folder(data: Path) -> list[Finding]:
 def _isolation() -> list[Finding]:
     import asyncio
 
+    from dynimo.backends.sandboxes import levels
     from dynimo.backends.sandboxes.config import Config
     from dynimo.backends.sandboxes.process import ProcessSandbox
 
@@ -107,9 +108,15 @@ def _isolation() -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="dynimo-doctor-") as folder:
         described = asyncio.run(describe(Path(folder)))
     root = "" if os.geteuid() == 0 else "run as root (sudo ./dynimo up)"
-    return [
+    level = levels.level(described)
+    found = [Finding("isolation", level == "full", f"{level}: {levels.LEVELS[level]}", root)]
+    found += [
         Finding(f"isolation: {measure}", state == "on", state, root)
         for measure, state in described.items()
+    ]
+    return [
+        *found,
+        *(Finding("isolation: not stopped", False, each) for each in levels.not_stopped(described)),
     ]
 
 

@@ -143,12 +143,12 @@ def _tell(platform: Any, began: float) -> None:
     """Say what was done and where to look."""
     tick = words.styled("✓", fg="green")
     names = ", ".join(str(version) for version in platform.apps.versions.values())
-    on, off = words.isolation(platform.sandbox.describe())
+    level, *measures = words.isolation(platform.sandbox.describe())
     address = f"http://{_shown_host(platform.settings.host)}:{platform.port}"
     click.echo(f"{tick} {names}   {time.monotonic() - began:.1f}s")
-    click.echo(f"{tick} isolation: {', '.join(on) or 'none'}")
-    for measure, reason in off:
-        click.echo(f"  not on: {measure} ({reason})")
+    click.echo(f"{tick} {level}")
+    for line in measures:
+        click.echo(f"  {line}")
     if platform.port != platform.settings.port and platform.settings.port:
         click.echo(f"  port {platform.settings.port} is busy; using {platform.port}")
     if platform.settings.host not in {"127.0.0.1", "localhost", "::1"}:

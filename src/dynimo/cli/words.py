@@ -16,8 +16,12 @@ def styled(text: str, fg: str) -> str:
     return click.style(text, fg=fg) if wanted and not refused else text
 
 
-def isolation(described: Mapping[str, str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Split a sandbox's description into what is on, and (measure, reason) of what is not."""
+def isolation(described: Mapping[str, str]) -> list[str]:
+    """A sandbox's description as lines: its level, what is on, what is not, what that lets pass."""
+    from dynimo.backends.sandboxes import levels
+
+    word = levels.level(described)
     on = [measure for measure, state in described.items() if state == "on"]
-    off = [(measure, state) for measure, state in described.items() if state != "on"]
-    return on, off
+    told = [f"isolation: {word} ({levels.LEVELS[word]})", f"on: {', '.join(on) or 'none'}"]
+    told += [f"not on: {name} ({state})" for name, state in described.items() if state != "on"]
+    return told + [f"not stopped: {each}" for each in levels.not_stopped(described)]

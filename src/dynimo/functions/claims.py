@@ -38,7 +38,9 @@ def read(meta: Mapping[str, Any], *, earliest_ns: int, latest_ns: int) -> Claims
         WireError: no runtime would say that.
     """
     started, ended, rss = (_count(meta, key) for key in ("started_ns", "ended_ns", "max_rss_kib"))
-    if started:
+    if not started:  # nothing began, so nothing lasted
+        ended = 0
+    else:
         started, ended = (min(max(each, earliest_ns), latest_ns) for each in (started, ended))
     error, reply = meta.get("error"), meta.get("reply")
     if error is not None and not (isinstance(error, dict) and _shallow(error)):

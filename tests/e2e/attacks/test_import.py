@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dynimo import ports
+from dynimo.backends.sandboxes import zygotes
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.model import errors
@@ -48,6 +49,12 @@ INSTEAD_OF_FORKED = {
     "nested beyond reading": "socket.send_fds(to, [b'[' * 90000], [0] * 8)",
     "no JSON": "socket.send_fds(to, [b'x'], [0] * 8)",
     "without end": "\n        while True: say(to, {'op': 'x', 'pad': 'x' * 80000}, [0] * 8)",
+}
+
+HANGING = {
+    "before it forks": "os.register_at_fork(before=lambda: time.sleep(600))",
+    "instead of forking": "os.fork = lambda: time.sleep(600)",
+    "after it forked": "os.register_at_fork(after_in_parent=lambda: time.sleep(600))",
 }
 
 SAID_EARLY = {
@@ -120,6 +127,18 @@ control.send = forking.control.send = lie
         await hostile.died.wait()
     assert (await environment.watcher.ended()).status == -9
     assert descriptors() - before < LEAKED_MAX
+
+
+@pytest.mark.parametrize("way", HANGING)
+async def test_a_zygote_that_hangs_is_killed(
+    sandbox: ProcessSandbox, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environments can be ended although they were never born."""
+    monkeypatch.setattr(zygotes, "SILENCE_SECONDS_MAX", 0.3)
+    hostile = Started(sandbox, tmp_path / "code", f"{PROLOGUE}\n{HANGING[way]}")
+    environment = Environment(await hostile.start())
+    environment.process.kill()
+    assert (await environment.watcher.ended()).status == -9
 
 
 @pytest.mark.parametrize("said", SAID_EARLY)

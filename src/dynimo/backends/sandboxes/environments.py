@@ -52,7 +52,8 @@ class EnvironmentProcess:
 
     ``theirs`` are the descriptors the forker must hand to it; closed by ``handed_over``.
     ``on_gone`` gets this object once, before the watcher's ``on_exit``. ``kill_process``, if set,
-    kills it in place of a signal by its handle.
+    kills it in place of a signal by its handle. ``on_killed_unborn`` is called when it is to be
+    killed before its fork was reported.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class EnvironmentProcess:
         self._pid = 0
         self._killed = False
         self.kill_process: Callable[[], None] | None = None
+        self.on_killed_unborn: Callable[[], None] = lambda: None
         self._handed_over = False
         self._over_memory = False
         self._ended = False
@@ -137,7 +139,9 @@ class EnvironmentProcess:
             return
         if self.kill_process is not None:
             self.kill_process()
-        elif self._handle is not None:
+        elif self._handle is None:
+            self.on_killed_unborn()
+        else:
             try:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
             except ProcessLookupError:

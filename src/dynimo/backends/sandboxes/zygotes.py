@@ -25,6 +25,9 @@ from dynimo.runtime import control
 FORKS_STEP = 64
 """The kernel's own memory for this many environments more is allowed to a zygote at once."""
 
+SILENCE_SECONDS_MAX = 5.0
+"""A zygote from which an environment is long due may say nothing at all for so long."""
+
 _log = logging.getLogger("dynimo.sandbox")
 
 class Host(Protocol):
@@ -56,6 +59,7 @@ class ForkingZygote:
         self.gentle = False
         self.init_ms = 0.0
         self._reckoned = 0
+        self._heard_at = 0.0
         self.init_seconds_max = 0.0
 
     def __repr__(self) -> str:
@@ -90,6 +94,7 @@ class ForkingZygote:
         except OSError as error:
             return Stillborn(watcher, error)
         self._environments[environment] = child
+        child.on_killed_unborn = lambda: self._await_birth(child)
         if len(self._environments) > self._reckoned:
             self._reckoned += FORKS_STEP
             self.on_growth(self._reckoned)
@@ -131,7 +136,26 @@ class ForkingZygote:
         finally:
             reports.close(files)
 
+    def _await_birth(self, child: EnvironmentProcess) -> None:
+        """Whoever is to be killed must be born first; a zygote that forks no more is killed."""
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+
+        def look() -> None:
+            unborn = self._environments.get(child.name) is child and not child.begun
+            if not unborn or self._process is None:
+                return
+            silent = loop.time() - max(asked_at, self._heard_at)
+            if silent >= SILENCE_SECONDS_MAX:
+                _log.warning("%r is killed: it forks no more", self)
+                self._process.kill()
+            else:
+                loop.call_later(SILENCE_SECONDS_MAX - silent, look)
+
+        loop.call_later(SILENCE_SECONDS_MAX, look)
+
     def _heed(self, report: reports.Report, files: list[int]) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         child = self._environments.get(report.environment)
         if child is None:
             raise control.ControlError("no such environment")

@@ -91,9 +91,7 @@ def _start(message: dict[str, Any]) -> _Start:
     )
 
 
-def _enter(
-    channel: socket.socket, wanted: plan.Plan, groups: list[int], *, alone: bool
-) -> None:
+def _enter(channel: socket.socket, wanted: plan.Plan, groups: list[int], *, alone: bool) -> None:
     entering.namespaces(wanted)
     if wanted.pid_namespace or alone:
         pid = os.fork()

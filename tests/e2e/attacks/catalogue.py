@@ -207,6 +207,18 @@ KERNEL: dict[str, str] = {
     "raw sockets": "got = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)",
     "kernel cryptography": "got = socket.socket(38, socket.SOCK_SEQPACKET)",
     "the hypervisor": "got = socket.socket(40, socket.SOCK_STREAM)",
+    "sockets of the host by netlink": "got = socket.socket(16, socket.SOCK_RAW, 4)",
+    "the audit log": "got = socket.socket(16, socket.SOCK_RAW, 9)",
+    "the firewall": "got = socket.socket(16, socket.SOCK_RAW, 12)",
+    "events of devices": "got = socket.socket(16, socket.SOCK_DGRAM, 15)",
+    "a signal to its channel's other end": """
+for number in range(3, 64):
+    try:
+        peer = socket.socket(fileno=os.dup(number)).getsockopt(socket.SOL_SOCKET, 77)
+        got = signal.pidfd_send_signal(peer, 0) or True
+    except OSError:
+        pass
+""",
     "xdp": "got = socket.socket(44, socket.SOCK_RAW)",
     "an abstract socket of the platform": """
 client = socket.socket(socket.AF_UNIX); client.connect('\\0' + abstract); got = True

@@ -99,7 +99,7 @@ class Started:
 async def until(condition: Callable[[], Any]) -> None:
     """Wait for something that sends no event."""
     async with asyncio.timeout(SECONDS_MAX):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - processes of others send no event
             await asyncio.sleep(0.01)
 
 

@@ -214,9 +214,7 @@ def test_a_time_that_cannot_be_is_not_billed(aws: Any) -> None:
     assert 1 <= int(report.split()[0]) <= 2_100
 
 
-def test_nothing_is_left(
-    aws: Any, shared: Server, wait_until: Callable[..., None]
-) -> None:
+def test_nothing_is_left(aws: Any, shared: Server, wait_until: Callable[..., None]) -> None:
     """When the function goes, so do its processes; the server holds no descriptors of them."""
     assert shared.process is not None
     descriptors = Path(f"/proc/{shared.process.pid}/fd")
@@ -242,7 +240,9 @@ def test_a_gigabyte_of_log_is_bounded(aws: Any, shared: Server) -> None:
     before = resident(shared.process.pid)
 
     value, answer = kit.call(aws, "loud", LogType="Tail")
-    written = sum(path.stat().st_size for path in (shared.data / "logs").rglob("*") if path.is_file())
+    written = sum(
+        path.stat().st_size for path in (shared.data / "logs").rglob("*") if path.is_file()
+    )
 
     assert value["errorType"] == LATE
     assert len(kit.tail(answer)) <= 4096

@@ -44,7 +44,8 @@ def test_what_is_no_json_is_refused(aws: Any, name: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("payload", "expected"),
-    [(b"", "dict"), (b"1e999", "float"), (b'{"a":1,"a":2}', "dict"), (b"[" * 900 + b"]" * 900, "list")],
+    [(b"", "dict"), (b"1e999", "float"), (b'{"a":1,"a":2}', "dict"),
+     (b"[" * 900 + b"]" * 900, "list")],
     ids=["empty", "beyond a float", "a key twice", "900 levels"],
 )  # fmt: skip
 def test_what_json_allows_is_an_event(aws: Any, payload: bytes, expected: str) -> None:

@@ -175,7 +175,11 @@ def test_an_odd_zip_is_unpacked_harmlessly(aws: Any, shared: Server, name: str) 
 
     assert value == 1
     assert made["CodeSize"] < 3 * MIB
-    assert [one for one in written if stat.S_IMODE(one.st_mode) & 0o6002 and not stat.S_ISLNK(one.st_mode)] == []  # noqa: E501
+    assert [
+        one
+        for one in written
+        if stat.S_IMODE(one.st_mode) & 0o6002 and not stat.S_ISLNK(one.st_mode)
+    ] == []
 
 
 def kept(data: Path) -> set[str]:

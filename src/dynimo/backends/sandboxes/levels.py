@@ -22,7 +22,7 @@ _SPACES = ("mount namespace", "pid namespace", "private /tmp", "network namespac
 _OWN = ("own user", "cgroup memory limit", "cgroup process limit", "scoped signals and sockets")
 
 _NOT_STOPPED: Mapping[str, str] = {
-    "private /tmp": "filling the disk: /tmp is a folder of the host's, only single files are bounded",
+    "private /tmp": "filling the disk: /tmp is a folder of the host's, only each file is bounded",
     "cgroup memory limit": "a burst of memory between two looks, 50 ms apart",
     "cgroup process limit": "processes up to one bound for all functions together",
     "scoped signals and sockets": "reaching abstract sockets of the host",

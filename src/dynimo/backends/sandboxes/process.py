@@ -117,8 +117,8 @@ class ProcessSandbox:
             self._zygotes[place] = zygote
             return zygote
         _log.warning(
-            "%s %s: its import left processes or threads behind (%s more), which a fork would break; "
-            "every environment is started afresh, which is slower",
+            "%s %s: its import left processes or threads behind (%s more), which a fork would "
+            "break; every environment is started afresh, which is slower",
             spec.function,
             spec.version,
             reports.threads(ready) - 1,

@@ -30,6 +30,7 @@ SILENCE_SECONDS_MAX = 5.0
 
 _log = logging.getLogger("dynimo.sandbox")
 
+
 class Host(Protocol):
     """What zygotes need from the sandbox that made them."""
 

@@ -96,8 +96,9 @@ _PRLIMIT = (302, 261)
 _NAMESPACE_FLAGS = 0x7E02_0000
 """CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}."""
 
+_NETLINK, _NETLINK_ROUTE = 16, 0
 _UNIX_FAMILIES = (0, 1)
-_INTERNET_FAMILIES = (2, 10, 16)
+_INTERNET_FAMILIES = (2, 10, _NETLINK)
 """AF_UNSPEC, AF_UNIX; AF_INET, AF_INET6, AF_NETLINK (which getaddrinfo asks)."""
 
 _DATAGRAM, _TYPE_MASK = 2, 0xF
@@ -153,6 +154,7 @@ def program(machine: str, *, unix: bool = True, internet: bool = True) -> bytes:
     code += _only(_CHROOT[column], 1, (syscalls.CHROOT_PASS,))
     code += _only(_PRLIMIT[column], 0, (0,))  # its own limits; not those of another of its user
     families = (*(_UNIX_FAMILIES if unix else ()), *(_INTERNET_FAMILIES if internet else ()))
+    code += _route_netlink_only(_SOCKET[column])
     code += _only(_SOCKET[column], 0, families)
     if not unix:
         datagram = _instruction(_EQUAL, _DATAGRAM, 0, 1)
@@ -190,6 +192,19 @@ def _when(
     for test in tests:
         inner += [test, _instruction(_RETURN, answer)]
     inner.append(_instruction(_RETURN, _ALLOW))
+    return [_instruction(_EQUAL, number, 0, len(inner)), *inner]
+
+
+def _route_netlink_only(number: int) -> list[bytes]:
+    """Of netlink's many protocols only what getaddrinfo asks; the rest is the host's affair."""
+    inner = [
+        _instruction(_LOAD, _ARGUMENTS_AT),
+        _instruction(_EQUAL, _NETLINK, 0, 3),
+        _instruction(_LOAD, _ARGUMENTS_AT + 8 * 2),
+        _instruction(_EQUAL, _NETLINK_ROUTE, 1, 0),
+        _instruction(_RETURN, _REFUSE),
+        _instruction(_LOAD, _NUMBER_AT),
+    ]
     return [_instruction(_EQUAL, number, 0, len(inner)), *inner]
 
 

@@ -21,7 +21,7 @@ PROCESSES_MAX = 64
 FLOOD_MIB_MAX = 64
 
 GREEDY = """
-import ctypes, os, resource, signal, sys, threading, time
+import ctypes, os, resource, signal, struct, sys, threading, time
 kept = []
 
 def bomb(most):
@@ -47,16 +47,22 @@ def threads(most):
     return count
 
 def children(count, mib):
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
     for _ in range(count):
         if os.fork() == 0:
             kept.append(bytearray(os.urandom(1) * (mib << 20)))
+            os.write(writing, os.getpid().to_bytes(4, "big"))
             while True: signal.pause()
-    time.sleep(0.5)
-    alive = 0
-    for _ in range(count):
-        pid, _ = os.waitpid(-1, os.WNOHANG)
-        alive += pid == 0
-    return alive
+    full, gone = set(), set()
+    while len(full | gone) < count:
+        pid, _ = os.waitpid(-1, os.WNOHANG) if len(gone) < count else (0, 0)
+        try:
+            full |= {pid for pid, in struct.iter_unpack("!I", os.read(reading, 4096))}
+        except BlockingIOError:
+            if not pid: time.sleep(0.01)
+        if pid: gone.add(pid)
+    return count - len(gone)
 
 def files(most):
     for _ in range(most):

@@ -265,5 +265,5 @@ async def test_the_command_line_lists_shows_redrives_and_purges(rig: Rig) -> Non
     assert redriven.stdout == "1 redriven\n"
     assert [each.event for each in rig.functions.ran] == [b'{"n":7}', b'{"n":7}']
     assert purged.stdout == "0 dropped\n"
-    assert (unknown.returncode, denied.returncode) == (2, 4)
+    assert (unknown.returncode, denied.returncode) == (3, 4)
     assert "There is no queue 'none'" in unknown.stderr

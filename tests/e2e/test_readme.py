@@ -29,7 +29,7 @@ def test_every_kind_of_command_is_run_here() -> None:
     """A new one in the README must be run by a test, or this one fails."""
     assert {command.split()[0] for command in COMMANDS} == {"./dynimo", "curl", "eval", "aws"}
     verbs = {command.split()[1] for command in COMMANDS if command.startswith("./dynimo")}
-    assert verbs == {"up", "check", "new", "deploy", "logs"}
+    assert verbs == {"up", "check", "new", "deploy", "invoke", "logs"}
 
 
 def test_the_addresses_give_pictures(serve: Callable[..., Server]) -> None:

@@ -209,10 +209,8 @@ class Fleet:
         seconds = self.version.configuration.timeout_seconds
         starting = self.zygote.init_seconds_max if self.zygote and ticket.cold else 0.0
         ticket.starting = starting > 0
-        self._limit_time(name, ticket, seconds + starting)
         environment.output_of = invocation_id
         invocation = ticket.invocation
-        ticket.tail = self._journal.begins(environment.stream, invocation, cold=ticket.cold)
         meta: dict[str, Any] = {
             "type": "invoke",
             "id": invocation_id,
@@ -224,6 +222,9 @@ class Fleet:
         if invocation.sink is not None:
             meta["stream"] = True
         environment.process.send(meta, invocation.event)
+        # From here on the environment is at work, so what follows costs the caller nothing.
+        self._limit_time(name, ticket, seconds + starting)
+        ticket.tail = self._journal.begins(environment.stream, invocation, cold=ticket.cold)
 
     def _limit_time(self, name: str, ticket: _Ticket, seconds: float) -> None:
         """Kill the environment if the invocation is not over by then."""
@@ -303,8 +304,13 @@ class Fleet:
             self.pool.observe_cold_start(outcome.init_ms / 1000)
         environment.process.flush()  # what it printed comes before the line that ends it
         environment.idle_since, environment.max_rss_kib = now, outcome.max_rss_kib
-        outcome = self._told(environment, ticket, outcome)
-        self._answer(ticket.invocation.id, outcome)
+        if ticket.tail is None:
+            self._answer(ticket.invocation.id, outcome)
+            # The caller has its answer first: it is woken by what was called soon before this.
+            told = (environment.stream, ticket.invocation, outcome, None)
+            asyncio.get_running_loop().call_soon(self._journal.ends, *told)
+        else:
+            self._answer(ticket.invocation.id, self._told(environment, ticket, outcome))
         seconds = now - ticket.assigned - outcome.init_ms / 1000
         self._act(self.pool.finish(name, ticket.invocation.id, now, max(0.0, seconds)))
 

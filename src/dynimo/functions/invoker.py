@@ -230,9 +230,9 @@ class Invoker:
         future: asyncio.Future[Outcome | DynimoError] = asyncio.get_running_loop().create_future()
 
         def done(result: Outcome | DynimoError) -> None:
-            self._ended(call, result)
             if not future.done():
-                future.set_result(result)
+                future.set_result(result)  # whoever waits runs next, not yet
+            self._ended(call, result)
 
         try:
             fleet.run(call.invocation, done, call.route.arn)
@@ -249,11 +249,15 @@ class Invoker:
         if isinstance(result, DynimoError):
             self._refused(call, result)
             return
-        self._metrics.finished(result)
-        self._record(call, result)
+        self._record(call, result)  # now: what its caller has heard of, no kill may lose
+        asyncio.get_running_loop().call_soon(self._tell, version, result)
+
+    def _tell(self, version: Version, outcome: Outcome) -> None:
+        """Count it for those who watch, and log it; by then its caller has the answer."""
+        self._metrics.finished(outcome)
         if self._config.report_lines:
-            text = result.report(version.configuration.memory_mib)
-            telemetry.note(log, text, function=str(version), request=result.id)
+            text = outcome.report(version.configuration.memory_mib)
+            telemetry.note(log, text, function=str(version), request=outcome.id)
 
     def _refused(self, call: _Call, error: DynimoError) -> None:
         self._metrics.refused(type(error).__name__)

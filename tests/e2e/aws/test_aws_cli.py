@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,36 @@ def test_the_cli_makes_waits_invokes_and_reads_the_log(
     assert json.loads((tmp_path / "out.json").read_text())["event"] == {"a": 1}
     assert [each["message"].strip() for each in events] == ["seen {'a': 1}"]
     assert who["Account"] == "000000000000"
+
+
+def _second() -> Path | None:
+    """The aws CLI of the second generation, if the system has it."""
+    found = shutil.which("aws", path="/usr/local/bin:/usr/bin")
+    if found is None:
+        return None
+    told = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
+    return Path(found) if told.startswith("aws-cli/2.") else None
+
+
+def test_the_second_generation_tails_a_log(environment: dict[str, str], shared: Server) -> None:
+    """``aws logs tail``, which the first does not have."""
+    program = _second()
+    if program is None:
+        pytest.skip("aws-cli 2 is not here: apt-get install awscli")
+    made = kit.client(shared)
+    kit.create(made, "tailed")
+    kit.call(made, "tailed", {"n": 1})
+
+    # Named by hand: the variable is read since 2.13, and Debian's is older.
+    place = ["--endpoint-url", environment["AWS_ENDPOINT_URL"]]
+    done = subprocess.run(
+        [str(program), "logs", "tail", "/aws/lambda/tailed", "--format", "short", *place],
+        capture_output=True, text=True, env=environment, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    words = [line.split()[1] for line in done.stdout.splitlines() if line.strip()]
+    assert words == ["INIT_START", "START", "seen", "END", "REPORT"]
 
 
 def test_a_wrong_secret_is_refused_on_loopback_too(environment: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -49,7 +50,7 @@ BENCHES: dict[str, tuple[str, Callable[[Setting], Report]]] = {
     )
 }
 QUIET_SHARE_MAX = 0.1
-EXIT_OK, EXIT_MISSED, EXIT_USAGE, EXIT_UNAVAILABLE = 0, 1, 2, 69
+EXIT_OK, EXIT_MISSED, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_TERMINATED = 0, 1, 2, 69, 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         print(f"no bench {unknown[0]!r}; there are: {', '.join(BENCHES)}", file=sys.stderr)
         return EXIT_USAGE
+    # Ended from outside, it still stops what it started: every bench does so on its way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     setting = Setting(data=arguments.data.resolve(), quick=arguments.quick)
     facts = machine()
     if not arguments.json:

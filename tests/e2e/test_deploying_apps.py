@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -259,3 +260,24 @@ def test_a_kill_at_any_moment_leaves_before_or_after(
         assert now in ([{said: 4}] if acknowledged else [{before: 4}, {said: 4}])
         assert shop.asked(path="/more/") == now, "both functions, or neither"
         before = next(iter(now))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an empty network of its own needs root")
+def test_an_apps_function_reaches_what_its_manifest_says(shop: Shop) -> None:
+    """``network`` in app.toml: by default the host's, with "none" nothing."""
+    shop.write(1)
+    code = (
+        "import socket\ndef handler(event, context):\n"
+        f"    try: socket.create_connection(('127.0.0.1', {shop.server.port}), 2).close()\n"
+        "    except OSError: return {'reached': False}\n"
+        "    return {'reached': True}\n"
+    )
+    (shop.folder / "shop.py").write_text(code)
+    shop.deploy()
+    before = shop.server.get("/shop").json
+    shop.folder.joinpath("app.toml").write_text(
+        APP.replace('handler = "shop.handler"\n', 'handler = "shop.handler"\nnetwork = "none"\n')
+    )
+    shop.deploy()
+
+    assert (before, shop.server.get("/shop").json) == ({"reached": True}, {"reached": False})

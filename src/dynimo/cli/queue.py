@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +13,6 @@ import click
 from dynimo.cli import exits
 from dynimo.cli.connecting import data_option
 
-TIMEOUT_SECONDS = 60
 _BODY_CHARACTERS_MAX = 2000
 """Of a body, in words; ``--json`` gives all of it."""
 
@@ -92,36 +89,11 @@ def _ask(
     as_json: bool,
     told: Callable[[dict[str, Any]], list[str]],
 ) -> int:
-    from dynimo.datafolder import ADDRESS_FILE, KEY_FILE
+    from dynimo.cli import asking
 
-    folder = Path(data)
-    try:
-        address = (folder / ADDRESS_FILE).read_text().strip()
-        key = (folder / KEY_FILE).read_text().strip()
-    except FileNotFoundError:
-        text = f"no server runs on {folder}; start one with `dynimo up`, or name its --data folder."
-        click.echo(f"dynimo: {text}", err=True)
-        return exits.UNAVAILABLE
-    except OSError as error:
-        click.echo(f"dynimo: {error.filename}: {error.strerror}", err=True)
-        return exits.DENIED
     if account is not None:
         asked["account"] = account
-    request = urllib.request.Request(  # noqa: S310 - our own server's address
-        f"{address}/_dynimo/queue",
-        data=json.dumps(asked).encode(),
-        headers={"x-dynimo-key": key, "content-type": "application/json"},
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            said = json.load(answer)
-    except urllib.error.HTTPError as error:
-        click.echo(f"dynimo: {json.load(error).get('message', error)}", err=True)
-        return {403: exits.DENIED, 404: exits.NOT_FOUND}.get(error.code, exits.USAGE)
-    except OSError as error:
-        click.echo(f"dynimo: {address} does not answer ({error}).", err=True)
-        return exits.UNAVAILABLE
+    _, said = asking.ask(Path(data), "POST", "/_dynimo/queue", json.dumps(asked).encode())
     click.echo(json.dumps(said) if as_json else "\n".join(told(said)))
     return exits.OK
 

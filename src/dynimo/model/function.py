@@ -8,8 +8,6 @@ from pathlib import Path
 
 from dynimo.model.names import LATEST, Place
 
-NETWORKS = ("none", "loopback", "internet")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logging:
@@ -30,11 +28,11 @@ class Configuration:
     None when none was ever given, which AWS shows differently from an empty one. ``layers`` are
     ARNs of layer versions, in the order in which they are laid over each other.
 
-    The second part is Dynimo's own: ``network`` is one of ``NETWORKS``; ``concurrency`` is how many
-    requests one environment serves at once; ``reserve`` environments are kept ready; ``limit`` is
-    how many may exist (0: one a core for apps, the account's limit for the rest); ``idle_seconds``
-    is how long an idle one is kept; ``packages`` come from the platform's own installation;
-    ``files`` are keys of the app's settings whose values are paths it may read.
+    The second part is Dynimo's own: ``network`` is one of ``sdk.app.NETWORKS``; ``concurrency`` is
+    how many requests one environment serves at once; ``reserve`` environments are kept ready;
+    ``limit`` is how many may exist (0: one a core for apps, the account's limit for the rest);
+    ``idle_seconds`` is how long an idle one is kept; ``packages`` come from the platform's own
+    installation; ``files`` are keys of the app's settings whose values are paths it may read.
     """
 
     handler: str = ""

@@ -120,7 +120,7 @@ class Forker:
 
 
 def guard(channel: socket.socket, pid: int) -> int:
-    """Stay beside a child that no zygote watches; its wait status, when all it left is gone too.
+    """Stay beside a zygote without a pid namespace; its wait status, when all it left is gone.
 
     It ends by itself, or is ended when the platform goes away.
     """

@@ -60,7 +60,7 @@ def main(descriptor: int) -> NoReturn:
     message, groups = received
     start = _start(message)
     try:
-        _enter(channel, start.plan, groups, alone=start.alone)
+        _enter(channel, start.plan, groups)
     except OSError as error:
         _fail(channel, handlers.failure(SANDBOX_ERROR, f"Unable to enter the sandbox: {error}"))
     if control.receive(channel) is None:  # "go": the platform holds a handle on this process now
@@ -71,10 +71,6 @@ def main(descriptor: int) -> NoReturn:
         _fail(channel, failure.error)
     ready = {"op": "ready", "threads": _threads() + _processes()}
     control.send(channel, ready)
-    if not start.plan.pid_namespace and not start.alone:
-        # From here the end of the platform is seen as the end of the control socket, and then even
-        # what environments left behind is swept up, which a sudden death would prevent.
-        syscalls.die_with_parent(0)
     forking.Forker(channel, prepared).run()
     os._exit(0)
 
@@ -91,14 +87,11 @@ def _start(message: dict[str, Any]) -> _Start:
     )
 
 
-def _enter(channel: socket.socket, wanted: plan.Plan, groups: list[int], *, alone: bool) -> None:
+def _enter(channel: socket.socket, wanted: plan.Plan, groups: list[int]) -> None:
     entering.namespaces(wanted)
-    if wanted.pid_namespace or alone:
-        pid = os.fork()
-        if pid:
-            _stand_outside(channel, pid, wanted)
-    else:
-        _announce(channel, os.getpid()).close()
+    pid = os.fork()
+    if pid:
+        _stand_outside(channel, pid, wanted)
     for group in groups:
         os.write(group, b"0")
         os.close(group)
@@ -119,9 +112,10 @@ def _announce(channel: socket.socket, pid: int) -> socket.socket:
 
 
 def _stand_outside(channel: socket.socket, pid: int, wanted: plan.Plan) -> NoReturn:
-    """Stay as the parent of a pid namespace's first process, keep its rooms, and end as it ends.
+    """Stay as the parent of the zygote, keep its rooms, and end as it ends.
 
-    Without that namespace, which the kernel clears by itself, clear what it leaves.
+    The kernel clears a pid namespace by itself. Without one, clear what the zygote leaves, however
+    it ends: the import's own processes, and environments.
     """
     keepers = _announce(channel, pid)
     if not wanted.pid_namespace:

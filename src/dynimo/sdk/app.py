@@ -18,6 +18,7 @@ MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 10_240
 TIMEOUT_SECONDS_MAX = 900
 CONCURRENCY_MAX = 1_000
 ENVIRONMENTS_MAX = 1_000
+NETWORKS = ("none", "loopback", "internet")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*\.[A-Za-z_]\w*")
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
@@ -35,7 +36,8 @@ class Function:
     ``async def`` handler). ``limit`` is how many environments may exist at once, 0 meaning one a
     core; ``reserve`` is how many are kept ready. ``idle_seconds`` is how long an idle environment
     is kept. ``packages`` are third-party packages taken from the platform's own installation;
-    ``files`` are keys of the app's settings whose values are paths it may read.
+    ``files`` are keys of the app's settings whose values are paths it may read. ``network`` is what
+    its code can reach: one of ``NETWORKS``.
     """
 
     handler: str
@@ -49,6 +51,7 @@ class Function:
     packages: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     environment: Mapping[str, str] | None = None
+    network: str = "internet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,10 @@ def _function(name: str, table: object) -> Function:
     _within(where, "limit", function.limit, 0, ENVIRONMENTS_MAX)
     _within(where, "reserve", function.reserve, 0, function.limit or ENVIRONMENTS_MAX)
     _within(where, "idle_seconds", function.idle_seconds, 0, 86_400)
+    if function.network not in NETWORKS:
+        raise ManifestError(
+            f"{where} network = {function.network!r} must be one of {', '.join(NETWORKS)}"
+        )
     return function
 
 

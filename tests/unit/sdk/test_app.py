@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ own = "files"
 handler = "hello.handler"
 timeout_seconds = 1.5
 files = ["rules"]
+network = "none"
 [functions.hello.environment]
 A = "1"
 [[routes]]
@@ -37,7 +40,7 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
 
     hello = app.functions["hello"]
     assert (hello.handler, hello.timeout_seconds, hello.files) == ("hello.handler", 1.5, ("rules",))
-    assert hello.environment == {"A": "1"}
+    assert (hello.environment, hello.network) == ({"A": "1"}, "none")
     assert app.routes == (sdk_app.Route(path="/hello/", function="hello", accept=("a/b",)),)
     assert (app.sources, app.examples) == ({"own": "files"}, ("/hello",))
     assert app.function_name("hello") == "demo-hello"
@@ -56,6 +59,7 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
         (('handler = "hello.handler"', ""), "missing 1 required keyword-only argument: 'handler'"),
         (('"hello.handler"', '"hello"'), "'module.function'"),
         (('files = ["rules"]', "files = [1]"), "a list of texts"),
+        (('network = "none"', 'network = "lan"'), "must be one of none, loopback, internet"),
         (('path = "/hello/"', 'path = "hello"'), "plain path"),
         (('function = "hello"', 'function = "hullo"'), "there are: hello"),
         (('"a/b"', '"a"'), "no media type"),
@@ -70,6 +74,15 @@ def test_what_is_wrong_is_named(tmp_path: Path, change: tuple[str, str], said: s
         _read(tmp_path, GOOD.replace(*change))
 
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", [sdk_app.Function, sdk_app.Route])
+def test_every_key_is_documented(kind: type[sdk_app.Function | sdk_app.Route]) -> None:
+    """docs/reference/app-toml.md has a row for each."""
+    page = Path(__file__).parents[3] / "docs" / "reference" / "app-toml.md"
+    rows = re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE)
+
+    assert {each.name for each in fields(kind)} <= set(rows)
 
 
 def test_a_folder_without_a_manifest_is_no_app(tmp_path: Path) -> None:

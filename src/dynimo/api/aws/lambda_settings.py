@@ -13,8 +13,9 @@ from typing import Any
 
 from dynimo.api.aws.validation import Faults, shown
 from dynimo.model.errors import InvalidParameterValue
-from dynimo.model.function import NETWORKS, Configuration, Logging
+from dynimo.model.function import Configuration, Logging
 from dynimo.registry.layers import Layers
+from dynimo.sdk.app import NETWORKS
 
 ENVIRONMENT_BYTES_MAX = 4096
 LAYERS_MAX = 5

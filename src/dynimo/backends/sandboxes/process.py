@@ -100,10 +100,8 @@ class ProcessSandbox:
             await self.present.probe()
         place = self._place(spec)
         zygote = ForkingZygote(place, on_death, self._config.close_seconds)
-        # In a pid namespace the kernel kills what is left; without one the zygote must do it.
         if place.launch.command is not None:
             zygote.init_seconds_max = place.launch.command.init_seconds
-        zygote.gentle = "pid namespace" not in self._measures
         began = time.monotonic()
         try:
             process, ready = await self._launch(place, zygote)

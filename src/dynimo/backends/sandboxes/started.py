@@ -130,10 +130,6 @@ class Started:
         assert keeper is not None, "taken once, after begin"
         return keeper
 
-    def let_go(self) -> None:
-        """Close the control socket: it kills what it forked and ends by itself."""
-        self._close_control()
-
     def hand_over(self, message: dict[str, Any], files: Iterable[int]) -> None:
         """Send the last command; that it closes the control socket then is no fault."""
         self._handed_over = True

@@ -57,7 +57,6 @@ class ForkingZygote:
         self._closing = False
         self.on_closed: Callable[[], None] = lambda: None
         self.on_growth: Callable[[int], None] = lambda _: None
-        self.gentle = False
         self.init_ms = 0.0
         self._reckoned = 0
         self._heard_at = 0.0
@@ -185,10 +184,7 @@ class ForkingZygote:
         self._closing = True
         for child in list(self._environments.values()):
             child.kill()
-        if self.gentle:
-            self._process.let_go()
-        else:
-            self._process.kill()
+        self._process.kill()
         try:
             async with asyncio.timeout(self._close_seconds):
                 await self._process.gone.wait()

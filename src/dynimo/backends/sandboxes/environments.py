@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -137,17 +138,16 @@ class EnvironmentProcess:
         self._killed = True
         if self._ended:
             return
+        if self.slot is not None:
+            # All at once: a program whose Runtime API went away before it would still say so.
+            self.slot.kill()
         if self.kill_process is not None:
             self.kill_process()
         elif self._handle is None:
             self.on_killed_unborn()
         else:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-            except ProcessLookupError:
-                return
-        if self.slot is not None:
-            self.slot.kill()
 
     def kill_for_memory(self) -> None:
         """Kill it because it took more memory than it may."""

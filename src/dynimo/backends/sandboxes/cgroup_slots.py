@@ -6,6 +6,7 @@ cgroup-v1/memory and cgroup-v2 documents.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -105,16 +106,18 @@ def limit_memory(folder: Path, memory_bytes: int, *, v1: bool, higher: bool = Fa
 
 
 def kill_listed(folder: Path) -> bool:
-    """SIGKILL all that ``folder`` lists; True when it was found empty."""
+    """SIGKILL all that ``folder`` lists; True when it was found empty.
+
+    All are stopped first, so that none sees another's death and says something of it.
+    """
     for _ in range(KILL_ROUNDS_MAX):
         listed = pids(folder)
         if not listed:
             return True
-        for pid in listed:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in listed:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
     return False
 
 

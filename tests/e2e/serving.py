@@ -15,6 +15,7 @@ from typing import Any
 
 START_SECONDS = 30.0
 ANSWER_SECONDS = 60.0
+LAST_WORD = "Stop with Ctrl-C."
 
 
 @dataclass
@@ -41,8 +42,9 @@ class Server:
     port: int = 0
 
     def start(self) -> Server:
-        """Start and wait for the address file; raises with the log if it ends instead."""
+        """Start, wait for its address and its last word; raises with the log if it ends instead."""
         self.log = self.data.with_name(self.data.name + ".log").open("ab")
+        before = self.words().count(LAST_WORD)
         command = [sys.executable, "-m", "dynimo", "up", "--data", str(self.data), *self.arguments]
         self.process = subprocess.Popen(
             command,
@@ -63,7 +65,8 @@ class Server:
                 # The lock first: an address that was there before this process held it is old.
                 if f"pid {self.process.pid}" in (self.data / "lock").read_text():
                     self.port = int(address.read_text().rpartition(":")[2])
-                    return self
+                    if self.words().count(LAST_WORD) > before:
+                        return self
             except (FileNotFoundError, ValueError):
                 pass
             time.sleep(0.01)

@@ -322,7 +322,7 @@ def test_bad_requests_get_clear_answers(shared: Server, raw: bytes, statuses: se
 
 
 def test_an_environment_may_not_eat_the_machine(
-    serve: Callable[..., Server], tmp_path: Path
+    serve: Callable[..., Server], tmp_path: Path, wait_until: Callable[..., None]
 ) -> None:
     """Over its memory it is killed, over its time it is killed, and others do not notice."""
     folder = tmp_path / "greedy"
@@ -355,5 +355,5 @@ def test_an_environment_may_not_eat_the_machine(
     assert (memory.result().status, memory.result().json["error"]) == (502, "over_memory")
     assert (late.result().status, late.result().json["error"]) == (504, "over_time")
     assert well == [200] * 20
-    assert "REPORT RequestId" in server.words()
+    wait_until(lambda: "REPORT RequestId" in server.words())
     assert len(family(server.process.pid)) > 0  # type: ignore[union-attr]

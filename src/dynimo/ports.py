@@ -175,8 +175,8 @@ class Line(NamedTuple):
 class Logs(Protocol):
     """Keeps the lines of functions. Never blocks; what it cannot keep, it counts and drops."""
 
-    def write(self, line: Line) -> None:
-        """Keep one line."""
+    def write(self, *lines: Line) -> None:
+        """Keep these, in order."""
 
 
 class Usage(NamedTuple):

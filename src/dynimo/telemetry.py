@@ -28,6 +28,7 @@ ENDED_MAX = 1_000
 """Invocations that may wait to be counted; counting them at once keeps it out of their way."""
 BATCH_SECONDS = 0.1
 BATCH_MAX = 1_000
+_ours = logging.getLogger("dynimo")
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -175,9 +176,15 @@ class Note(logging.LogRecord):
 def note(logger: logging.Logger, text: str, **named: object) -> None:
     """Log ``text`` at INFO, for what is said at every invocation: a whole record costs ten times.
 
-    ``named`` are as what ``extra`` holds.
+    ``named`` are as what ``extra`` holds. Where ``set_up_logging`` set the handler of our loggers,
+    it goes there without being asked for on the way.
     """
-    if logger.isEnabledFor(logging.INFO):
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    handlers = _ours.handlers
+    if len(handlers) == 1 and type(handlers[0]) is BatchedHandler:
+        handlers[0].emit(Note(logger.name, text, named))
+    else:
         logger.handle(Note(logger.name, text, named))
 
 
@@ -267,15 +274,14 @@ def set_up_logging(stream: TextIO = sys.stderr, *, level: str = "INFO", form: st
     logging._srcfile = None  # noqa: SLF001 - the documented way
     handler = BatchedHandler(stream)
     handler.setFormatter(PlainLines() if plain else JsonLines())
-    logger = logging.getLogger("dynimo")
-    logger.handlers[:] = [handler]
-    logger.setLevel(level)
-    logger.propagate = False
+    _ours.handlers[:] = [handler]
+    _ours.setLevel(level)
+    _ours.propagate = False
 
 
 def flush_logs() -> None:
     """Write every line that waits for its batch."""
-    for handler in logging.getLogger("dynimo").handlers:
+    for handler in _ours.handlers:
         handler.flush()
 
 

@@ -199,9 +199,9 @@ class KeptLogs:
     def __init__(self) -> None:
         self.lines: list[ports.Line] = []
 
-    def write(self, line: ports.Line) -> None:
-        """Keep it."""
-        self.lines.append(line)
+    def write(self, *lines: ports.Line) -> None:
+        """Keep them."""
+        self.lines += lines
 
 
 class KeptMeter:

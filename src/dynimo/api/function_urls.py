@@ -12,7 +12,6 @@ import re
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from dynimo.api import url_payload
@@ -129,7 +128,7 @@ class ServedUrls:
 
     async def _stream(self, invocation: Invocation) -> Response:
         pipe = Pipe()
-        task = asyncio.ensure_future(self._invoke(replace(invocation, sink=pipe)))
+        task = asyncio.ensure_future(self._invoke(invocation.but(sink=pipe)))
         task.add_done_callback(lambda _: pipe.end())
         try:
             await pipe.started()

@@ -46,7 +46,7 @@ class Trust:
         """What a function's code signs its own calls with, and where they go; an app has none."""
         if of_app(version):
             return {}
-        arn = version.place.function(version.function)
+        arn = version.function_arn
         key, secret, token = self.gatekeeper.sessions.issue(version.configuration.role, arn)
         given = {
             "AWS_ACCESS_KEY_ID": key,

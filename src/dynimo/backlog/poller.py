@@ -12,7 +12,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from dynimo.backlog import batches
@@ -201,7 +201,7 @@ class Poller:
         invocation = self._invocation(part)
         for tries in range(INVOKE_TRIES_MAX):
             try:
-                outcome = await self._invoke(replace(invocation, attempt=tries + 1))
+                outcome = await self._invoke(invocation.but(attempt=tries + 1))
             except DynimoError as error:
                 self._troubles += 1
                 self._told(f"PROBLEM: {error}")

@@ -112,11 +112,12 @@ class _Printed:
         self._lines = lines
         self._quiet = quiet
 
-    def write(self, line: Line) -> None:
-        """Keep one line, and show it."""
-        self._lines.append(line)
+    def write(self, *lines: Line) -> None:
+        """Keep lines, and show them."""
+        self._lines += lines
         if not self._quiet:
-            click.echo(legible(line.text), err=True)
+            for line in lines:
+                click.echo(legible(line.text), err=True)
 
 
 def _unpacked(trial: Trial, folder: Path) -> Version:

@@ -7,8 +7,7 @@ cannot be are moved into what can; a shape that no runtime of ours sends breaks 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynimo.runtime.wire import WireError
 
@@ -20,8 +19,7 @@ ERROR_DEPTH_MAX = 64
 Head = tuple[int, tuple[tuple[str, str], ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+class Claims(NamedTuple):
     """``started_ns`` is monotonic, 0 if nothing began."""
 
     started_ns: int
@@ -37,23 +35,20 @@ def read(meta: Mapping[str, Any], *, earliest_ns: int, latest_ns: int) -> Claims
     Raises:
         WireError: no runtime would say that.
     """
-    started, ended, rss = (_count(meta, key) for key in ("started_ns", "ended_ns", "max_rss_kib"))
+    started, ended = _count(meta, "started_ns"), _count(meta, "ended_ns")
+    rss = _count(meta, "max_rss_kib")
     if not started:  # nothing began, so nothing lasted
         ended = 0
     else:
-        started, ended = (min(max(each, earliest_ns), latest_ns) for each in (started, ended))
+        started = min(max(started, earliest_ns), latest_ns)
+        ended = min(max(ended, earliest_ns), latest_ns)
     error, reply = meta.get("error"), meta.get("reply")
     if error is not None and not (isinstance(error, dict) and _shallow(error)):
         raise WireError("an error that is no flat object")
     if reply is not None and not isinstance(reply, dict):
         raise WireError("a reply that is no object")
-    return Claims(
-        started_ns=started,
-        duration_ns=max(0, ended - started),
-        max_rss_kib=min(max(0, rss), RSS_KIB_MAX),
-        error=error,
-        reply=head(reply) if reply is not None else None,
-    )
+    known = None if reply is None else head(reply)
+    return Claims(started, max(0, ended - started), min(max(0, rss), RSS_KIB_MAX), error, known)
 
 
 def head(meta: Mapping[str, Any]) -> Head:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from dynimo import ports
@@ -47,9 +47,7 @@ class _Ticket:
 
     def run(self, version: Version) -> outcomes.Run:
         """The facts from which its outcome is made."""
-        return outcomes.Run(
-            invocation=self.invocation, version=version, assigned=self.assigned, cold=self.cold
-        )
+        return outcomes.Run(self.invocation, version, self.assigned, self.cold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +114,7 @@ class Fleet:
         self._soonest = min(limits.idle_seconds, limits.queue_seconds)
         self._tick_at: float | None = None
         self._cancel_tick: Callable[[], None] | None = None
+        self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -204,7 +203,6 @@ class Fleet:
     def _hand_over(self, name: str, invocation_id: str) -> None:
         ticket, environment = self._tickets[invocation_id], self._environments[name]
         now = self._clock.monotonic()
-        self._hold(environment, now)
         ticket.assigned, ticket.cold, environment.fresh = now, environment.fresh, False
         seconds = self.version.configuration.timeout_seconds
         starting = self.zygote.init_seconds_max if self.zygote and ticket.cold else 0.0
@@ -223,6 +221,7 @@ class Fleet:
             meta["stream"] = True
         environment.process.send(meta, invocation.event)
         # From here on the environment is at work, so what follows costs the caller nothing.
+        self._hold(environment, now)
         self._limit_time(name, ticket, seconds + starting)
         ticket.tail = self._journal.begins(environment.stream, invocation, cold=ticket.cold)
 
@@ -268,7 +267,7 @@ class Fleet:
         if environment is None or ticket is None:
             # Hostile or late: an environment may say anything; only its own open invocations count.
             return
-        if ticket.invocation.id not in self.pool.running(name):
+        if not self.pool.runs(name, ticket.invocation.id):
             return
         match meta.get("type"):
             case "outcome":
@@ -308,7 +307,7 @@ class Fleet:
             self._answer(ticket.invocation.id, outcome)
             # The caller has its answer first: it is woken by what was called soon before this.
             told = (environment.stream, ticket.invocation, outcome, None)
-            asyncio.get_running_loop().call_soon(self._journal.ends, *told)
+            self._loop.call_soon(self._journal.ends, *told)
         else:
             self._answer(ticket.invocation.id, self._told(environment, ticket, outcome))
         seconds = now - ticket.assigned - outcome.init_ms / 1000
@@ -383,7 +382,7 @@ class Fleet:
     def _told(self, environment: _Environment, ticket: _Ticket, outcome: Outcome) -> Outcome:
         """Write the lines that end an invocation; the outcome, with its tail if it has one."""
         self._journal.ends(environment.stream, ticket.invocation, outcome, ticket.tail)
-        return outcome if ticket.tail is None else replace(outcome, log_tail=bytes(ticket.tail))
+        return outcome if ticket.tail is None else outcome.but(log_tail=bytes(ticket.tail))
 
     def _answer(self, invocation_id: str, result: Outcome | DynimoError) -> None:
         ticket = self._forget(invocation_id)
@@ -440,7 +439,7 @@ class Fleet:
         self.pool.suspend()
         for name in list(self._environments):
             self.on_exit(name, ports.Exit(status=-9))
-        self._restart = asyncio.get_running_loop().create_task(self._start_again())
+        self._restart = self._loop.create_task(self._start_again())
 
     async def _start_again(self) -> None:
         seconds = BACKOFF_SECONDS_MIN

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +38,7 @@ class _Failed:
 
 
 class Fleets:
-    """Every fleet there is, by the version's ARN, the longest unused first."""
+    """Every fleet there is, by the version's ARN."""
 
     def __init__(
         self, make: Callable[[Version], Fleet], clock: ports.Clock, config: Config
@@ -47,7 +46,7 @@ class Fleets:
         self._make = make
         self._clock = clock
         self._config = config
-        self._held: OrderedDict[str, Fleet] = OrderedDict()
+        self._held: dict[str, Fleet] = {}
         self._pinned: set[str] = set()
         self._opening: dict[str, tuple[Version, asyncio.Task[Fleet]]] = {}
         self._failed: dict[str, _Failed] = {}
@@ -64,12 +63,8 @@ class Fleets:
 
     def find(self, version: Version) -> Fleet | None:
         """The fleet that runs exactly this, if there is one."""
-        arn = version.arn
-        fleet = self._held.get(arn)
-        if fleet is None or not same(fleet.version, version):
-            return None
-        self._held.move_to_end(arn)
-        return fleet
+        fleet = self._held.get(version.arn)
+        return fleet if fleet is not None and same(fleet.version, version) else None
 
     def pinned(self, arn: str) -> Fleet | None:
         """The app's fleet under this ARN."""
@@ -159,11 +154,15 @@ class Fleets:
 
     def _make_room(self) -> None:
         """Over the limit the longest unused goes, if nothing runs in it."""
-        for arn, fleet in list(self._held.items()):
-            if len(self._held) <= self._config.zygotes_max:
-                return
-            if _is_idle(fleet) and arn not in self._pinned:
-                self._drop(arn)
+        excess = len(self._held) - self._config.zygotes_max
+        if excess <= 0:
+            return
+        for fleet in sorted(self._held.values(), key=lambda fleet: fleet.used_at):
+            if _is_idle(fleet) and fleet.version.arn not in self._pinned:
+                self._drop(fleet.version.arn)
+                excess -= 1
+                if not excess:
+                    return
 
     def _sweep_later(self) -> None:
         if self._cancel_sweep is None and not self._stopped:

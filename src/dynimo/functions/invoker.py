@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from dynimo import ports, telemetry
 from dynimo.functions import lineage, outcomes
@@ -44,8 +43,7 @@ Deployments: TypeAlias = Callable[[Version], Deployment]
 """What a deployment adds to a version that ``deploy`` was not called for."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(NamedTuple):
     """An invocation, and where it was led."""
 
     invocation: Invocation
@@ -214,7 +212,7 @@ class Invoker:
 
     def _traced(self, invocation: Invocation, version: Version) -> Invocation:
         """The invocation with one hop more in its trace. Raises RecursiveInvocation."""
-        arn = version.place.function(version.function)
+        arn = version.function_arn
         most = self._config.recursion_max
         if lineage.hops(invocation.trace, arn) >= most > 0 and lineage.is_cut(
             invocation.trace, arn, hops_max=most, setting=self._recursion(version)
@@ -223,7 +221,7 @@ class Invoker:
                 f"The chain of invocations has passed {arn} {most} times and was cut. If it is"
                 " meant to go round, say so with PutFunctionRecursionConfig (RecursiveLoop=Allow)."
             )
-        return invocation.traced(lineage.passed(invocation.trace, arn))
+        return invocation.but(trace=lineage.passed(invocation.trace, arn))
 
     async def _run(self, fleet: Fleet, call: _Call) -> Outcome | DynimoError:
         """Wait for its end. If the caller leaves, what runs goes on and is counted all the same."""
@@ -257,7 +255,7 @@ class Invoker:
         self._metrics.finished(outcome)
         if self._config.report_lines:
             text = outcome.report(version.configuration.memory_mib)
-            telemetry.note(log, text, function=str(version), request=outcome.id)
+            telemetry.note(log, text, function=version.name, request=outcome.id)
 
     def _refused(self, call: _Call, error: DynimoError) -> None:
         self._metrics.refused(type(error).__name__)
@@ -272,7 +270,7 @@ class Invoker:
     def _fleet(self, version: Version) -> Fleet:
         provisioned = self._provisioned.get(version.arn, 0)
         deployment = self._deployments.get(version.arn) or self._deployment(version)
-        arn = version.place.function(version.function)
+        arn = version.function_arn
         label = version.label
         around = Surroundings(
             sandbox=self._sandbox,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from dynimo import ports
@@ -62,24 +62,26 @@ class Journal:
         """An environment was given an invocation."""
         tail = Tail() if invocation.tail else None
         now = self._clock.now()
-        if cold:
-            self._platform(stream, "", lines.init_start(self._version, now), None)
         text = lines.start(invocation.id, self._version, now)
-        self._platform(stream, invocation.id, text, tail)
+        if not cold:
+            self._platform(stream, invocation.id, (text,), tail)
+            return tail
+        self._platform(stream, "", (lines.init_start(self._version, now),), None)
+        self._platform(stream, invocation.id, (text,), tail)
         return tail
 
     def printed(self, stream: str, request: str, text: str, tail: Tail | None) -> None:
         """The code printed a line."""
         if tail is not None:
             tail.add(text)
-        self._write(stream, request, text, "function")
+        self._logs.write(self._line(stream, request, text, "function"))
 
     def ends(
         self, stream: str, invocation: Invocation, outcome: Outcome, tail: Tail | None
     ) -> None:
         """The invocation is over."""
-        for text in lines.ending(invocation, outcome, self._version, self._clock.now()):
-            self._platform(stream, outcome.id, text, tail)
+        told = lines.ending(invocation, outcome, self._version, self._clock.now())
+        self._platform(stream, outcome.id, told, tail)
 
     def failed(self, invocation: Invocation, outcome: Outcome) -> Outcome:
         """The code could not be imported: all its lines at once; the outcome with its tail."""
@@ -94,26 +96,18 @@ class Journal:
         report = lines.init_report(
             self._version, outcome.init_ms, status=status, error_type=kind, now=now
         )
-        self._platform(stream, invocation.id, report, tail)
+        self._platform(stream, invocation.id, (report,), tail)
         self.ends(stream, invocation, outcome, tail)
-        return outcome if tail is None else replace(outcome, log_tail=bytes(tail))
+        return outcome if tail is None else outcome.but(log_tail=bytes(tail))
 
-    def _platform(self, stream: str, request: str, text: str, tail: Tail | None) -> None:
-        if not text:
-            return
+    def _platform(self, stream: str, request: str, texts: Iterable[str], tail: Tail | None) -> None:
+        """Lines of the platform's own; an empty text is none."""
+        shown = [text for text in texts if text]
         if tail is not None:
-            tail.add(text)
-        self._write(stream, request, text, "platform")
+            for text in shown:
+                tail.add(text)
+        self._logs.write(*[self._line(stream, request, text, "platform") for text in shown])
 
-    def _write(self, stream: str, request: str, text: str, kind: str) -> None:
-        self._logs.write(
-            ports.Line(
-                group=self._group,
-                stream=stream,
-                when_ms=int(self._clock.now() * 1000),
-                text=text,
-                account=self._account,
-                kind=kind,
-                request=request,
-            )
-        )
+    def _line(self, stream: str, request: str, text: str, kind: str) -> ports.Line:
+        when_ms = int(self._clock.now() * 1000)
+        return ports.Line(self._group, stream, when_ms, text, self._account, kind, request)

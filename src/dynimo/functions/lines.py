@@ -32,7 +32,7 @@ def start(request: str, version: Version, now: float | None = None) -> str:
     """
     if not _json(version):
         return f"START RequestId: {request} Version: {version.label}"
-    arn = version.place.function(version.function)
+    arn = version.function_arn
     record = {"requestId": request, "functionArn": arn, "version": version.label}
     return _record(version, "INFO", "platform.start", record, now)
 

@@ -6,7 +6,7 @@ Here live the arithmetic of times and AWS's words for each end; nothing is sent 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynimo.functions import claims, faults
 from dynimo.model.function import Version
@@ -37,8 +37,7 @@ class Gathered:
             self.pieces.append(piece)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """One invocation inside an environment. ``assigned`` is monotonic seconds."""
 
     invocation: Invocation

@@ -196,6 +196,11 @@ class Pool:
         """Environments with something running inside."""
         return sum(1 for slot in self._environments.values() if slot.running)
 
+    def runs(self, environment: str, invocation: str) -> bool:
+        """Whether this invocation is inside this environment."""
+        slot = self._environments.get(environment)
+        return slot is not None and invocation in slot.running
+
     def running(self, environment: str) -> frozenset[str]:
         """The invocations inside an environment."""
         slot = self._environments.get(environment)

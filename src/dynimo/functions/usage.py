@@ -11,7 +11,7 @@ def usage(
     invocation: Invocation, version: Version, alias: str, outcome: Outcome | None, *, when_ms: int
 ) -> Usage:
     """The record of an outcome; of a throttle, when there is none."""
-    arn = version.place.function(version.function)
+    arn = version.function_arn
     if outcome is None:
         return Usage(
             id=invocation.id, attempt=invocation.attempt, arn=arn, version=version.label,

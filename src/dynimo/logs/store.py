@@ -103,37 +103,42 @@ class Store:
 
     # Writing.
 
-    def write(self, line: Line) -> None:
-        """Keep one line. What is over the limits of the queue is counted and dropped."""
-        text = line.text
+    def write(self, *lines: Line) -> None:
+        """Keep lines. What is over the limits of the queue is counted and dropped."""
+        with self._lock:
+            kept = [line for line in lines if self._queued(line)]
+            woken, self._woken = self._woken, self._woken or bool(kept)
+        if kept and not woken:
+            self._wake.set()
+        if self._feeds:
+            for line in kept:
+                for feed in self._feeds:
+                    feed.offer(line)
+
+    def _queued(self, line: Line) -> bool:
+        """Take a line into the queue, under the lock; whether there was room."""
+        group, stream, when_ms, text, account, kind, request = line
         if len(text) > LINE_CHARACTERS_MAX:
             text = text[: LINE_CHARACTERS_MAX - len(CUT_MARK)] + CUT_MARK
         size = len(text) + LINE_COST_BYTES
-        key = (line.account, line.group)
-        with self._lock:
-            waiting = self._waiting.get(key)
-            if waiting is None:
-                if len(self._waiting) >= GROUPS_AT_ONCE_MAX:
-                    self.dropped += 1
-                    return
-                waiting = self._waiting[key] = _Waiting()
-            if (
-                waiting.size + size > self.config.queue_group_bytes_max
-                or self._waiting_bytes + size > self.config.queue_bytes_max
-            ):
+        waiting = self._waiting.get((account, group))
+        if waiting is None:
+            if len(self._waiting) >= GROUPS_AT_ONCE_MAX:
                 self.dropped += 1
-                waiting.lost.count += 1
-                waiting.lost.stream = line.stream
-                return
-            waiting.rows.append((line.when_ms, line.stream, line.kind, line.request, text))
-            waiting.size += size
-            self._waiting_bytes += size
-            woken, self._woken = self._woken, True
-        if not woken:
-            self._wake.set()
-        if self._feeds:
-            for feed in self._feeds:
-                feed.offer(line)
+                return False
+            waiting = self._waiting[account, group] = _Waiting()
+        if (
+            waiting.size + size > self.config.queue_group_bytes_max
+            or self._waiting_bytes + size > self.config.queue_bytes_max
+        ):
+            self.dropped += 1
+            waiting.lost.count += 1
+            waiting.lost.stream = stream
+            return False
+        waiting.rows.append((when_ms, stream, kind, request, text))
+        waiting.size += size
+        self._waiting_bytes += size
+        return True
 
     def follow(self, account: str, group: str = "") -> Feed:
         """Every line of an account, or of one of its groups, from now on.

@@ -76,16 +76,25 @@ class Version:
     revision: str = ""
     layers: Path | None = None
     place: Place = field(default_factory=Place)
+    # Asked for several times at every invocation, so they are made once.
+    label: str = field(init=False, repr=False, compare=False)
+    """``$LATEST`` or the number: AWS's Version, and what ExecutedVersion says."""
+    function_arn: str = field(init=False, repr=False, compare=False)
+    """The name without a qualifier, in AWS's form."""
+    arn: str = field(init=False, repr=False, compare=False)
+    """The qualified name, in AWS's form."""
+    name: str = field(init=False, repr=False, compare=False)
+    """Function and label, as people read them."""
 
-    @property
-    def label(self) -> str:
-        """``$LATEST`` or the number: AWS's Version, and what ExecutedVersion says."""
-        return str(self.number) if self.number else LATEST
-
-    @property
-    def arn(self) -> str:
-        """The qualified name, in AWS's form."""
-        return self.place.function(self.function, self.label)
+    def __post_init__(self) -> None:
+        label = str(self.number) if self.number else LATEST
+        for attribute, value in (
+            ("label", label),
+            ("function_arn", self.place.function(self.function)),
+            ("arn", self.place.function(self.function, label)),
+            ("name", f"{self.function}:{label}"),
+        ):
+            object.__setattr__(self, attribute, value)
 
     @property
     def log_group(self) -> str:
@@ -93,7 +102,7 @@ class Version:
         return self.configuration.logging.group or f"/aws/lambda/{self.function}"
 
     def __str__(self) -> str:
-        return f"{self.function}:{self.label}"
+        return self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,20 @@
-"""One request to a function, and how it ended."""
+"""One request to a function, and how it ended.
+
+Both are made at every invocation, so they are structs: made ten times as fast as frozen dataclasses.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from dynimo.model.names import Place
+
+HERE = Place()
 
 
 class Sink(Protocol):
@@ -29,8 +36,7 @@ class Sink(Protocol):
         """Say once whom to tell that there is room again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """One event for one function. ``arrived_ns`` is ``time.monotonic_ns()`` at the front door.
 
     ``qualifier`` is a version, an alias or nothing; ``place`` says whose function it is. ``sticky``
@@ -45,21 +51,16 @@ class Invocation:
     arrived_ns: int
     trace: str = ""
     qualifier: str = ""
-    place: Place = field(default_factory=Place)
+    place: Place = HERE
     sticky: str = ""
     client_context: str = ""
     attempt: int = 1
     sink: Sink | None = None
     tail: bool = False
 
-    def traced(self, trace: str) -> Invocation:
-        """The same with another ``trace``; ``dataclasses.replace`` costs four times as much."""
-        return Invocation(
-            id=self.id, function=self.function, event=self.event, arrived_ns=self.arrived_ns,
-            trace=trace, qualifier=self.qualifier, place=self.place, sticky=self.sticky,
-            client_context=self.client_context, attempt=self.attempt, sink=self.sink,
-            tail=self.tail,
-        )  # fmt: skip
+    def but(self, **changed: Any) -> Invocation:
+        """The same with other values for some members."""
+        return msgspec.structs.replace(self, **changed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,7 @@ class HttpReply:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an invocation ended: exactly one of ``value``, ``reply`` and ``error`` is given.
 
     ``value`` is the JSON of what the handler returned; ``error`` is AWS-shaped (errorType,
@@ -99,6 +99,10 @@ class Outcome:
     """Whether (part of) the answer went through the invocation's sink already."""
     log_tail: bytes = b""
     """The last 4 KB of its log, when ``tail`` asked for it."""
+
+    def but(self, **changed: Any) -> Outcome:
+        """The same with other values for some members."""
+        return msgspec.structs.replace(self, **changed)
 
     @property
     def cold(self) -> bool:

@@ -48,6 +48,7 @@ class Registry:
         self.documents = Documents(self.database.change)
         self.layers = Layers(self.database)
         self._runnable: dict[int, tuple[VersionRecord, Version]] = {}
+        self._routes: dict[tuple[str, str, str, str], tuple[object, Route]] = {}
         self._functions = {
             (each.latest.place.account, each.latest.function): each
             for each in self.database.functions()
@@ -103,12 +104,24 @@ class Registry:
             ResourceNotFound: there is no such function, version or alias.
         """
         function = self.function(place, name, qualifier)
-        arn = place.function(name, qualifier)
+        named = function.aliases.get(qualifier) or _lookup(function, qualifier)
+        key = (place.account, place.region, name, qualifier)
+        held = self._routes.get(key)
+        if held is not None and held[0] is named:
+            return held[1]
+        route = self._route(function, place.function(name, qualifier), qualifier)
+        if len(self._routes) >= RUNNABLE_KEPT_MAX:
+            self._routes.clear()
+        self._routes[key] = named, route
+        return route
+
+    def _route(self, function: FunctionRecord, arn: str, qualifier: str) -> Route:
         alias = function.aliases.get(qualifier)
         if alias is None:
-            return Route(
-                arn=arn, choices=((self.version(self.record(place, name, qualifier)), 1.0),)
-            )
+            record = _lookup(function, qualifier)
+            if record is None:
+                raise ResourceNotFound(f"Function not found: {arn}")
+            return Route(arn=arn, choices=((self.version(record), 1.0),))
         rest = 1.0 - sum(weight for _, weight in alias.additional)
         choices = tuple(
             (self.version(function.numbered(number)), weight)

@@ -15,10 +15,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynimo.runtime import compact
+
 ESCAPED = sys.version_info < (3, 12)
 """Whether characters beyond ASCII are escaped."""
 
-_plain = json.JSONEncoder(ensure_ascii=ESCAPED).encode
+MARSHAL_VERSION = 2
+"""The last one that cannot say that a value contains itself, so it refuses that."""
+
+_plain = compact.encoder(ensure_ascii=ESCAPED, separators=(", ", ": "))
 _text = json.encoder.encode_basestring_ascii if ESCAPED else json.encoder.encode_basestring
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 
@@ -33,8 +38,8 @@ def encode(value: Any) -> bytes:
         return value
     try:
         # The quickest way to learn that all of it is of the built-in types themselves: marshal
-        # takes no subclasses, which is where the rules differ.
-        marshal.dumps(value)
+        # takes no subclasses, which is where the rules differ, and nothing that contains itself.
+        marshal.dumps(value, MARSHAL_VERSION)
         return _plain(value).encode()
     except (TypeError, ValueError):
         return "".join(_pieces(value, set())).encode()

@@ -13,34 +13,41 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from dynimo.runtime import loglines, marshalling, tracebacks, wire
+from dynimo.runtime import compact, loglines, marshalling, tracebacks, wire
 from dynimo.sdk.context import ClientContext, Context
 
 Frame = tuple[dict[str, Any], bytes]
+
+_ASCII_END = 0x80
 
 
 class ContextFactory:
     """Makes the context object of each invocation; the constant part is read once."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        self._constant: dict[str, Any] = {
-            "function_name": variables.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-            "function_version": variables.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-            "memory_limit_in_mb": variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""),
-            "log_group_name": variables.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
-        }
-        self._variables = variables  # each environment has a log stream of its own
+        self._variables = variables
+        self._name = variables.get("AWS_LAMBDA_FUNCTION_NAME", "")
+        self._version = variables.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        self._memory = variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+        self._group = variables.get("AWS_LAMBDA_LOG_GROUP_NAME", "")
+        self._stream: str | None = None
 
     def make(self, meta: Mapping[str, Any]) -> Context:
         """The context for the ``invoke`` frame whose meta this is; log lines are its own now."""
         loglines.begin(meta["id"])
+        if self._stream is None:  # each environment has its own, which the zygote cannot know
+            self._stream = self._variables.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
+        told = meta.get("client_context")
         return Context(
             aws_request_id=meta["id"],
+            function_name=self._name,
+            function_version=self._version,
             invoked_function_arn=meta.get("arn") or "",
+            memory_limit_in_mb=self._memory,
+            log_group_name=self._group,
+            log_stream_name=self._stream,
             deadline_ms=int(meta.get("deadline_ms") or 0),
-            client_context=_client_context(meta.get("client_context")),
-            log_stream_name=self._variables.get("AWS_LAMBDA_LOG_STREAM_NAME", ""),
-            **self._constant,
+            client_context=_client_context(told) if told else None,
         )
 
 
@@ -61,7 +68,12 @@ def event(body: bytes) -> Any:
     Raises:
         ValueError: it is not JSON.
     """
-    return json.loads(body) if body else {}
+    if not body:
+        return {}
+    # UTF-8 without a mark begins with neither; what else there is, is found out by the library.
+    if body[0] < _ASCII_END and 0 not in body[:4]:
+        return compact.decode(body.decode("utf-8", "surrogatepass"))
+    return json.loads(body)
 
 
 def succeeded(request_id: str, started_ns: int, value: Any) -> Frame:

@@ -21,11 +21,12 @@ _key = NAME.encode()
 
 def apply(trace: str | None) -> None:
     """Set the variable to ``trace``, or remove it."""
+    known = getattr(os.environ, "_data", None)  # what Python shows of it, in bytes
     if not trace or "\0" in trace:
-        os.environ.pop(NAME, None)
+        if known is None or _key in known:
+            os.environ.pop(NAME, None)
         return
     value = os.fsencode(trace)
-    known = getattr(os.environ, "_data", None)  # what Python shows of it, in bytes
     if known is None or len(_key) + len(value) + 2 > BYTES_MAX:
         os.environ[NAME] = trace
         return

@@ -9,11 +9,12 @@ A frame is ``!II`` (bytes of meta, bytes of body), the meta as compact JSON in U
 
 from __future__ import annotations
 
-import json
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from dynimo.runtime import compact
 
 META_BYTES_MAX = 256 * 1024
 BODY_BYTES_MAX = 64 * 1024 * 1024
@@ -21,8 +22,7 @@ BUFFER_BYTES = 16 * 1024
 """What a decoder reads at once while it waits for a header; larger bodies get their own buffer."""
 
 _HEADER = struct.Struct("!II")
-_encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_decode_json = json.JSONDecoder().decode
+_encode_json = compact.encoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class WireError(ValueError):
@@ -35,7 +35,15 @@ def encode(meta: Mapping[str, Any], body: bytes) -> bytes:
     Raises:
         WireError: meta or body is over its limit.
     """
-    text = _encode_json(meta).encode("utf-8", "surrogatepass")
+    return head(_encode_json(meta).encode("utf-8", "surrogatepass"), body)
+
+
+def head(text: bytes, body: bytes) -> bytes:
+    """The same for a meta that is JSON already.
+
+    Raises:
+        WireError: meta or body is over its limit.
+    """
     if len(text) > META_BYTES_MAX:
         raise WireError(f"meta of {len(text)} bytes is over {META_BYTES_MAX}")
     if len(body) > BODY_BYTES_MAX:
@@ -49,8 +57,15 @@ class Decoder:
     Use: receive into ``free()``, then iterate ``advance(count)``.
     """
 
-    def __init__(self, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        *,
+        body_bytes_max: int = BODY_BYTES_MAX,
+        read_meta: Callable[[memoryview], dict[str, Any]] | None = None,
+    ) -> None:
+        """``read_meta`` reads a meta's JSON; ``meta`` if None."""
         self._body_bytes_max = body_bytes_max
+        self._read_meta = read_meta or meta
         self._buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._have = 0
@@ -91,13 +106,13 @@ class Decoder:
             if start > self._have:
                 self._make_room(_HEADER.size + meta_bytes)
                 break
-            meta = _meta(self._view[at + _HEADER.size : start])
+            told = self._read_meta(self._view[at + _HEADER.size : start])
             end = start + body_bytes
             if end > self._have:
-                self._begin_body(meta, body_bytes, start)
+                self._begin_body(told, body_bytes, start)
                 return
             at = end
-            yield meta, bytes(self._view[start:end])
+            yield told, bytes(self._view[start:end])
         self._shift(at)
 
     def _check(self, meta_bytes: int, body_bytes: int) -> None:
@@ -121,20 +136,27 @@ class Decoder:
             self._buffer, self._view = larger, memoryview(larger)
 
     def _shift(self, at: int) -> None:
-        if at:
+        if at == self._have:
+            self._have = 0
+        elif at:
             rest = bytes(self._view[at : self._have])
             self._view[: len(rest)] = rest
             self._have = len(rest)
 
 
-def _meta(view: memoryview) -> dict[str, Any]:
+def meta(view: memoryview) -> dict[str, Any]:
+    """Read a meta.
+
+    Raises:
+        WireError: it is no JSON object.
+    """
     try:
-        meta = _decode_json(str(view, "utf-8", "surrogatepass"))
+        told = compact.decode(str(view, "utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise WireError(f"meta is not JSON: {error}") from None
-    if not isinstance(meta, dict):
+    if not isinstance(told, dict):
         raise WireError("meta is not a JSON object")
-    return meta
+    return told
 
 
 def write(descriptor: int, meta: Mapping[str, Any], body: bytes) -> None:

@@ -137,9 +137,9 @@ def test_a_record_torn_at_any_byte_is_cut(tmp_path: Path) -> None:
     meter = opened(tmp_path, fold_seconds=3600.0)
     meter.record(usage(1))
     path = journal.path(tmp_path, 1)
-    one = path.stat().st_size
+    one = meter._journal.size  # type: ignore[union-attr]
     meter.record(usage(2))
-    whole = path.read_bytes()
+    whole = path.read_bytes().rstrip(b"\0")
     for cut in range(one, len(whole)):
         folder = tmp_path / str(cut)
         folder.mkdir()
@@ -149,6 +149,22 @@ def test_a_record_torn_at_any_byte_is_cut(tmp_path: Path) -> None:
         torn = opened(folder, fold_seconds=3600.0)
         torn.record(usage(3))
         assert counted(folder) == 2
+
+
+def test_what_was_recorded_survives_a_kill(tmp_path: Path) -> None:
+    """Also across several windows and files: every record that returned is counted."""
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from tests.unit.metering.test_meter import opened, usage\n"
+        "meter = opened(Path(sys.argv[1]), fold_seconds=3600.0, journal_bytes=300_000)\n"
+        "for number in range(6000): meter.record(usage(number))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+
+    assert ended.returncode == -9
+    assert len(journal.files(tmp_path)) > 2
+    assert counted(tmp_path) == 6000
 
 
 async def test_a_journal_shorter_than_what_was_counted_is_not_written_on(tmp_path: Path) -> None:
@@ -170,10 +186,10 @@ async def test_nonsense_in_the_journal_is_passed_over(tmp_path: Path) -> None:
     """Damage costs its own line only."""
     meter = opened(tmp_path, fold_seconds=3600.0)
     meter.record(usage(1))
+    await meter.close()
     with journal.path(tmp_path, 1).open("ab") as file:
         file.write(b'\0\0\n[]\n{"a":1}\n["u"]\n["u","x",1,2,3]\n["z",1]\n')
         file.write(b'["u","i",1,"a","1","","ok","soon",1,2,3,4,5]\n["h",1,2,3,4]\n')
-    await meter.close()
     again = opened(tmp_path)
     again.record(usage(2))
     await again.close()
@@ -191,12 +207,14 @@ async def test_a_disk_that_refuses_is_caught_up_with(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("dynimo.metering.journal.os.write", full)
+        patch.setattr("dynimo.metering.journal.os.posix_fallocate", full)
         for number in range(5):
             meter.record(usage(number))
+        kept = len(meter._unwritten)
     meter.record(usage(5))
     await meter.close()
 
+    assert kept == 5
     assert counted(tmp_path) == 6
     assert meter.statistics()["usage_lost"] == 0
 

@@ -9,7 +9,6 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import Any
 
 from dynimo.api.aws import eventstream, names, wire
@@ -56,7 +55,7 @@ class Streaming:
             return Answer(status=204)
         pipe = Pipe()
         invocation = self._invoking.invocation(call, named, tail=tail == "Tail", event=False)
-        task = asyncio.ensure_future(self._invoke(replace(invocation, sink=pipe)))
+        task = asyncio.ensure_future(self._invoke(invocation.but(sink=pipe)))
         task.add_done_callback(lambda _: pipe.end())
         try:
             await pipe.started()

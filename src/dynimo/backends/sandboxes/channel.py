@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from dynimo.runtime import wire
 
 UNSENT_BYTES_MAX = 2 * wire.BODY_BYTES_MAX
@@ -21,6 +23,9 @@ READS_AT_ONCE_MAX = 16
 
 FINAL_READS_MAX = 4_096
 """Receives when the environment is gone: what a socket's buffer can hold, and a bound."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Channel:
@@ -41,7 +46,7 @@ class Channel:
         self._socket = end
         self._on_frame = on_frame
         self._on_broken = on_broken
-        self._decoder = wire.Decoder()
+        self._decoder = wire.Decoder(read_meta=_meta)
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self._open = True
@@ -58,7 +63,10 @@ class Channel:
         Raises:
             wire.WireError: the frame is over a limit.
         """
-        head = wire.encode(meta, body)
+        try:
+            head = wire.head(_encode(meta), body)
+        except UnicodeEncodeError:  # half a character, as clients may send it
+            head = wire.encode(meta, body)
         if not self._open:
             return
         if not self._unsent:
@@ -155,3 +163,11 @@ class Channel:
         if self._open and self._reading:
             self._stop_reading()
             self._on_broken()
+
+
+def _meta(view: memoryview) -> dict[str, Any]:
+    """``wire.meta``, several times as fast for what nearly all metas are. Raises WireError."""
+    try:
+        return _decode(view)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return wire.meta(view)

@@ -1,6 +1,6 @@
 """One request to a function, and how it ended.
 
-Both are made at every invocation, so they are structs: made ten times as fast as frozen dataclasses.
+Both are made at every invocation, so they are structs: a frozen dataclass costs ten times as much.
 """
 
 from __future__ import annotations

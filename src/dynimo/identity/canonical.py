@@ -47,7 +47,9 @@ def value(headers: Iterable[tuple[str, str]], name: str) -> str:
 
 
 def _trimmed(text: str) -> str:
-    return _SPACES.sub(" ", text).strip(" ")
+    if "  " in text or "\t" in text:
+        text = _SPACES.sub(" ", text)
+    return text.strip(" ")
 
 
 def encoded(path: str) -> str:

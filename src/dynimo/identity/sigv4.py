@@ -12,9 +12,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from dynimo.identity import canonical
@@ -42,8 +42,7 @@ _QUERY_NAMES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """What a request says of its signature. ``expires_seconds`` is of a presigned one only."""
 
     access_key: str
@@ -69,8 +68,9 @@ def read(request: Request) -> Claim | None:
         IncompleteSignature: its form is wrong, it is there twice, or a part is missing.
     """
     headers = request.headers.get_all("authorization")
-    in_header = any(each.startswith("AWS4-") for each in headers)
-    in_query = "X-Amz-Signature=" in request.query or "X-Amz-Algorithm=" in request.query
+    in_header = [each for each in headers if each.startswith("AWS4-")]
+    query = request.query
+    in_query = bool(query) and ("X-Amz-Signature=" in query or "X-Amz-Algorithm=" in query)
     if not in_header and not in_query:
         return None
     if len(headers) + in_query > 1:
@@ -86,11 +86,11 @@ def verify(request: Request, claim: Claim, secret: str, now: float, skew_seconds
     """
     _check_time(claim, now, skew_seconds)
     _check_headers(request, claim)
-    wanted = claim.signature.encode()
+    wanted, scope = claim.signature.encode(), claim.scope
     told = ""
     for text in _canonical_forms(request, claim):
-        to_sign = canonical.string_to_sign(claim.timestamp, claim.scope, text)
-        made = canonical.signature(secret, claim.scope, to_sign)
+        to_sign = canonical.string_to_sign(claim.timestamp, scope, text)
+        made = canonical.signature(secret, scope, to_sign)
         if hmac.compare_digest(made.encode(), wanted):
             return
         told = told or f"{_shown(text, claim)}\n\nThe String-to-Sign should have been\n'{to_sign}'"
@@ -106,10 +106,12 @@ def _of_header(request: Request, text: str) -> Claim:
         credential, signed, signature = usual.groups()
     else:
         credential, signed, signature = _parts(text, timestamp)
-    tokens = request.headers.get_all("x-amz-security-token")
-    if len(tokens) > 1:
-        raise IncompleteSignature("There is more than one 'X-Amz-Security-Token' header.")
-    return _claim(credential, timestamp, signed, signature, tokens[0] if tokens else "", None)
+    token = ""
+    if "x-amz-security-token" in request.headers:
+        token, *others = request.headers.get_all("x-amz-security-token")
+        if others:
+            raise IncompleteSignature("There is more than one 'X-Amz-Security-Token' header.")
+    return _claim(credential, timestamp, signed, signature, token, None)
 
 
 def _parts(text: str, timestamp: str) -> tuple[str, str, str]:
@@ -174,8 +176,7 @@ def _claim(
     if len(token) > TOKEN_CHARACTERS_MAX:
         raise IncompleteSignature("Too long a token.")
     return Claim(
-        access_key=access_key, date=date, region=region, service=service, timestamp=timestamp,
-        signed=names, signature=signature, token=token, expires_seconds=expires,
+        access_key, date, region, service, timestamp, names, signature, token, expires
     )  # fmt: skip
 
 
@@ -218,6 +219,9 @@ def _scoped(
 
 def _header_time(request: Request) -> str:
     """X-Amz-Date, or Date in the form of X-Amz-Date; empty if there is neither."""
+    text = request.headers.get("x-amz-date")
+    if _TIMESTAMP.fullmatch(text):
+        return text
     text = canonical.value(request.headers, "x-amz-date")
     if text or "date" not in request.headers:
         return text
@@ -244,8 +248,10 @@ def _check_time(claim: Claim, now: float, skew_seconds: float) -> None:
             f"Date must be in ISO-8601 'basic format'. Got '{claim.timestamp}'."
             " See http://en.wikipedia.org/wiki/ISO_8601"
         ) from None
-    minutes = f"{skew_seconds / 60:g} min."
     age = now - made
+    if claim.expires_seconds is None and -skew_seconds <= age <= skew_seconds:
+        return
+    minutes = f"{skew_seconds / 60:g} min."
     if claim.expires_seconds is not None and age > claim.expires_seconds:
         end = _text(made + claim.expires_seconds)
         raise InvalidSignature(f"Signature expired: {end} is now earlier than {_text(now)}")
@@ -263,10 +269,10 @@ def _check_time(claim: Claim, now: float, skew_seconds: float) -> None:
 
 def _check_headers(request: Request, claim: Claim) -> None:
     """What changes an operation's meaning must be signed; a stated hash must be the body's."""
-    signed = set(claim.signed)
-    loose = {
+    signed = claim.signed
+    loose = [
         name for name, _ in request.headers.pairs if name[:6] == "x-amz-" and name not in signed
-    }
+    ]
     if loose:
         raise InvalidSignature(
             f"There were headers present in the request which were not signed: {min(loose)}"

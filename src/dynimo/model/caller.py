@@ -6,6 +6,7 @@ Nothing is decided here; ``identity`` proves and decides, ``api`` asks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,7 @@ ANYBODY = Caller(arn="", account="")
 """One who did not say who they are; only a policy for everybody (``*``) lets them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(NamedTuple):
     """Who a request is from, and the scope that its signature names (empty when it has none)."""
 
     caller: Caller

@@ -11,20 +11,38 @@ from typing import TypeAlias
 
 
 class Headers:
-    """An ordered list of (lower-case name, value) pairs; names may repeat (RFC 9110 5.2)."""
+    """An ordered list of (lower-case name, value) pairs; names may repeat (RFC 9110 5.2).
 
-    __slots__ = ("pairs",)
+    ``pairs`` may be replaced, or grow; a pair in it is never exchanged for another.
+    """
+
+    __slots__ = ("_count", "_index", "_indexed", "pairs")
+    _count: int
+    _index: dict[str, str]
+    _indexed: list[tuple[str, str]]
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self.pairs: list[tuple[str, str]] = [(name.lower(), value) for name, value in pairs]
 
     def get(self, name: str, default: str = "") -> str:
         """Return all values of ``name``, joined by ``", "`` (RFC 9110 5.3), or ``default``."""
-        found: str | None = None
-        for key, value in self.pairs:
-            if key == name:
-                found = value if found is None else f"{found}, {value}"
-        return default if found is None else found
+        return self._by_name().get(name, default)
+
+    def _by_name(self) -> dict[str, str]:
+        """Every name with its values joined; made on first use, for most are asked many times."""
+        pairs = self.pairs
+        try:
+            if self._indexed is pairs and self._count == len(pairs):
+                return self._index
+        except AttributeError:
+            pass  # nobody has asked yet
+        index = dict(pairs)
+        if len(index) < len(pairs):
+            index = {}
+            for name, value in pairs:
+                index[name] = f"{index[name]}, {value}" if name in index else value
+        self._indexed, self._count, self._index = pairs, len(pairs), index
+        return index
 
     def get_all(self, name: str) -> list[str]:
         """Return each field line of ``name``, in order."""
@@ -50,7 +68,7 @@ class Headers:
         return new
 
     def __contains__(self, name: str) -> bool:
-        return any(key == name for key, _ in self.pairs)
+        return name in self._by_name()
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.pairs)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote
+
+import msgspec
 
 from dynimo.model.caller import Caller as Caller  # noqa: PLC0414 - told on from here
 from dynimo.model.errors import InvalidRequestContent
@@ -18,8 +21,7 @@ from dynimo.model.names import Place
 from dynimo.web.message import Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request to one operation.
 
     ``place`` is the caller's account and the platform's region. ``parameters`` are the named parts
@@ -29,7 +31,7 @@ class Call:
     request: Request
     place: Place
     caller: Caller
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = MappingProxyType({})
     signed_region: str = ""
 
     @property
@@ -40,6 +42,8 @@ class Call:
 
     def first(self, name: str) -> str | None:
         """The first value of a query parameter."""
+        if not self.request.query:
+            return None
         values = self.query.get(name)
         return values[0] if values else None
 

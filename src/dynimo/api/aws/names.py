@@ -5,6 +5,7 @@ Source: the FunctionName pattern of the service model, and recorded answers of t
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from dynimo.model.names import Place
 
 NAME_CHARACTERS_MAX = 64
 INPUT_CHARACTERS_MAX = 140
+NAMES_KEPT_MAX = 1024
 _ARN = r"arn:(aws[a-zA-Z-]*)?:lambda:"
 _REGION = r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)"
 FUNCTION_PATTERN = (
@@ -48,26 +50,23 @@ def parse(call: Call, text: str, qualifier: str | None = None) -> Named:
     """
     if qualifier is not None:
         check_qualifier(qualifier)
-    match = _FUNCTION.fullmatch(text)
-    if match is None:
+    read = _read(text)
+    if read is None:
         raise ValidationFailed(
             f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy"
             f" constraint: Member must satisfy regular expression pattern: {FUNCTION_PATTERN}"
         )
     if len(text) > INPUT_CHARACTERS_MAX:
         raise _too_long(text, INPUT_CHARACTERS_MAX, ValidationFailed)
-    name, own = match[11], match[13] or ""
+    region, account, name, own = read
     if len(name) > NAME_CHARACTERS_MAX:
         raise _too_long(name, NAME_CHARACTERS_MAX, InvalidParameterValue)
-    region = (match[3] or "").rstrip(":") or call.signed_region or call.place.region
-    check_region(call, region)
+    check_region(call, region or call.signed_region or call.place.region)
     if own and qualifier and own != qualifier:
         raise InvalidParameterValue(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
-    account = (match[9] or "").rstrip(":") or call.place.account
-    place = Place(account, call.place.region)
-    return Named(place=place, function=name, qualifier=qualifier or own)
+    return Named(place=_place(call, account), function=name, qualifier=qualifier or own)
 
 
 def named(call: Call) -> Named:
@@ -82,12 +81,25 @@ def named(call: Call) -> Named:
 def function_arn(call: Call) -> str:
     """What policies are asked about for a call on a function; never raises."""
     text = call.parameters.get("FunctionName", "")
+    read = _read(text)
+    if read is None:
+        return call.place.function(text or "*")
+    _, account, name, own = read
+    return _place(call, account).function(name, call.first("Qualifier") or own)
+
+
+@functools.lru_cache(NAMES_KEPT_MAX)
+def _read(text: str) -> tuple[str, str, str, str] | None:
+    """(region, account, name, qualifier), each empty where it is not said; None for no name."""
     match = _FUNCTION.fullmatch(text)
     if match is None:
-        return call.place.function(text or "*")
-    account = (match[9] or "").rstrip(":") or call.place.account
-    qualifier = call.first("Qualifier") or match[13] or ""
-    return Place(account, call.place.region).function(match[11], qualifier)
+        return None
+    region, account = (match[3] or "").rstrip(":"), (match[9] or "").rstrip(":")
+    return region, account, match[11], match[13] or ""
+
+
+def _place(call: Call, account: str) -> Place:
+    return Place(account, call.place.region) if account else call.place
 
 
 def check_region(call: Call, region: str) -> None:

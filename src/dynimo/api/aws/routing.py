@@ -8,6 +8,9 @@ from urllib.parse import unquote
 
 from dynimo.api.aws.calls import Operation
 
+FOUND_KEPT_MAX = 1024
+"""Paths whose operation is kept; a head bounds their length. When there are more, all go."""
+
 
 @dataclass(slots=True)
 class _Node:
@@ -24,11 +27,28 @@ class Table:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._root = _Node()
+        self._found: dict[tuple[str, str, str], tuple[Operation, dict[str, str]]] = {}
         for operation in operations:
             self._add(operation)
 
     def find(self, method: str, path: str, query: str) -> tuple[Operation, dict[str, str]] | None:
-        """The operation and the named parts of its path (decoded), or None."""
+        """The operation and the named parts of its path (decoded), or None.
+
+        Many requests are for the same, so what was found is kept; nobody may change it.
+        """
+        asked = (method, path, query)
+        found = self._found.get(asked)
+        if found is None:
+            found = self._search(method, path, query)
+            if found is not None:
+                if len(self._found) >= FOUND_KEPT_MAX:
+                    self._found.clear()
+                self._found[asked] = found
+        return found
+
+    def _search(
+        self, method: str, path: str, query: str
+    ) -> tuple[Operation, dict[str, str]] | None:
         values: list[str] = []
         node = self._root
         segments = path.strip("/").split("/")

@@ -26,11 +26,11 @@ _HIDDEN = "The service encountered an internal error; its log says more under th
 
 def response(answer: Answer, status: int, request_id: str) -> Response:
     """An operation's answer on the wire; ``status`` is the operation's own."""
-    headers = Headers(answer.headers)
-    headers.set("x-amzn-requestid", request_id)
     body = answer.body
     if body is None:
         body = b"" if answer.document is None else encoded(answer.document)
+    headers = Headers()
+    headers.pairs = [*answer.headers, ("x-amzn-requestid", request_id)]
     if answer.pieces is not None or body:
         headers.set("content-type", answer.content_type)
     return Response(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import functools
 import logging
 import math
 import time
@@ -119,7 +120,7 @@ class Connection(asyncio.Protocol):
         if self._task is not None:
             self._server.cancelled += 1
             self._task.cancel()
-            self._task = None
+        self._task = self._request = None
         del self._parser  # its callbacks refer to it: do not leave that to the collector
 
     def data_received(self, data: bytes) -> None:
@@ -237,11 +238,11 @@ class Connection(asyncio.Protocol):
         if end < 0 or end > self._config.head_bytes_max:
             if not self._scanned:
                 self.deadline = self._loop.time() + self._config.head_timeout_seconds
-            self._check_partial(buffer)
+            self._scanned = parsing.check_partial(buffer, self._scanned, self._config)
             return False
         end += 4
         if end > self._config.request_line_bytes_max:
-            self._check_partial(buffer)
+            parsing.check_partial(buffer, self._scanned, self._config)
         if end == len(buffer):
             request = self._parser.parse(buffer, self._peer, self._config.headers_max)
             self._buffer = b""
@@ -267,22 +268,6 @@ class Connection(asyncio.Protocol):
         self._buffer = buffer[2:]
         self._scanned = 0
         return bool(self._buffer)
-
-    def _check_partial(self, buffer: bytes) -> None:
-        """Refuse a head that cannot become good any more, before the rest of it comes."""
-        line_end = buffer.find(b"\r\n")
-        if (len(buffer) if line_end < 0 else line_end) > self._config.request_line_bytes_max:
-            raise faults.Fault(414, "UriTooLong", "The request line is too long.")
-        if len(buffer) > self._config.head_bytes_max and (
-            buffer.find(b"\r\n\r\n", 0, self._config.head_bytes_max + 4) < 0
-        ):
-            raise faults.Fault(431, "HeadersTooLarge", "The request's head is too large.")
-        at = buffer.find(b"\n", max(0, self._scanned - 1))
-        while at >= 0:
-            if at == 0 or buffer[at - 1] != 13:
-                raise faults.bad_request("A line must end in CRLF.")
-            at = buffer.find(b"\n", at + 1)
-        self._scanned = max(0, len(buffer) - 3)
 
     def _begin_body(self, request: message.Request) -> None:
         limit, length = self._config.body_bytes_max, self._parser.length
@@ -331,6 +316,9 @@ class Connection(asyncio.Protocol):
         self.state = State.HANDLER
         self.deadline = math.inf
         request.request_id = ids.request_id()
+        if self._parser.http11:
+            self._request = request
+            request.inform = functools.partial(self._inform, request.request_id)
         self._task = self._loop.create_task(self._run(request))
         server.keep(self._task)
 
@@ -354,6 +342,7 @@ class Connection(asyncio.Protocol):
         except Exception:  # noqa: BLE001 - whatever a handler raises must become an answer
             _log.exception("Handler failed: %s %s", request.method, request.path)
             response = faults.refusal(500, "InternalError", "Something failed inside the server.")
+        self._request = None
         if response.pieces is not None:
             await self._stream(request, response, response.pieces)
             return
@@ -406,6 +395,11 @@ class Connection(asyncio.Protocol):
         return self.state is State.HANDLER
 
     # Responses.
+
+    def _inform(self, request_id: str, status: int, headers: message.Headers) -> None:
+        """Send an informational answer (RFC 9110 15.2), unless the real one has begun already."""
+        if self._request is not None and self._request.request_id == request_id:
+            streaming.inform(self._transport, status, headers, self._date.now())
 
     def _reply(self, request: message.Request, response: message.Response | bytes) -> None:
         """Write one answer and make ready for the next request."""

@@ -87,7 +87,8 @@ class Request:
     """One request. ``path`` and ``query`` are as received, still percent-encoded.
 
     ``internal`` is set only by the edge, when it follows a forward; nothing from outside can set
-    it. ``arrived_ns`` is ``time.monotonic_ns()`` when the request's head was complete.
+    it. ``arrived_ns`` is ``time.monotonic_ns()`` when the request's head was complete. ``inform``
+    sends an informational answer (1xx) ahead of the real one; None where nobody could read it.
     """
 
     method: str
@@ -99,6 +100,7 @@ class Request:
     internal: bool = False
     arrived_ns: int = 0
     request_id: str = ""
+    inform: Callable[[int, Headers], None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def target(self) -> str:

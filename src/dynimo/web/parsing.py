@@ -13,7 +13,7 @@ import time
 
 import httptools
 
-from dynimo.web import faults, message
+from dynimo.web import config, faults, message
 
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-\"$-~]+) HTTP/([0-9])\.([0-9])"
@@ -153,6 +153,29 @@ class HeadParser:
             if [value.lower() for value in expectations] != ["100-continue"]:
                 raise faults.Fault(417, "ExpectationFailed", "Only 100-continue can be expected.")
             self.expects_continue = self.http11
+
+
+def check_partial(buffer: bytes, scanned: int, limits: config.Config) -> int:
+    """Refuse a head that cannot become good any more, before the rest of it comes.
+
+    ``scanned`` is how much of it was looked at before; returns how much is now.
+
+    Raises:
+        faults.Fault: 400, 414 or 431.
+    """
+    line_end = buffer.find(b"\r\n")
+    if (len(buffer) if line_end < 0 else line_end) > limits.request_line_bytes_max:
+        raise faults.Fault(414, "UriTooLong", "The request line is too long.")
+    if len(buffer) > limits.head_bytes_max and (
+        buffer.find(b"\r\n\r\n", 0, limits.head_bytes_max + 4) < 0
+    ):
+        raise faults.Fault(431, "HeadersTooLarge", "The request's head is too large.")
+    at = buffer.find(b"\n", max(0, scanned - 1))
+    while at >= 0:
+        if at == 0 or buffer[at - 1] != 13:
+            raise faults.bad_request("A line must end in CRLF.")
+        at = buffer.find(b"\n", at + 1)
+    return max(0, len(buffer) - 3)
 
 
 @functools.lru_cache(maxsize=1024)

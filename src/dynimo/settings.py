@@ -25,6 +25,7 @@ from dynimo.logs.config import Config as LogsConfig
 from dynimo.metering.config import Config as MeteringConfig
 from dynimo.model.errors import ConfigError
 from dynimo.registry.config import Config as RegistryConfig
+from dynimo.upstreams.config import Config as UpstreamsConfig
 from dynimo.web.config import Config as WebConfig
 
 PREFIX = "DYNIMO_"
@@ -76,6 +77,7 @@ class Settings:
     app_folders: tuple[str, ...] = ()
     edge: EdgeConfig = field(default_factory=EdgeConfig)
     web: WebConfig = field(default_factory=WebConfig)
+    upstreams: UpstreamsConfig = field(default_factory=UpstreamsConfig)
     functions: FunctionsConfig = field(default_factory=FunctionsConfig)
     backlog: BacklogConfig = field(default_factory=BacklogConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)

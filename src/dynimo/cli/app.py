@@ -14,6 +14,7 @@ from dynimo.cli import exits
 
 VERBS = {
     "up": "Serve: set up the data folder, deploy the apps, answer requests.",
+    "edge": "Cache what any HTTP server answers; a cache of its own.",
     "new": "Make a folder with a function that works, from a blueprint.",
     "run": "Run a handler once, here and now, as a deployed one would run.",
     "dev": "Serve a file or a folder while you write it: every change is live at once.",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import click
 
-from dynimo.cli import exits, words
+from dynimo.cli import exits, serving, words
 
 
 @click.command("up", short_help="Serve.")
@@ -87,36 +85,17 @@ def _flags(**typed: Any) -> dict[str, Any]:
 
 def _serve(flags: dict[str, Any], file: Path | None, began: float) -> int:
     from dynimo import settings as all_settings
-    from dynimo import telemetry
 
     settings = all_settings.read(file, os.environ, flags)
-    telemetry.set_up_logging(level=settings.log.level, form=settings.log.form)
     base = file.parent if file is not None else Path.cwd()
-    try:
-        import uvloop
-
-        factory: Any = uvloop.new_event_loop
-    except ImportError:  # not on every platform; plain asyncio serves as well, only slower
-        factory = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(_run(settings, base, began))
+    return serving.run(settings, lambda: _run(settings, base, began))
 
 
 async def _run(settings: Any, base: Path, began: float) -> int:
     from dynimo.assembly import Platform
     from dynimo.model.errors import DynimoError
 
-    loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
-
-    def stop() -> None:
-        if asked.is_set():
-            os._exit(exits.INTERRUPTED)  # asked twice: at once; the kernel takes the children along
-        asked.set()
-        click.echo("\nStopping; Ctrl-C again stops at once.", err=True)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+    asked = serving.until_told()
     platform = await Platform.assemble(settings, base)
     try:
         try:
@@ -144,7 +123,7 @@ def _tell(platform: Any, began: float) -> None:
     tick = words.styled("✓", fg="green")
     names = ", ".join(str(version) for version in platform.apps.versions.values())
     level, *measures = words.isolation(platform.sandbox.describe())
-    address = f"http://{_shown_host(platform.settings.host)}:{platform.port}"
+    address = f"http://{serving.shown_host(platform.settings.host)}:{platform.port}"
     click.echo(f"{tick} {names}   {time.monotonic() - began:.1f}s")
     click.echo(f"{tick} {level}")
     for line in measures:
@@ -165,10 +144,6 @@ def _tell(platform: Any, began: float) -> None:
         click.echo(f"  {'Open' if not number else '    '}     {address}{example}")
     click.echo("  Stop with Ctrl-C.")
     sys.stdout.flush()
-
-
-def _shown_host(host: str) -> str:
-    return "127.0.0.1" if host in {"", "0.0.0.0"} else f"[{host}]" if ":" in host else host  # noqa: S104
 
 
 def _short(path: Path) -> str:

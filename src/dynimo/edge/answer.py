@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
-from dynimo.edge import conditional, upstream
+from dynimo.edge import conditional, directives, ranges, upstream
 from dynimo.edge import key as keys
 from dynimo.edge.stored import Stored
 from dynimo.web import faults, message, writing
@@ -17,10 +18,10 @@ def from_stored(
 ) -> message.Response:
     """Return a stored answer; ``vary`` is that of the decision which led to it."""
     headers = message.Headers()
-    headers.pairs = _with_vary(list(entry.headers), vary)
-    headers.pairs += [
-        ("accept-ranges", "none"), ("age", str(entry.age(now))), ("cache-status", account)
-    ]  # fmt: skip
+    headers.pairs = _with_vary([pair for pair in entry.headers if pair[0] != directives.OWN], vary)
+    headers.pairs += [("age", str(entry.age(now))), ("cache-status", account)]
+    if entry.status == 200:
+        headers.pairs.append(("accept-ranges", "bytes"))
     if timing:
         headers.add("server-timing", timing)
     return message.Response(status=entry.status, headers=headers, body=entry.body)
@@ -37,7 +38,9 @@ def from_passed(
     if timing:
         joined = join_timing(timing, headers.get("server-timing"))
         headers.set("server-timing", joined)
-    return message.Response(status=response.status, headers=headers, body=response.body)
+    return message.Response(
+        status=response.status, headers=headers, body=response.body, pieces=response.pieces
+    )
 
 
 def prepared(entry: Stored, account: str, now: float, vary: str) -> message.Prepared:
@@ -52,21 +55,26 @@ def prepared(entry: Stored, account: str, now: float, vary: str) -> message.Prep
     return message.Prepared(status=whole.status, headers=whole.headers, body=whole.body, head=head)
 
 
-def conditioned(request: Mapping[str, str], response: message.Response) -> message.Response:
-    """Return 304 in place of a 200 that the client already has, else the answer itself."""
-    if response.status != 200 or not is_conditional(request):
+def conditioned(
+    method: str, request: Mapping[str, str], response: message.Response
+) -> message.Response:
+    """Return what a client asked for of a whole answer: nothing new, parts of it, or all of it."""
+    if response.status != 200 or not is_partial(request):
         return response
     headers = response.headers
-    if not conditional.not_modified(request, headers.get("etag"), headers.get("last-modified")):
-        return response
-    kept = message.Headers()
-    kept.pairs = [pair for pair in headers.pairs if pair[0] in conditional.KEPT_IN_304]
-    return message.Response(status=304, headers=kept)
+    changed = headers.get("last-modified") or headers.get("date")
+    if conditional.not_modified(request, headers.get("etag"), changed):
+        kept = message.Headers()
+        kept.pairs = [pair for pair in headers.pairs if pair[0] in conditional.KEPT_IN_304]
+        return message.Response(status=304, headers=kept)
+    if method == "GET" and "range" in request:
+        return ranges.cut(request, response, boundary=secrets.token_hex(16))
+    return response
 
 
-def is_conditional(request: Mapping[str, str]) -> bool:
-    """Say whether a client asks for the body only if it changed."""
-    return "if-none-match" in request or "if-modified-since" in request
+def is_partial(request: Mapping[str, str]) -> bool:
+    """Say whether a client may be content with less than the whole answer."""
+    return "if-none-match" in request or "if-modified-since" in request or "range" in request
 
 
 def join_timing(*values: str) -> str:

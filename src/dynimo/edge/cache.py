@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from dynimo import ports
-from dynimo.edge import answer, collapse, config, disk, fetch, freshness, tiers, upstream
+from dynimo.edge import answer, collapse, config, directives, disk, fetch, tiers, upstream
 from dynimo.edge import key as keys
 from dynimo.edge.purge import EVERYTHING, Selector, selector
 from dynimo.edge.status import Status
@@ -90,8 +90,8 @@ class Cache:
         ready = entry.prepared
         if ready is None or ready[0] != second or ready[1] != vary:
             ready = entry.prepared = (second, vary, self._prepare(entry, now, vary))
-        if answer.is_conditional(headers):
-            return answer.conditioned(headers, ready[2])
+        if answer.is_partial(headers):
+            return answer.conditioned(request.method, headers, ready[2])
         return ready[2]
 
     def _prepare(self, entry: Stored, now: float, vary: str) -> message.Prepared:
@@ -116,21 +116,24 @@ class Cache:
             self._fetcher.counts["crowded"] += 1
             account = Status(forwarded="miss", detail="crowded").text(self._settings.name)
             return answer.from_passed(answer.crowded(), account)
-        return answer.conditioned(headers, self._compose(found, vary, timing))
+        return answer.conditioned(request.method, headers, self._compose(found, vary, timing))
 
     def _wanted(
         self, request: message.Request, headers: Mapping[str, str], offers: tuple[str, ...]
     ) -> fetch.Wanted:
-        control = freshness.directives(headers.get("cache-control", ""))
-        obeyed = self._settings.honour_request_directives
+        asked = headers.get("cache-control", headers.get("pragma", ""))
+        control = directives.parsed(asked)
+        settings = self._settings
+        obeyed = settings.honour_request_directives
         return fetch.Wanted(
-            request=upstream.fill_request(request, headers, offers),
+            request=upstream.fill_request(
+                request, headers, offers, capable=settings.surrogate_control
+            ),
             key=keys.primary(request),
             headers=headers,
             offers=offers,
             cached_only="only-if-cached" in control,
-            refresh=obeyed and "no-cache" in control,
-            unstored=obeyed and "no-store" in control,
+            control=control if obeyed else directives.NONE,
         )
 
     async def _follow(
@@ -146,8 +149,7 @@ class Cache:
                 key=keys.internal(target),
                 headers=inner,
                 cached_only=first.cached_only,
-                refresh=first.refresh,
-                unstored=first.unstored,
+                control=first.control,
             )
         )
         if found.stored is not None and found.stored.forward:
@@ -170,7 +172,9 @@ class Cache:
         """Let another method through; one that may change things drops what is stored."""
         response = await self._next(upstream.scrub(request))
         if request.method not in _SAFE and 200 <= response.status < 400:
-            await self._purge(Selector(text=keys.primary(request)))
+            for key in keys.changed(request, response):
+                await self._purge(Selector(text=key))
+            self._fetcher.keep_posted(request, response)
         status = Status(forwarded="method")
         return answer.from_passed(response, status.text(self._settings.name))
 

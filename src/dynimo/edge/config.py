@@ -58,3 +58,32 @@ class Config:
     Off by default, as most shared caches in front of one's own origin have it: otherwise anybody
     could make every request cost a render. ``only-if-cached`` is always obeyed.
     """
+
+    surrogate_control: bool = False
+    """Whether Surrogate-Control counts where no CDN-Cache-Control is; servers are told that."""
+
+    heuristic_share: float = 0.0
+    """An answer that does not say how long it is good, but when it changed, is taken to be good for
+    this share of the time since then (RFC 9111 section 4.2.2); 0 for not at all."""
+
+    heuristic_seconds_max: float = 24 * 3600.0
+    """At most so long."""
+
+    negative_seconds: float = 0.0
+    """How long "not found" and its kin are good if they say nothing; 0 for not at all."""
+
+    stale_if_error_seconds: float = 0.0
+    """How long an answer is still given when a new one cannot be had, where it does not say."""
+
+    stale_if_cut_off_seconds: float = 0.0
+    """The same, where the upstream cannot be reached at all."""
+
+    store_failures: bool = False
+    """Whether an answer of 416, 429 or 5xx is stored when it says how long it is good."""
+
+    store_cookies: bool = False
+    """Whether an answer that sets a cookie is stored, where nothing in it says no."""
+
+    trust_unclear_age: bool = True
+    """Whether of several Age values the first counts, and one that is no number does not, as RFC
+    9111 advises; else such an answer counts as old."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dynimo import ports
-from dynimo.edge import answer, collapse, config, freshness, tiers, upstream
+from dynimo.edge import answer, collapse, config, directives, freshness, tiers, upstream
+from dynimo.edge import key as keys
 from dynimo.edge.status import Status
 from dynimo.edge.stored import Stored
 from dynimo.web import message
@@ -21,6 +22,12 @@ _log = logging.getLogger("dynimo.edge")
 
 ROUNDS_MAX = 4
 """How often a request joins another's fill that turns out not to answer it (Vary); then alone."""
+
+UNREACHABLE_HEADER = "dynimo-unreachable"
+"""Whoever answers in place of an upstream that could not be asked says so with this."""
+
+_DEMANDS = frozenset({"max-age", "min-fresh", "no-cache", "no-store"})
+"""What a client says that wants nothing stale."""
 
 _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 """Failures of the upstream, over which a stale answer is preferred if it allows that."""
@@ -35,8 +42,12 @@ class Wanted:
     headers: Mapping[str, str]
     offers: tuple[str, ...] = ()
     cached_only: bool = False
-    refresh: bool = False
-    unstored: bool = False
+    control: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unstored(self) -> bool:
+        """Whether the client asked that nothing be kept."""
+        return "no-store" in self.control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +96,12 @@ class Fetcher:
         for _ in range(ROUNDS_MAX):
             now = self._clock.now()
             entry = self._store.memory.get(wanted.key, wanted.headers)
-            if entry is not None and not wanted.refresh:
-                if entry.expires > now:
-                    return Found(status=entry.hit(now), stored=entry)
-                if entry.expires + entry.stale_while_revalidate > now and not wanted.cached_only:
-                    self._refresh_behind(wanted, entry)
-                    status = replace(entry.hit(now), detail="stale-while-revalidate")
-                    return Found(status=status, stored=entry)
+            if entry is not None and self._accepted(wanted, entry, now):
+                return Found(status=entry.hit(now), stored=entry)
+            if entry is not None and self._may_lag(wanted, entry, now):
+                self._refresh_behind(wanted, entry)
+                status = replace(entry.hit(now), detail="stale-while-revalidate")
+                return Found(status=status, stored=entry)
             if wanted.cached_only:
                 return await self._cached_only(wanted)
             if self._is_alone(wanted):
@@ -108,6 +118,21 @@ class Fetcher:
                 return replace(found, status=replace(found.status, collapsed=forwarded))
         return await self._alone(wanted, None)
 
+    def _accepted(self, wanted: Wanted, entry: Stored, now: float) -> bool:
+        """Say whether a stored answer may be given as it is."""
+        if not wanted.control:
+            return entry.expires > now
+        return freshness.accepts(
+            wanted.control, age=now - entry.born, ttl=entry.expires - now,
+            stale_allowed=freshness.may_be_stale(entry.headers, self._settings),
+        )  # fmt: skip
+
+    def _may_lag(self, wanted: Wanted, entry: Stored, now: float) -> bool:
+        """Say whether a stale answer may be given while a new one is fetched (RFC 5861)."""
+        wanting = wanted.cached_only or wanted.control.keys() & _DEMANDS
+        lately = entry.expires <= now < entry.expires + entry.stale_while_revalidate
+        return lately and not wanting
+
     def _refresh_behind(self, wanted: Wanted, entry: Stored) -> None:
         self.counts["stale"] += 1
         self.flights.spawn(
@@ -118,7 +143,7 @@ class Fetcher:
     async def _cached_only(self, wanted: Wanted) -> Found:
         entry = await self._store.get_from_disk(wanted.key, wanted.headers)
         now = self._clock.now()
-        if entry is not None and entry.expires > now:
+        if entry is not None and self._accepted(wanted, entry, now):
             return Found(status=entry.hit(now), stored=entry)
         status = Status(forwarded="request", detail="only-if-cached")
         return Found(status=status, response=answer.not_cached())
@@ -145,7 +170,7 @@ class Fetcher:
         if wanted.offers:
             names.add("accept")
         values = tuple(wanted.headers.get(name, "") for name in sorted(names))
-        return (wanted.key, wanted.refresh, values)
+        return (wanted.key, tuple(wanted.control.items()), values)
 
     async def _fill(self, flight: collapse.Flight[Found], wanted: Wanted) -> Found:
         """Look on disk, then upstream. Runs once for all who wait; raises nothing."""
@@ -153,7 +178,7 @@ class Fetcher:
         if entry is None:
             entry = await self._store.get_from_disk(wanted.key, wanted.headers)
             now = self._clock.now()
-            if entry is not None and entry.expires > now and not wanted.refresh:
+            if entry is not None and self._accepted(wanted, entry, now):
                 return Found(status=entry.hit(now), stored=entry)
         return await self._ask(flight, wanted, None if flight.purged else entry)
 
@@ -174,7 +199,7 @@ class Fetcher:
         now = self._clock.now()
         if entry is not None and response.status in _RETRYABLE:
             self.counts["upstream_errors"] += 1
-            if entry.expires + entry.stale_if_error > now and not flight.purged:
+            if entry.expires + self._forgiving(entry, response) > now and not flight.purged:
                 self.counts["stale"] += 1
                 status = Status(
                     forwarded="stale", upstream=response.status, ttl=entry.ttl(now),
@@ -183,20 +208,47 @@ class Fetcher:
                 return Found(status=status, stored=entry)
         if entry is not None and revalidating and response.status == 304:
             self.counts["revalidated"] += 1
-            renewed, storable = upstream.freshened(entry, wanted.headers, response, when)
+            renewed, storable = upstream.freshened(
+                entry, wanted.headers, response, when, self._settings
+            )
             if renewed is not None:
                 return self._judge(flight, wanted, response, (renewed, storable), "stale")
         reason = self._reason(wanted, entry)
         if entry is not None and response.status not in _RETRYABLE:
             self._store.discard(entry)
-        kept = upstream.stored(wanted.key, wanted.headers, response, when)
+        kept = upstream.stored(wanted.key, wanted.headers, response, when, self._settings)
         return self._judge(flight, wanted, response, kept, reason)
 
+    def _forgiving(self, entry: Stored, response: message.Response) -> float:
+        """Return for how many seconds a stale answer is better than this failure.
+
+        A cache that is cut off may answer stale where nothing forbids it (RFC 9111 4.2.4).
+        """
+        if UNREACHABLE_HEADER not in response.headers:
+            return entry.stale_if_error
+        if not freshness.may_be_stale(entry.headers, self._settings):
+            return entry.stale_if_error
+        return max(entry.stale_if_error, self._settings.stale_if_cut_off_seconds)
+
+    def keep_posted(self, request: message.Request, response: message.Response) -> None:
+        """Keep the answer to a POST that says it is what a GET would give (RFC 9110 9.3.3)."""
+        named = response.headers.get("content-location")
+        key = keys.primary(request)
+        if request.method != "POST" or response.status != 200 or response.pieces is not None:
+            return
+        if not named or keys.located(request, named) != key:
+            return
+        when = upstream.Moment(now=self._clock.now(), delay=0.0)
+        stated = replace(self._settings, heuristic_share=0.0)
+        entry, storable = upstream.stored(key, keys.view(request, ()), response, when, stated)
+        if entry is not None and storable and len(entry.body) <= self._settings.object_bytes_max:
+            self._store.put(entry)
+
     def _reason(self, wanted: Wanted, entry: Stored | None) -> str:
-        if wanted.refresh or wanted.unstored:
-            return "request"
         if entry is not None:
-            return "stale"
+            return "stale" if entry.expires <= self._clock.now() else "request"
+        if wanted.control.keys() & {"no-cache", "no-store"}:
+            return "request"
         return "vary-miss" if self._store.memory.variants(wanted.key) else "uri-miss"
 
     def _judge(
@@ -255,5 +307,5 @@ def _may_share(wanted: Wanted, response: message.Response) -> bool:
         return False
     if response.status in _RETRYABLE or response.status >= 500:
         return True
-    control = freshness.directives(response.headers.get("cache-control"))
+    control = directives.parsed(response.headers.get("cache-control"))
     return "private" not in control and "cookie" not in wanted.headers

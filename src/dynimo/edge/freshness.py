@@ -1,25 +1,31 @@
 """Whether an answer may be stored, for how long, and what may be done when it is old. Pure.
 
-The arithmetic of RFC 9111 sections 3 and 4.2, and RFC 5861. No clock: time is an argument. There
-is no heuristic freshness: an answer that does not say how long it is good is not stored.
+The arithmetic of RFC 9111 sections 3 and 4.2, and RFC 5861. No clock: time is an argument. What an
+answer does not say is settled by ``config.Config``; by default nothing is assumed, and an answer
+that does not say how long it is good is not stored.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import http
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dynimo.edge import dates
+from dynimo.edge import config, dates, directives
 from dynimo.web import message
 
-SECONDS_MAX = 2**31
-"""Larger deltas count as this (RFC 9111 section 1.2.2)."""
+_UNDERSTOOD = frozenset(status.value for status in http.HTTPStatus)
+_CACHEABLE_BY_DEFAULT = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
+"""Statuses to which a lifetime may be given that they do not state (RFC 9110 section 15.1)."""
 
-_DIRECTIVE = re.compile(
-    r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^",]*)))?\s*'
-)
-_STATUS_STORABLE = frozenset({200, 203, 300, 301, 302, 307, 308})
+_NEGATIVE = frozenset({404, 405, 410, 414, 501})
+_NEVER = frozenset({206, 304})
+"""Not whole answers; what can be made of them is made elsewhere."""
+
+_STRICT = frozenset({"must-revalidate", "no-cache", "proxy-revalidate", "s-maxage"})
+"""What forbids to give a stale answer (RFC 9111 section 4.2.4)."""
+
+_UNCLEAR = float(directives.SECONDS_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,57 +44,37 @@ class Assessment:
     stale_if_error: float = 0.0
 
 
-def directives(value: str) -> dict[str, str]:
-    """Read a Cache-Control value: lower-case name to argument ("" for none), the first of each."""
-    found: dict[str, str] = {}
-    at = 0
-    while at < len(value):
-        match = _DIRECTIVE.match(value, at)
-        if match is None:
-            at = value.find(",", at) + 1 or len(value)
-            continue
-        name, quoted, plain = match.groups()
-        found.setdefault(name.lower(), (quoted if quoted is not None else plain or "").strip())
-        at = match.end()
-        comma = value.find(",", at)
-        at = len(value) if comma < 0 else comma + 1
-    return found
-
-
-def seconds(value: str | None) -> float | None:
-    """Read delta-seconds (RFC 9111 1.2.2); None when there are none, 0 when malformed."""
-    if value is None:
-        return None
-    if not value.isascii() or not value.isdigit():
-        return 0.0
-    return float(min(int(value[:12]), SECONDS_MAX))
+_REFUSED = Assessment(storable=False)
 
 
 def assess(
-    request_headers: Mapping[str, str], response: message.Response, now: float, delay: float = 0.0
+    request_headers: Mapping[str, str],
+    response: message.Response,
+    rules: config.Config,
+    *,
+    now: float,
+    delay: float = 0.0,
 ) -> Assessment:
     """Judge an answer to a GET: it arrived at ``now``, ``delay`` seconds after the question."""
     headers = response.headers
-    control = directives(headers.get("cache-control"))
-    refused = (
-        "no-store" in control
-        or "private" in control
-        or "set-cookie" in headers
-        or "*" in headers.get("vary")
-    )
-    shared = "public" in control or "s-maxage" in control or "must-revalidate" in control
-    if refused or ("authorization" in request_headers and not shared):
-        return Assessment(storable=False)
-    lifetime = _lifetime(control, headers, now)
-    explicit = lifetime is not None
-    if not explicit or not _status_allows(response.status):
-        return Assessment(storable=False)
-    assert lifetime is not None
+    meant = directives.targeted(headers, surrogate=rules.surrogate_control)
+    control = meant if meant is not None else directives.parsed(headers.get("cache-control"))
+    if _refused(request_headers, response, control, rules):
+        return _REFUSED
+    lifetime = _stated(control, headers, now, expires=meant is None)
+    if lifetime is None:
+        lifetime = _assumed(response, control, rules, now)
+    elif not (rules.store_failures or _no_failure(response.status)):
+        return _REFUSED
+    if lifetime is None:
+        return _REFUSED
     validated = "etag" in headers or "last-modified" in headers
-    strict = bool({"must-revalidate", "proxy-revalidate", "no-cache", "s-maxage"} & control.keys())
-    revalidating = 0.0 if strict else seconds(control.get("stale-while-revalidate")) or 0.0
-    on_error = 0.0 if strict else seconds(control.get("stale-if-error")) or 0.0
-    age = _initial_age(headers, now, delay)
+    revalidating = on_error = 0.0
+    if not _STRICT & control.keys():
+        revalidating = directives.seconds(control.get("stale-while-revalidate")) or 0.0
+        said = directives.seconds(control.get("stale-if-error"))
+        on_error = rules.stale_if_error_seconds if said is None else said
+    age = _initial_age(headers, now, delay, trusting=rules.trust_unclear_age)
     useful = lifetime > age or validated or revalidating > 0 or on_error > 0
     return Assessment(
         storable=useful, lifetime=lifetime, age=age,
@@ -96,30 +82,113 @@ def assess(
     )  # fmt: skip
 
 
-def _status_allows(status: int) -> bool:
-    """Say whether an explicitly fresh answer of this status is kept: no partial, no failure."""
-    return status in _STATUS_STORABLE or (400 <= status < 500 and status not in {416, 429})
+def _refused(
+    request_headers: Mapping[str, str],
+    response: message.Response,
+    control: Mapping[str, str],
+    rules: config.Config,
+) -> bool:
+    """Say whether an answer must not be stored, however fresh (RFC 9111 section 3)."""
+    status, headers = response.status, response.headers
+    understood = status in _UNDERSTOOD
+    if "must-understand" in control and not understood:
+        return True
+    if "no-store" in control and not ("must-understand" in control and understood):
+        return True
+    if "private" in control or status in _NEVER or status < 200:
+        return True
+    if "*" in headers.get("vary") or ("set-cookie" in headers and not rules.store_cookies):
+        return True
+    shared = "public" in control or "s-maxage" in control or "must-revalidate" in control
+    return "authorization" in request_headers and not shared
 
 
-def _lifetime(control: dict[str, str], headers: message.Headers, now: float) -> float | None:
+def _no_failure(status: int) -> bool:
+    """Say whether an explicitly fresh answer of this status is worth keeping."""
+    return status < 500 and status not in {416, 429}
+
+
+def _stated(
+    control: Mapping[str, str], headers: message.Headers, now: float, *, expires: bool
+) -> float | None:
     """Return the freshness lifetime that is stated (RFC 9111 4.2.1), None when none is."""
     if "no-cache" in control:
         return 0.0
     for name in ("s-maxage", "max-age"):
-        found = seconds(control.get(name))
+        found = directives.seconds(control.get(name))
         if found is not None:
             return found
-    if "expires" in headers:
-        expires = dates.parse(headers.get("expires"))
+    if expires and "expires" in headers:
+        until = dates.parse(headers.get("expires"))
         date = dates.parse(headers.get("date"))
-        return max(0.0, expires - (now if date is None else date)) if expires is not None else 0.0
+        return max(0.0, until - (now if date is None else date)) if until is not None else 0.0
     return None
 
 
-def _initial_age(headers: message.Headers, now: float, delay: float) -> float:
-    """Return corrected_initial_age (RFC 9111 4.2.3)."""
+def _assumed(
+    response: message.Response, control: Mapping[str, str], rules: config.Config, now: float
+) -> float | None:
+    """Return a lifetime for an answer that states none (RFC 9111 4.2.2), None for none."""
+    headers = response.headers
+    if response.status not in _CACHEABLE_BY_DEFAULT and "public" not in control:
+        return None
+    changed = dates.parse(headers.get("last-modified"))
+    if changed is not None and rules.heuristic_share > 0:
+        date = dates.parse(headers.get("date"))
+        since = max(0.0, (now if date is None else date) - changed)
+        return min(since * rules.heuristic_share, rules.heuristic_seconds_max)
+    if response.status in _NEGATIVE and rules.negative_seconds > 0:
+        return rules.negative_seconds
+    return None
+
+
+def _initial_age(headers: message.Headers, now: float, delay: float, *, trusting: bool) -> float:
+    """Return corrected_initial_age (RFC 9111 4.2.3).
+
+    Of several values of Age the first counts, and one that is no number does not (section 5.1);
+    without ``trusting``, an Age that is not one number makes the answer old.
+    """
     date = dates.parse(headers.get("date"))
     apparent = max(0.0, now - date) if date is not None else 0.0
     said = headers.get_all("age")
-    value = seconds(said[0].split(",")[0].strip()) if said else 0.0
-    return max(apparent, (value or 0.0) + delay)
+    if not said:
+        return max(apparent, delay)
+    first = said[0].partition(",")[0].strip()
+    clear = len(said) == 1 and first == said[0] and first.isascii() and first.isdigit()
+    if not clear and not trusting:
+        return max(apparent, _UNCLEAR)
+    return max(apparent, (directives.seconds(first) or 0.0) + delay)
+
+
+def may_be_stale(headers: Iterable[tuple[str, str]], rules: config.Config) -> bool:
+    """Say whether nothing in a stored answer forbids to give it stale (RFC 9111 4.2.4)."""
+    control = _control(message.Headers(headers), rules)
+    return not _STRICT & control.keys()
+
+
+def _control(headers: message.Headers, rules: config.Config) -> Mapping[str, str]:
+    meant = directives.targeted(headers, surrogate=rules.surrogate_control)
+    return meant if meant is not None else directives.parsed(headers.get("cache-control"))
+
+
+def accepts(
+    control: Mapping[str, str], *, age: float, ttl: float, stale_allowed: bool = True
+) -> bool:
+    """Say whether a client's Cache-Control accepts a stored answer (RFC 9111 section 5.2.1).
+
+    ``ttl`` is what is left of its lifetime, negative once stale.
+    """
+    if "no-cache" in control:
+        return False
+    oldest = directives.seconds(control.get("max-age"))
+    if oldest is not None and age > oldest:
+        return False
+    least = directives.seconds(control.get("min-fresh"))
+    if least is not None and ttl < least:
+        return False
+    if ttl > 0:
+        return True
+    if not stale_allowed or "max-stale" not in control:
+        return False
+    said = control["max-stale"]
+    return not said or -ttl <= (directives.seconds(said) or 0.0)

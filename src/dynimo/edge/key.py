@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from urllib.parse import urljoin, urlsplit
 
 from dynimo.web import message
 
@@ -25,6 +26,33 @@ def primary(request: message.Request) -> str:
     if request.internal:
         return internal(request.target)
     return host_of(request) + request.target
+
+
+def changed(request: message.Request, response: message.Response) -> list[str]:
+    """Return the keys of what an unsafe request may have changed (RFC 9111 section 4.4).
+
+    Its own, and those of the same host that Location and Content-Location name.
+    """
+    found = [primary(request)]
+    for name in ("location", "content-location"):
+        named = response.headers.get(name)
+        key = located(request, named) if named else ""
+        if key and key not in found:
+            found.append(key)
+    return found
+
+
+def located(request: message.Request, reference: str) -> str:
+    """Return the key of what a reference in an answer names; "" for another host's."""
+    host = host_of(request)
+    try:
+        parts = urlsplit(urljoin(f"http://{host}{request.target}", reference))
+    except ValueError:
+        return ""
+    if parts.netloc.lower() != host or parts.scheme not in {"http", "https"}:
+        return ""
+    target = parts.path or "/"
+    return host + (f"{target}?{parts.query}" if parts.query else target)
 
 
 def internal(target: str) -> str:
@@ -82,7 +110,28 @@ def vary_names(vary: str) -> tuple[str, ...] | None:
 
 def variant(names: tuple[str, ...], headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return the request's values of the headers that select (RFC 9111 section 4.1)."""
-    return tuple(" ".join(headers.get(name, "").split()) for name in names)
+    return tuple(normal(name, headers.get(name, "")) for name in names)
+
+
+@functools.lru_cache(maxsize=4096)
+def normal(name: str, value: str) -> str:
+    """Return the one form of a selecting header's many spellings that mean the same (4.1).
+
+    Of any: spaces. Of Accept-Language also case, and the order of what is wanted alike: languages
+    of one quality are in no order (RFC 9110 section 12.5.4).
+    """
+    value = " ".join(value.split())
+    if '"' in value:
+        return value
+    parts = [part.strip() for part in value.split(",")]
+    if name == "accept-language":
+        parts = sorted({part.lower().replace(" ", "") for part in parts}, key=_by_quality)
+    return ",".join(parts)
+
+
+def _by_quality(language: str) -> tuple[float, str]:
+    tag, *parameters = language.split(";")
+    return -_quality(parameters), tag
 
 
 def view(request: message.Request, offers: tuple[str, ...]) -> dict[str, str]:

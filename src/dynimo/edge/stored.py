@@ -65,7 +65,7 @@ class Stored:
         """Say whether a request with these headers selects it."""
         for name, value in zip(self.names, self.values, strict=True):
             given = headers.get(name, "")
-            if given != value and " ".join(given.split()) != value:
+            if given != value and keys.normal(name, given) != value:
                 return False
         return True
 

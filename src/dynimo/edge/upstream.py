@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dynimo.edge import dates, freshness
+from dynimo.edge import config, dates, directives, freshness
 from dynimo.edge import key as keys
 from dynimo.edge.stored import Stored
 from dynimo.web import message
@@ -25,10 +25,14 @@ _OURS = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range",
      "content-length"}
 )  # fmt: skip
-_NOT_STORED = frozenset({"age", "cache-status", "content-length", "server-timing", "accept-ranges"})
+_NOT_STORED = frozenset(
+    {"accept-ranges", "age", "cache-status", "content-length", "proxy-authenticate",
+     "proxy-authentication-info", "proxy-authorization", "server-timing"}
+)  # fmt: skip
 _NOT_UPDATED = frozenset(
-    {"content-encoding", "content-length", "content-range", "content-type", "etag"}
+    {"content-encoding", "content-length", "content-md5", "content-range", "etag"}
 )
+"""They describe the stored bytes, which a 304 does not bring (RFC 9111 section 3.2)."""
 
 
 def scrub(request: message.Request) -> message.Request:
@@ -39,15 +43,21 @@ def scrub(request: message.Request) -> message.Request:
 
 
 def fill_request(
-    request: message.Request, headers: Mapping[str, str], offers: tuple[str, ...]
+    request: message.Request,
+    headers: Mapping[str, str],
+    offers: tuple[str, ...],
+    *,
+    capable: bool = False,
 ) -> message.Request:
-    """Return the GET that fills what ``request`` asks for."""
+    """Return the GET that fills what ``request`` asks for; ``capable`` of Surrogate-Control."""
     asked = message.Headers()
     asked.pairs = [pair for pair in _passing(request.headers) if pair[0] not in _OURS]
     if offers:
         asked.remove("accept")
         if headers.get("accept"):
             asked.add("accept", headers["accept"])
+    if capable:
+        asked.add("surrogate-capability", directives.CAPABILITY)
     return replace(request, method="GET", headers=asked, body=b"")
 
 
@@ -84,13 +94,14 @@ class Moment:
 
 def stored(
     key: str, headers: Mapping[str, str], response: message.Response, when: Moment,
+    rules: config.Config,
 ) -> tuple[Stored | None, bool]:  # fmt: skip
     """Return an answer as it would be stored (None: it selects by ``*``), and whether it may be."""
     names = keys.vary_names(response.headers.get("vary"))
     if names is None:
         return None, False
-    judged = freshness.assess(headers, response, when.now, when.delay)
-    kept = [pair for pair in clean(response.headers).pairs if pair[0] not in _NOT_STORED]
+    judged = freshness.assess(headers, response, rules, now=when.now, delay=when.delay)
+    kept = [pair for pair in _kept(response.headers) if pair[0] not in _NOT_STORED]
     if not any(name == "date" for name, _ in kept):
         kept.append(("date", dates.write(when.now)))
     entry = Stored(
@@ -104,11 +115,12 @@ def stored(
 
 
 def freshened(
-    entry: Stored, headers: Mapping[str, str], response: message.Response, when: Moment
-) -> tuple[Stored | None, bool]:
+    entry: Stored, headers: Mapping[str, str], response: message.Response, when: Moment,
+    rules: config.Config,
+) -> tuple[Stored | None, bool]:  # fmt: skip
     """Return a stored answer updated by a 304 (RFC 9111 3.2, 4.3.4), as ``stored`` does."""
     news = [
-        pair for pair in clean(response.headers).pairs
+        pair for pair in _kept(response.headers)
         if pair[0] not in _NOT_STORED and pair[0] not in _NOT_UPDATED
     ]  # fmt: skip
     replaced = {name for name, _ in news} | {"date"}
@@ -117,7 +129,7 @@ def freshened(
     whole = message.Response(status=entry.status, headers=merged, body=entry.body)
     if "age" in response.headers:
         merged.add("age", response.headers.get("age"))
-    return stored(entry.key, headers, whole, when)
+    return stored(entry.key, headers, whole, when, rules)
 
 
 def clean(headers: message.Headers) -> message.Headers:
@@ -125,6 +137,12 @@ def clean(headers: message.Headers) -> message.Headers:
     kept = message.Headers()
     kept.pairs = _passing(headers)
     return kept
+
+
+def _kept(headers: message.Headers) -> list[tuple[str, str]]:
+    """Return what is kept of an answer: what may leave, and what was said to us alone."""
+    meant = [pair for pair in headers.pairs if pair[0] == directives.OWN]
+    return _passing(headers) + meant
 
 
 def _passing(headers: message.Headers) -> list[tuple[str, str]]:

@@ -6,6 +6,9 @@ from dynimo.web import faults, message
 
 SECONDS_TO_RETRY = 1
 
+UNREACHABLE_HEADER = "dynimo-unreachable"
+"""Tells whoever is in front (the edge) that no upstream said this; it never leaves the platform."""
+
 
 class UpstreamError(Exception):
     """An upstream gave no answer. ``status`` is what the client is told.
@@ -24,6 +27,7 @@ class UpstreamError(Exception):
     def response(self) -> message.Response:
         """Return the small JSON answer, not to be stored."""
         answer = faults.refusal(self.status, self.code, str(self))
+        answer.headers.add(UNREACHABLE_HEADER, self.code)
         if self.status == 503:
             answer.headers.add("retry-after", str(SECONDS_TO_RETRY))
         return answer

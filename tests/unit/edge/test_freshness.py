@@ -6,17 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynimo.edge import conditional, dates, freshness
+from dynimo.edge import conditional, config, dates, directives, freshness, profiles
 from dynimo.web import message
 
 NOW = 1_000_000_000.0
 
 
-def assess(asked: dict[str, str] | None = None, /, **headers: str) -> freshness.Assessment:
-    """Judge a 200 with these headers, now."""
+PLAIN = config.Config()
+STRICT = profiles.strict(PLAIN)
+RESILIENT = profiles.resilient(PLAIN)
+
+
+def assess(
+    asked: dict[str, str] | None = None,
+    /,
+    rules: config.Config = PLAIN,
+    status: int = 200,
+    **headers: str,
+) -> freshness.Assessment:
+    """Judge an answer with these headers, now."""
     pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    response = message.Response(headers=message.Headers(pairs))
-    return freshness.assess(asked or {}, response, NOW)
+    response = message.Response(status=status, headers=message.Headers(pairs))
+    return freshness.assess(asked or {}, response, rules, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +40,7 @@ def assess(asked: dict[str, str] | None = None, /, **headers: str) -> freshness.
         ("s-maxage=10, max-age=60", 10),
         ("max-age=60, max-age=1", 60),
         ('ext="a, max-age=1", max-age=60', 60),
-        ("max-age=99999999999999999999", freshness.SECONDS_MAX),
+        ("max-age=99999999999999999999", directives.SECONDS_MAX),
         ("max-age=-1", 0),
         ("max-age=1.5", 0),
         ("max-age=x", 0),
@@ -82,6 +93,102 @@ def test_strict_directives_forbid_stale(strict: str) -> None:
     assert (judged.stale_if_error, judged.stale_while_revalidate) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("headers", "lifetime"),
+    [
+        ({"cdn_cache_control": "max-age=5", "cache_control": "no-store"}, 5),
+        ({"dynimo_cache_control": "max-age=6", "cdn_cache_control": "max-age=5"}, 6),
+        ({"dynimo_cache_control": "max-age=", "cdn_cache_control": "max-age=5"}, 5),
+        ({"cdn_cache_control": "max-age=5", "expires": dates.write(NOW + 60)}, 5),
+        ({"cdn_cache_control": "public", "expires": dates.write(NOW + 60)}, None),
+        ({"cdn_cache_control": "max-age=5, &&&&", "cache_control": "max-age=7"}, 7),
+        ({"cdn_cache_control": 'max-age="5"', "cache_control": "max-age=7"}, 7),
+        ({"cdn_cache_control": "MAX-AGE=5", "cache_control": "max-age=7"}, 7),
+        ({"cdn_cache_control": "", "cache_control": "max-age=7"}, 7),
+        ({"cdn_cache_control": "no-store", "cache_control": "max-age=7"}, None),
+        ({"cdn_cache_control": "no-store=?0, max-age=5"}, 5),
+        ({"surrogate_control": "max-age=9;dynimo, max-age=8"}, 9),
+        ({"surrogate_control": "max-age=9;other", "cache_control": "max-age=7"}, 7),
+        ({"surrogate_control": "MAX-age=9", "cdn_cache_control": "max-age=5"}, 5),
+    ],
+)
+def test_the_nearest_valid_targeted_field_decides_alone(
+    headers: dict[str, str], lifetime: float | None
+) -> None:
+    """It replaces Cache-Control and Expires; a malformed one counts for nothing (RFC 9213 2.2)."""
+    judged = assess(rules=STRICT, **headers)
+    assert (judged.lifetime if judged.storable else None) == lifetime
+
+
+@pytest.mark.parametrize(
+    ("age", "trusted", "doubted"),
+    [("30", 30, 30), ("30, 90", 30, None), ("abc", 0, None), ("-1", 0, None), ("1.5", 0, None)],
+)
+def test_an_unclear_age(age: str, trusted: float, doubted: float | None) -> None:
+    """RFC 9111 5.1: the first value, or none. By the letter no freshness is made of it."""
+    judged = assess(cache_control="max-age=60", age=age)
+    assert (judged.storable, judged.age) == (True, trusted)
+    judged = assess(rules=STRICT, cache_control="max-age=60", age=age)
+    assert (judged.age if judged.storable else None) == doubted
+
+
+def test_an_assumed_lifetime_is_a_tenth_of_the_time_since_the_change() -> None:
+    """Only where none is stated, only for statuses that allow it, and a day at most (4.2.2)."""
+    ago = dates.write(NOW - 1000)
+    assert assess(rules=STRICT, last_modified=ago).lifetime == 100
+    assert assess(rules=STRICT, last_modified=dates.write(1)).lifetime == 24 * 3600
+    assert assess(rules=STRICT, status=404, last_modified=ago).lifetime == 100
+    assert not assess(rules=STRICT, status=403, last_modified=ago).storable
+    assert assess(rules=STRICT, status=599, last_modified=ago, cache_control="public").storable
+    assert not assess(rules=PLAIN, last_modified=ago).storable
+
+
+def test_what_is_not_there_is_remembered_for_a_moment() -> None:
+    """The resilient profile shields an upstream from being asked again and again for nothing."""
+    assert assess(rules=RESILIENT, status=404).lifetime == profiles.NEGATIVE_SECONDS
+    assert assess(rules=RESILIENT, status=404, cache_control="max-age=2").lifetime == 2
+    assert not assess(rules=RESILIENT, status=404, cache_control="no-store").storable
+    assert not assess(rules=RESILIENT, status=403).storable
+    assert not assess(rules=RESILIENT, status=503).storable
+
+
+@pytest.mark.parametrize(
+    ("status", "control", "kept"),
+    [
+        (204, "max-age=9", True), (206, "max-age=9", False), (304, "max-age=9", False),
+        (503, "max-age=9", True), (599, "max-age=9", True),
+        (599, "max-age=9, must-understand", False),
+        (200, "max-age=9, must-understand, no-store", True),
+        (599, "max-age=9, must-understand, no-store", False),
+    ],
+)  # fmt: skip
+def test_any_final_status_may_say_that_it_is_fresh(
+    status: int, control: str, *, kept: bool
+) -> None:
+    """But partial ones, and those that must be understood and are not (RFC 9111 3)."""
+    assert assess(rules=STRICT, status=status, cache_control=control).storable == kept
+    assert not assess(rules=PLAIN, status=503, cache_control="max-age=9").storable
+
+
+@pytest.mark.parametrize(
+    ("control", "age", "ttl", "accepted"),
+    [
+        ("", 5, 5, True), ("", 5, 0, False), ("no-cache", 5, 5, False),
+        ("max-age=5", 5, 5, True), ("max-age=4", 5, 5, False), ("max-age=0", 1, 9, False),
+        ("min-fresh=5", 5, 5, True), ("min-fresh=6", 5, 5, False),
+        ("max-stale", 5, -99, True), ("max-stale=9", 5, -9, True), ("max-stale=9", 5, -10, False),
+    ],
+)  # fmt: skip
+def test_a_client_may_ask_for_more_or_for_less(
+    control: str, age: float, ttl: float, *, accepted: bool
+) -> None:
+    """RFC 9111 5.2.1; max-stale counts for nothing where the answer forbids it."""
+    asked = directives.parsed(control)
+    assert freshness.accepts(asked, age=age, ttl=ttl) == accepted
+    if "max-stale" in control:
+        assert not freshness.accepts(asked, age=age, ttl=ttl, stale_allowed=False)
+
+
 TOKENS = st.sampled_from(
     ["max-age=5", "s-maxage=7", "no-store", "private", "public", 'x="a,b"', "no-cache", "=", '"']
 )
@@ -93,7 +200,7 @@ def test_forbidden_is_never_stored(tokens: list[str], *, authorized: bool) -> No
     judged = assess(
         {"authorization": "x"} if authorized else {}, cache_control=", ".join(tokens), etag='"1"'
     )
-    if {"no-store", "private"} & freshness.directives(", ".join(tokens)).keys():
+    if {"no-store", "private"} & directives.parsed(", ".join(tokens)).keys():
         assert not judged.storable
     if authorized and not {"public", "s-maxage=7"} & set(tokens):
         assert not judged.storable
@@ -107,7 +214,7 @@ def test_any_text_is_read(text: str) -> None:
             [("cache-control", text), ("expires", text), ("age", text), ("date", text)]
         )
     )
-    judged = freshness.assess({}, response, NOW)
+    judged = freshness.assess({}, response, STRICT, now=NOW)
     assert judged.lifetime >= 0
     assert judged.age >= 0
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from dynimo.edge import conditional, directives, ranges, upstream
 from dynimo.edge import key as keys
-from dynimo.edge.stored import Stored
+from dynimo.edge.stored import TAG_HEADERS, Stored
 from dynimo.web import faults, message, writing
 
 SECONDS_TO_RETRY = 1
@@ -43,13 +43,25 @@ def from_passed(
     )
 
 
-def prepared(entry: Stored, account: str, now: float, vary: str) -> message.Prepared:
+def without_tags(response: message.Response) -> message.Response:
+    """Take the tags out of an answer: they are for caches, not for clients."""
+    pairs = response.headers.pairs
+    if any(name in TAG_HEADERS for name, _ in pairs):
+        response.headers.pairs = [pair for pair in pairs if pair[0] not in TAG_HEADERS]
+    return response
+
+
+def prepared(
+    entry: Stored, account: str, now: float, vary: str, *, tags: bool = False
+) -> message.Prepared:
     """Return a stored answer, serialised.
 
     Raises:
         web.writing.UnsafeHeader: a stored header cannot be sent.
     """
     whole = from_stored(entry, account, now, vary)
+    if not tags:
+        without_tags(whole)
     length = writing.content_length("GET", whole)
     head = writing.head(whole.status, whole.headers, length, "")
     return message.Prepared(status=whole.status, headers=whole.headers, body=whole.body, head=head)

@@ -8,6 +8,7 @@ followed. What leaves here carries no ``dynimo-*`` header.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from dynimo import ports
 from dynimo.edge import answer, collapse, config, directives, disk, fetch, tiers, upstream
@@ -45,7 +46,7 @@ class Cache:
             if settings.disk_folder is not None
             else None
         )
-        self._store = tiers.Tiers(settings, self._disk)
+        self._store = tiers.Tiers(settings, self._disk, now=clock.now)
         self._memory = self._store.memory
         self._fetcher = fetch.Fetcher(upstream_handler, self._store, settings, clock)
         self._nowait_hits = 0
@@ -55,14 +56,12 @@ class Cache:
 
     async def open(self) -> None:
         """Open the disk tier; without one this does nothing."""
-        if self._disk is not None:
-            await self._disk.open()
+        await self._store.open()
 
     async def close(self) -> None:
         """End the fills under way, and write what waits to be written."""
         await self._fetcher.flights.close()
-        if self._disk is not None:
-            await self._disk.close()
+        await self._store.close()
 
     def lookup_nowait(self, request: message.Request) -> message.Response | None:
         """Answer from memory if that needs nothing else: fresh, GET or HEAD, condition or none."""
@@ -96,7 +95,8 @@ class Cache:
 
     def _prepare(self, entry: Stored, now: float, vary: str) -> message.Prepared:
         self._store.touch(entry, now)
-        return answer.prepared(entry, entry.hit(now).text(self._settings.name), now, vary)
+        account = entry.hit(now).text(self._settings.name)
+        return answer.prepared(entry, account, now, vary, tags=self._settings.tags_shown)
 
     async def __call__(self, request: message.Request) -> message.Response:
         """Answer a request: from the cache, or from upstream through it."""
@@ -111,6 +111,7 @@ class Cache:
             decision = found.stored
             if decision is not None and decision.forward:
                 vary, timing = decision.vary, found.timing
+                self._store.led(decision)
                 found = await self._follow(request, wanted, decision.forward)
         except collapse.Crowded:
             self._fetcher.counts["crowded"] += 1
@@ -164,9 +165,11 @@ class Cache:
             now = self._now()
             self._store.touch(found.stored, now)
             joined = answer.join_timing(timing, found.timing)
-            return answer.from_stored(found.stored, account, now, vary, joined)
-        assert found.response is not None
-        return answer.from_passed(found.response, account, vary, timing)
+            response = answer.from_stored(found.stored, account, now, vary, joined)
+        else:
+            assert found.response is not None
+            response = answer.from_passed(found.response, account, vary, timing)
+        return response if self._settings.tags_shown else answer.without_tags(response)
 
     async def _pass(self, request: message.Request) -> message.Response:
         """Let another method through; one that may change things drops what is stored."""
@@ -176,26 +179,41 @@ class Cache:
                 await self._purge(Selector(text=key))
             self._fetcher.keep_posted(request, response)
         status = Status(forwarded="method")
-        return answer.from_passed(response, status.text(self._settings.name))
+        passed = answer.from_passed(response, status.text(self._settings.name))
+        return passed if self._settings.tags_shown else answer.without_tags(passed)
 
-    async def purge(self, url: str = "", *, prefix: bool = False, everything: bool = False) -> int:
-        """Drop stored answers: of one URL, of all that begin with it, or everything.
+    async def purge(
+        self,
+        url: str = "",
+        *,
+        prefix: bool = False,
+        everything: bool = False,
+        tag: str = "",
+        soft: bool = False,
+    ) -> int:
+        """Purge stored answers: of one URL, of all that begin with it, with a tag, or everything.
 
         ``url`` is ``http://host/path?query``, or ``/path?query`` for any host. What its decisions
-        led to goes too. A fill under way is not stored. Returns how many keys went.
+        led to goes too. A fill under way is not stored. ``soft`` makes them stale and keeps them.
+        Returns how many keys that took, exactly up to ``disk.COUNT_MAX``. Not even a power cut
+        undoes it.
 
         Raises:
             ValueError: the URL is none.
-            OSError, sqlite3.Error: the disk failed; the disk tier may still hold them.
+            OSError: the disk failed: it is purged, but a crash may undo that.
         """
-        chosen = EVERYTHING if everything else selector(url, prefix=prefix)
-        return await self._purge(chosen)
+        if everything:
+            chosen = replace(EVERYTHING, soft=soft)
+        elif tag:
+            chosen = Selector(text=tag, tag=True, soft=soft)
+        else:
+            chosen = selector(url, prefix=prefix, soft=soft)
+        return await self._purge(chosen, durable=True)
 
-    async def _purge(self, chosen: Selector) -> int:
-        self._fetcher.flights.mark_purged(chosen.matches)
-        gone = await self._store.purge(chosen)
-        self._fetcher.flights.mark_purged(gone.__contains__)
-        return len(gone)
+    async def _purge(self, chosen: Selector, *, durable: bool = False) -> int:
+        if not chosen.soft and not chosen.tag:  # what has a tag is known when its fill ends
+            self._fetcher.flights.mark_purged(chosen.matches)
+        return await self._store.purge(chosen, durable=durable)
 
     def statistics(self) -> dict[str, int | str]:
         """Return counts since the start, and what is held now."""

@@ -22,10 +22,14 @@ class Crowded(Exception):
 
 @dataclass(slots=True, eq=False)
 class Flight(Generic[T]):
-    """One fill under way. ``purged`` says that what it brings must not be stored."""
+    """One fill under way. ``purged`` says that what it brings must not be stored.
+
+    ``stamp`` is the number of the last purge when it began.
+    """
 
     key: str
     purged: bool = False
+    stamp: int = 0
     waiters: int = 0
     task: asyncio.Task[T] | None = field(default=None, repr=False)
 
@@ -33,7 +37,10 @@ class Flight(Generic[T]):
 class Collapse(Generic[T]):
     """The fills under way, by what they would fill."""
 
-    def __init__(self, *, waiters_max: int, fills_max: int) -> None:
+    def __init__(
+        self, *, waiters_max: int, fills_max: int, stamp: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._stamp = stamp
         self._waiters_max = waiters_max
         self._fills_max = fills_max
         self._flights: dict[Hashable, Flight[T]] = {}
@@ -90,12 +97,21 @@ class Collapse(Generic[T]):
         """
         if len(self._active) >= self._fills_max:
             raise Crowded
-        flight: Flight[T] = Flight(key)
+        flight: Flight[T] = Flight(key, stamp=self._stamp())
         self._active.add(flight)
         try:
             yield flight
         finally:
             self._active.discard(flight)
+
+    def older_than(self, number: int) -> bool:
+        """Say whether a fill that may still be stored began before the purge of this number."""
+        return any(flight.stamp < number and not flight.purged for flight in self._active)
+
+    def mark_older(self, number: int) -> None:
+        """Mark the fills that began before the purge of this number, whatever they bring."""
+        for flight in self._active:
+            flight.purged = flight.purged or flight.stamp < number
 
     def mark_purged(self, matches: Callable[[str], bool]) -> None:
         """Mark the fills whose key matches; whoever asks from now on begins a new one."""
@@ -118,7 +134,7 @@ class Collapse(Generic[T]):
     ) -> Flight[T]:
         if len(self._active) >= self._fills_max:
             raise Crowded
-        flight: Flight[T] = Flight(key)
+        flight: Flight[T] = Flight(key, stamp=self._stamp())
 
         async def fly() -> T:
             try:

@@ -52,6 +52,9 @@ class Config:
     disk_reader_threads: int = 2
     """Threads that read from disk."""
 
+    tags_shown: bool = False
+    """Whether clients see the tags of an answer (``Surrogate-Key``, ``Cache-Tag``)."""
+
     honour_request_directives: bool = False
     """Whether a client's ``Cache-Control: no-cache`` and ``no-store`` are obeyed.
 

@@ -80,8 +80,10 @@ class Fetcher:
         self._clock = clock
         self._hit_for_miss: OrderedDict[str, float] = OrderedDict()
         self.flights: collapse.Collapse[Found] = collapse.Collapse(
-            waiters_max=settings.waiters_max, fills_max=settings.fills_max
-        )
+            waiters_max=settings.waiters_max, fills_max=settings.fills_max,
+            stamp=lambda: store.purges.number,
+        )  # fmt: skip
+        store.watch(self.flights.older_than, self.flights.mark_older)
         self.counts = dict.fromkeys(
             ("hits", "stale", "misses", "revalidations", "revalidated", "passes", "upstream_errors",
              "crowded"), 0,
@@ -113,7 +115,10 @@ class Fetcher:
                 return found
             if not found.shared:
                 return await self._alone(wanted, None)
-            if found.stored is None or found.stored.answers(wanted.headers):
+            stored = found.stored
+            if stored is not None and not self._store.stands(stored):
+                continue  # purged while it was under way: whoever joined asks anew
+            if stored is None or stored.answers(wanted.headers):
                 forwarded = bool(found.status.forwarded)
                 return replace(found, status=replace(found.status, collapsed=forwarded))
         return await self._alone(wanted, None)
@@ -261,6 +266,8 @@ class Fetcher:
     ) -> Found:
         """Store what may be stored, and say who may have it."""
         entry, storable = kept
+        if entry is not None:
+            entry.stamp = flight.stamp
         timing = response.headers.get("server-timing")
         upstream_status = response.status if entry and response.status != entry.status else 0
         if entry is not None and (storable or entry.forward):

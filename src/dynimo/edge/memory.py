@@ -9,8 +9,9 @@ is moved (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from dynimo.edge.purges import Purges
 from dynimo.edge.stored import Stored
 
 SMALL_SHARE = 0.1
@@ -23,7 +24,8 @@ _Place = tuple[str, tuple[str, ...], tuple[str, ...]]
 class MemoryTier:
     """Holds ``Stored`` entries within a budget of bytes, several variants to a key."""
 
-    def __init__(self, budget_bytes: int, variants_max: int) -> None:
+    def __init__(self, budget_bytes: int, variants_max: int, purges: Purges | None = None) -> None:
+        self._purges = purges or Purges()
         self._budget = budget_bytes
         self._variants_max = variants_max
         self._small: OrderedDict[_Place, Stored] = OrderedDict()
@@ -52,17 +54,31 @@ class MemoryTier:
             return None
         for entry in shelf:
             if not entry.names or entry.answers(headers):
-                if entry.uses < USES_MAX:
-                    entry.uses += 1
+                if entry.checked != self._purges.version and not self._purges.judge(entry):
+                    self.remove(entry)
+                    return self.get(key, headers)
+                entry.uses += 1
                 return entry
         return None
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._shelves
 
     def variants(self, key: str) -> list[Stored]:
         """Return all entries of a key, newest first."""
         return list(self._shelves.get(key, ()))
 
+    def entries(self) -> list[Stored]:
+        """Return all there is, in no order."""
+        return [*self._small.values(), *self._main.values()]
+
     def put(self, entry: Stored) -> bool:
         """Take an entry in, in place of one with the same key and variant; False if too large."""
+        place = entry.place
+        popular = place in self._main
+        held = self._main.get(place) or self._small.get(place)
+        if held is not None:
+            entry.uses = max(entry.uses, held.uses)
         self.remove(entry)
         if entry.cost > self.object_bytes_max:
             return False
@@ -72,9 +88,8 @@ class MemoryTier:
         while self.bytes + entry.cost > self._budget:
             self._evict()  # before it comes in, or it might be the one to go
         self._shelves.setdefault(entry.key, []).insert(0, entry)
-        entry.uses = 0
-        place = entry.place
-        if self._ghosts.pop(hash(place), self) is None:
+        entry.seen, entry.credit = entry.uses, 0
+        if self._ghosts.pop(hash(place), self) is None or popular:
             self._main[place] = entry
         else:
             self._small[place] = entry
@@ -95,12 +110,16 @@ class MemoryTier:
         self._forget(held)
         return True
 
-    def remove_where(self, matches: Callable[[Stored], bool]) -> list[Stored]:
-        """Drop every entry that matches; return them."""
-        gone = [entry for shelf in self._shelves.values() for entry in shelf if matches(entry)]
-        for entry in gone:
+    def sift(self, entry: Stored) -> None:
+        """Drop this very entry if a purge took it."""
+        if not self._purges.judge(entry) and entry in self._shelves.get(entry.key, ()):
             self.remove(entry)
-        return gone
+
+    def remove_older(self, key: str, number: int) -> None:
+        """Drop what a key holds that was asked for before the purge of this number."""
+        for entry in self.variants(key):
+            if entry.stamp < number:
+                self.remove(entry)
 
     def _forget(self, entry: Stored) -> None:
         self.bytes -= entry.cost
@@ -115,8 +134,8 @@ class MemoryTier:
         if self._small and (self._small_bytes > self._budget * SMALL_SHARE or not self._main):
             place, entry = self._small.popitem(last=False)
             self._small_bytes -= entry.cost
-            if entry.uses > 0:
-                entry.uses = 0
+            if entry.uses > entry.seen:
+                entry.seen = entry.uses
                 self._main[place] = entry
                 return
             self._ghosts[hash(place)] = None
@@ -124,8 +143,10 @@ class MemoryTier:
                 self._ghosts.popitem(last=False)
         else:
             place, entry = self._main.popitem(last=False)
-            if entry.uses > 0:
-                entry.uses -= 1
+            entry.credit = min(USES_MAX, entry.credit + entry.uses - entry.seen)
+            entry.seen = entry.uses
+            if entry.credit > 0:
+                entry.credit -= 1
                 self._main[place] = entry
                 return
         self.evictions += 1

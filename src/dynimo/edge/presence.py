@@ -1,12 +1,15 @@
 """A small memory of which keys the disk may hold, so that a sure miss costs no look-up. Pure.
 
 A Bloom filter: it never denies a key that was added, and rarely (about 1 in 400 at a million keys)
-admits one that was not. Keys cannot be taken out; what was evicted merely costs a look-up.
+admits one that was not. Keys cannot be taken out; what was evicted merely costs a look-up. It can
+be kept in a file, so that the next start need not go through all keys.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
+
+_MAGIC = b"dynimo-presence-1"
 
 SIZE_BITS = 1 << 24
 PROBES = 4
@@ -29,6 +32,21 @@ class Presence:
         if not self.complete:
             return False
         return any(not self._bits[probe >> 3] & 1 << (probe & 7) for probe in _probes(key))
+
+    def dump(self, known: tuple[int, int]) -> bytes:
+        """Return it as bytes that ``load`` reads; ``known`` are the rows up to which it knows."""
+        body = b"".join(number.to_bytes(8) for number in known) + bytes(self._bits)
+        return _MAGIC + blake2b(body).digest() + body
+
+    def load(self, data: bytes) -> tuple[int, int]:
+        """Take over what was dumped; return the rows it knows, zeros if it cannot be read."""
+        body = data[len(_MAGIC) + 64 :]
+        if not data.startswith(_MAGIC) or len(body) != 16 + SIZE_BITS // 8:
+            return 0, 0
+        if blake2b(body).digest() != data[len(_MAGIC) : len(_MAGIC) + 64]:
+            return 0, 0
+        self._bits[:] = body[16:]
+        return int.from_bytes(body[:8]), int.from_bytes(body[8:16])
 
 
 def _probes(key: str) -> tuple[int, ...]:

@@ -9,6 +9,9 @@ from dynimo.edge import key as keys
 from dynimo.edge.status import Status
 from dynimo.web import message
 
+TAG_HEADERS = {"surrogate-key": None, "cache-tag": ","}
+"""The headers in which an answer names its tags (surrogate keys), and what stands between them."""
+
 OVERHEAD_BYTES = 1600
 """What one entry costs in memory beside its body and header text (measured: about 1.5 KB)."""
 
@@ -19,6 +22,9 @@ class Stored:
 
     ``born`` is when its age was zero; ``names`` and ``values`` are the request headers that select
     it; ``forward`` is set on a decision: the internal target that answers in its place.
+    ``uses`` counts hits; ``seen`` and ``credit`` are the memory tier's own notes about them, and
+    ``told`` is how many the disk knows of. ``stamp`` is the number of the last purge when its fill
+    began, ``checked`` the version of the purges that it was last judged by (``purges``).
     ``prepared`` is its last serialised answer: for which second, with which Vary, and the answer.
     """
 
@@ -35,6 +41,12 @@ class Stored:
     forward: str = ""
     cost: int = 0
     uses: int = 0
+    seen: int = 0
+    credit: int = 0
+    told: int = 0
+    stamp: int = 0
+    checked: int = -1
+    tags: tuple[str, ...] = ()
     prepared: tuple[int, str, message.Prepared] | None = field(default=None, repr=False)
     touched: float = 0.0
     expires: float = 0.0
@@ -54,6 +66,8 @@ class Stored:
                 self.etag = value
             elif name == "last-modified":
                 self.last_modified = value
+            elif name in TAG_HEADERS:
+                self.tags = _merged(self.tags, value.split(TAG_HEADERS[name]))
         self.cost = OVERHEAD_BYTES + len(self.body) + 2 * text + len(self.key) + len(self.forward)
 
     @property
@@ -69,6 +83,13 @@ class Stored:
                 return False
         return True
 
+    def cut(self, at: float) -> None:
+        """Let it be stale from ``at`` on, if it would not be by then."""
+        if self.expires > at:
+            self.expires = at
+            self.lifetime = at - self.born
+            self.prepared = None
+
     def age(self, now: float) -> int:
         """Return its age in whole seconds (RFC 9111 section 5.1)."""
         return max(0, int(now - self.born))
@@ -80,3 +101,7 @@ class Stored:
     def hit(self, now: float) -> Status:
         """Return the Cache-Status of an answer made from it alone."""
         return Status(ttl=self.ttl(now))
+
+
+def _merged(tags: tuple[str, ...], more: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*tags, *(tag.strip() for tag in more if tag.strip())]))

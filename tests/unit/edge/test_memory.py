@@ -58,7 +58,8 @@ class Tier(RuleBasedStateMachine):
     @rule(key=KEYS)
     def remove_key(self, key: str) -> None:
         """All variants of a key can be removed together."""
-        self.tier.remove_where(lambda held: held.key == key)
+        for held in self.tier.variants(key):
+            self.tier.remove(held)
         assert self.tier.variants(key) == []
 
     @invariant()

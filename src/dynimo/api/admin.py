@@ -6,8 +6,10 @@ of the data folder; what tells of it does not.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -18,10 +20,18 @@ from dynimo.web.message import Handler, Headers, Request, Response
 PREFIX = "/_dynimo/"
 KEY_HEADER = "x-dynimo-key"
 PURGE_BYTES_MAX = 64 * 1024
-PURGES = '{"url": "/path?query"}, {"prefix": "/path/"} or {"everything": true}'
+TAGS_MAX = 256
+"""Tags in one purge."""
+
+PURGES = (
+    '{"url": "/path?query"}, {"prefix": "/path/"}, {"tag": "name"} or {"everything": true};'
+    ' with "soft": true it stays, stale'
+)
+
+_ADDRESS = re.compile(r"/|https?://", re.IGNORECASE)
 
 Purge: TypeAlias = Callable[..., Awaitable[int]]
-"""``purge(url, prefix=…, everything=…)`` → how many stored answers were dropped."""
+"""``purge(url, prefix=…, everything=…, tag=…, soft=…)`` → how many stored answers that took."""
 
 
 class Admin:
@@ -77,26 +87,37 @@ class Admin:
             return _problem(403, "key", f"{KEY_HEADER} must be the key in the data folder.")
         if len(request.body) > PURGE_BYTES_MAX:
             return _problem(413, "too_large", f"At most {PURGE_BYTES_MAX} bytes.")
-        try:
-            asked = json.loads(request.body)
-            ((kind, value),) = asked.items()
-        except (ValueError, AttributeError, RecursionError):
-            kind, value = "", None
-        everything = kind == "everything" and value is True
-        some = kind in {"url", "prefix"} and isinstance(value, str) and value.startswith("/")
-        if not everything and not some:
+        purges = _read(request.body)
+        if not purges:
             return _problem(400, "bad_purge", f"Ask with one of {PURGES}.")
         try:
-            if everything:
-                purged = await self._purge("", everything=True)
-            else:
-                purged = await self._purge(value, prefix=kind == "prefix")
+            purged = sum(await asyncio.gather(*(self._purge(**each) for each in purges)))
         except ValueError as error:
             return _problem(400, "bad_purge", f"{error} Ask with one of {PURGES}.")
         except (OSError, sqlite3.Error) as error:
-            message = f"Memory is purged; the disk failed ({error}) and may still hold some."
+            message = f"It is purged, but the disk failed ({error}): a crash may undo it."
             return _problem(500, "disk", message)
         return _json(200, {"purged": purged})
+
+
+def _read(body: bytes) -> list[dict[str, Any]]:
+    """Return what to call ``Purge`` with, each; nothing if it is no purge."""
+    try:
+        asked = json.loads(body)
+        soft = asked.pop("soft", False)
+        ((kind, value),) = asked.items()
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return []
+    mild = {"soft": True} if soft is True else {}
+    if kind == "everything" and value is True and isinstance(soft, bool):
+        return [{"url": "", "everything": True, **mild}]
+    if kind in {"tag", "tags"}:
+        tags = value if isinstance(value, list) else [value]
+        fit = len(tags) <= TAGS_MAX and all(isinstance(tag, str) and tag for tag in tags)
+        return [{"url": "", "tag": tag, **mild} for tag in tags] if fit else []
+    if kind in {"url", "prefix"} and isinstance(value, str) and _ADDRESS.match(value):
+        return [{"url": value, "prefix": kind == "prefix", **mild}]
+    return []
 
 
 def _json(status: int, value: Mapping[str, Any]) -> Response:

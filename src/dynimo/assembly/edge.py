@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dynimo.api.admin import Admin
+from dynimo.api.edge_desk import EdgeDesk
 from dynimo.backends.clocks import SystemClock
 from dynimo.datafolder import DataFolder
 from dynimo.edge import profiles
@@ -49,8 +50,11 @@ class EdgeServer:
             self.cache, metrics=metrics, purge=self.cache.purge, ready=lambda: {"edge": "ok"},
             statistics=self.statistics, key=self.folder.key(),
         )  # fmt: skip
+        desk = EdgeDesk(
+            admin, inspect=self.cache.inspect, top=self.cache.top, key=self.folder.key()
+        )
         self.server = Server(
-            admin,
+            desk,
             config=settings.web,
             fast=self.cache.lookup_nowait,
             on_response=self._requests.add,

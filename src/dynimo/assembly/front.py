@@ -18,6 +18,7 @@ from dynimo.api.aws.calls import Operation
 from dynimo.api.aws.door import Door, Gatekeeper
 from dynimo.api.aws.lambda_urls import UrlTable
 from dynimo.api.downloads import Downloads
+from dynimo.api.edge_desk import EdgeDesk
 from dynimo.api.function_urls import ServedUrls
 from dynimo.api.queues import Ask, QueueDesk
 from dynimo.assembly.uploads import Uploads
@@ -67,7 +68,10 @@ class Front:
             statistics=statistics,
             key=folder.key(),
         )
-        desk = QueueDesk(admin, queues, folder.key())
+        edge_desk = EdgeDesk(
+            admin, inspect=self.cache.inspect, top=self.cache.top, key=folder.key()
+        )
+        desk = QueueDesk(edge_desk, queues, folder.key())
         apps_admin = AppsAdmin(desk, uploads, folder.key())
         downloads = Downloads(apps_admin, code_zip, folder.key().encode())
         urls = ServedUrls(downloads, url_table, gatekeeper, invoke, region=place.region)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dynimo.cli import exits, serving, words
+from dynimo.cli import edge_store, exits, purge, serving, words
 
 PROFILES = ("strict", "resilient")
 
@@ -79,3 +79,7 @@ async def _run(settings: Any, upstream: str, profile: str) -> int:
         await server.stop()
     click.echo("Stopped.", err=True)
     return exits.OK
+
+
+for _each in (purge.command, edge_store.stats, edge_store.top, edge_store.inspect):
+    command.add_command(_each)

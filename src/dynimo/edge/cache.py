@@ -9,9 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from dynimo import ports
-from dynimo.edge import answer, collapse, config, directives, disk, fetch, tiers, upstream
+from dynimo.edge import (
+    answer,
+    collapse,
+    config,
+    directives,
+    disk,
+    fetch,
+    looking,
+    tiers,
+    upstream,
+)
 from dynimo.edge import key as keys
 from dynimo.edge.purge import EVERYTHING, Selector, selector
 from dynimo.edge.status import Status
@@ -214,6 +225,18 @@ class Cache:
         if not chosen.soft and not chosen.tag:  # what has a tag is known when its fill ends
             self._fetcher.flights.mark_purged(chosen.matches)
         return await self._store.purge(chosen, durable=durable)
+
+    async def inspect(self, url: str) -> list[dict[str, Any]]:
+        """Return how what is stored for a URL stands (``looking.inspect``).
+
+        Raises:
+            ValueError: the URL is none.
+        """
+        return await looking.inspect(self._store, url, self._now())
+
+    async def top(self, limit: int) -> list[dict[str, Any]]:
+        """Return the answers that were asked for most (``looking.top``)."""
+        return await looking.top(self._store, limit, self._now())
 
     def statistics(self) -> dict[str, int | str]:
         """Return counts since the start, and what is held now."""

@@ -168,10 +168,14 @@ class Tiers:
                     self.disk.taken_keys(selector), self.disk.remember(made, durable=durable)
                 )
                 taken |= counted
-            return max(len(taken), self._count() if selector.everything else 0)
+        except OSError as error:
+            if durable:
+                raise
+            _log.warning("A purge could not be written down; a crash may undo it: %s", error)
         finally:
             self._counting.discard(made.number)
             self._start_sweeping()
+        return max(len(taken), self._count() if selector.everything else 0)
 
     def _in_memory(self, selector: Selector) -> set[str]:
         """Return the keys in memory that a purge takes, what their decisions led to included."""

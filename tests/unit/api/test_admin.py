@@ -16,7 +16,7 @@ class Rig:
     """An Admin whose parts are plain values."""
 
     def __init__(self, **ready: str) -> None:
-        self.purged: list[tuple[str, bool, bool]] = []
+        self.purged: list[dict[str, Any]] = []
         self.admin = Admin(
             self._following,
             metrics=Metrics(),
@@ -29,8 +29,8 @@ class Rig:
     async def _following(self, request: Request) -> Response:
         return Response(status=299)
 
-    async def _purge(self, url: str, *, prefix: bool = False, everything: bool = False) -> int:
-        self.purged.append((url, prefix, everything))
+    async def _purge(self, **asked: Any) -> int:
+        self.purged.append({name: value for name, value in asked.items() if value})
         return 7
 
     async def ask(self, method: str, path: str, body: Any = b"", key: str = "key") -> Response:
@@ -58,18 +58,30 @@ async def test_ready_means_every_part_is(state: str, status: int) -> None:
 @pytest.mark.parametrize(
     ("body", "asked"),
     [
-        ({"url": "/a?b"}, ("/a?b", False, False)),
-        ({"prefix": "/a/"}, ("/a/", True, False)),
-        ({"everything": True}, ("", False, True)),
+        ({"url": "/a?b"}, {"url": "/a?b"}),
+        ({"url": "http://h/a", "soft": True}, {"url": "http://h/a", "soft": True}),
+        ({"prefix": "/a/"}, {"url": "/a/", "prefix": True}),
+        ({"tag": "red", "soft": False}, {"tag": "red"}),
+        ({"everything": True}, {"everything": True}),
+        ({"soft": True, "everything": True}, {"everything": True, "soft": True}),
     ],
 )
-async def test_a_purge_is_carried_out(body: dict[str, Any], asked: tuple[str, bool, bool]) -> None:
-    """One URL, a prefix, or everything."""
+async def test_a_purge_is_carried_out(body: dict[str, Any], asked: dict[str, Any]) -> None:
+    """One URL, a prefix, a tag, or everything; soft if that is said."""
     rig = Rig()
     answer = await rig.ask("POST", "/_dynimo/purge", body)
 
     assert (answer.status, json.loads(answer.body)) == (200, {"purged": 7})
     assert rig.purged == [asked]
+
+
+async def test_many_tags_are_purged_at_once() -> None:
+    """Each is a purge; the answer tells how much they took together."""
+    rig = Rig()
+    answer = await rig.ask("POST", "/_dynimo/purge", {"tags": ["red", "blue"]})
+
+    assert json.loads(answer.body) == {"purged": 14}
+    assert rig.purged == [{"tag": "red"}, {"tag": "blue"}]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +94,10 @@ async def test_a_purge_is_carried_out(body: dict[str, Any], asked: tuple[str, bo
         ("POST", {"url": "a"}, "key", 400),
         ("POST", {"url": "/a", "prefix": "/"}, "key", 400),
         ("POST", {"everything": False}, "key", 400),
+        ("POST", {"tag": ""}, "key", 400),
+        ("POST", {"tags": ["x"] * 300}, "key", 400),
+        ("POST", {"tags": [1]}, "key", 400),
+        ("POST", {"soft": True}, "key", 400),
         ("POST", [1], "key", 400),
         ("POST", b"[" * 60_000, "key", 400),
         ("POST", b"x" * 70_000, "key", 413),

@@ -51,7 +51,7 @@ def test_help_lists_the_verbs_and_loads_little() -> None:
         (("up", "--source", "a=/no/such/folder"), 78, "The source 'a' is no folder"),
         (("up", "--config", "/no/such/file"), 78, "No such file"),
         (("up", "--app", "/no/such/app"), 78, "an app is a folder with an app.toml"),
-        (("purge",), 2, "name a URL, or --prefix, or --all"),
+        (("purge",), 2, "name a URL, or --prefix, or --tag, or --all"),
         (("purge", "--all", "--data", "/no/such"), 69, "start one with `dynimo up`"),
         (("check", "/no/such"), 3, "there is no such folder"),
     ],

@@ -1,0 +1,109 @@
+"""Starts real edges in front of a real origin, for tests of the edge as a program. No asserts."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.e2e import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START_SECONDS = 30.0
+LAST_WORD = "Stop with Ctrl-C."
+
+
+@dataclass
+class Origin:
+    """Answers every path with its name and a number that rises; counts who asked for what."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    seen: list[dict[str, str]] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def running(self) -> Iterator[Origin]:
+        """Serve meanwhile."""
+        origin = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1
+
+            def do_GET(self) -> None:
+                origin.asked[self.path] += 1
+                origin.seen.append({name.lower(): value for name, value in self.headers.items()})
+                body = f"{self.path} {origin.asked[self.path]}".encode()
+                self.send_response(200)
+                for name, value in origin.headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        self.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@dataclass
+class Edge(serving.Server):
+    """A running ``dynimo edge``; ``upstream`` is what it caches, ``port`` is chosen if 0."""
+
+    upstream: str = ""
+
+    def start(self) -> Edge:
+        """Start, wait for its last word; raises with the log if it ends instead."""
+        self.log = self.data.with_name(self.data.name + ".log").open("ab")
+        before = self.words().count(LAST_WORD)
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "dynimo", "edge", "--upstream", self.upstream,
+                "--port", str(self.port), "--data", str(self.data), *self.arguments,
+            ],
+            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
+            env={**os.environ, **self.environment},
+        )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while self.words().count(LAST_WORD) == before:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                self.process.wait()
+                self.log.close()
+                raise RuntimeError(f"did not start: {self.words()[-3000:]}")
+            time.sleep(0.01)
+        self.port = int((self.data / "address").read_text().rpartition(":")[2])
+        return self
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``dynimo`` and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "dynimo", *arguments],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip

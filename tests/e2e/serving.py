@@ -33,11 +33,12 @@ class Answer:
 
 @dataclass
 class Server:
-    """A running ``dynimo up``."""
+    """A running ``dynimo up``, or another verb that serves."""
 
     data: Path
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    verb: str = "up"
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
 
@@ -45,7 +46,15 @@ class Server:
         """Start, wait for its address and its last word; raises with the log if it ends instead."""
         self.log = self.data.with_name(self.data.name + ".log").open("ab")
         before = self.words().count(LAST_WORD)
-        command = [sys.executable, "-m", "dynimo", "up", "--data", str(self.data), *self.arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "dynimo",
+            self.verb,
+            "--data",
+            str(self.data),
+            *self.arguments,
+        ]
         self.process = subprocess.Popen(
             command,
             stdout=self.log,

@@ -68,9 +68,12 @@ def prepared(
 
 
 def conditioned(
-    method: str, request: Mapping[str, str], response: message.Response
+    method: str, request: Mapping[str, str], response: message.Response, *, cut: bool = True
 ) -> message.Response:
-    """Return what a client asked for of a whole answer: nothing new, parts of it, or all of it."""
+    """Return what a client asked for of a whole answer: nothing new, parts of it, or all of it.
+
+    Without ``cut`` parts are not made: the body is still to come.
+    """
     if response.status != 200 or not is_partial(request):
         return response
     headers = response.headers
@@ -79,7 +82,7 @@ def conditioned(
         kept = message.Headers()
         kept.pairs = [pair for pair in headers.pairs if pair[0] in conditional.KEPT_IN_304]
         return message.Response(status=304, headers=kept)
-    if method == "GET" and "range" in request:
+    if cut and method == "GET" and "range" in request:
         return ranges.cut(request, response, boundary=secrets.token_hex(16))
     return response
 

@@ -86,6 +86,8 @@ class Cache:
         now = self._now()
         if entry is None or entry.expires <= now:
             return None
+        if entry.status == 206 and "if-range" in headers:
+            return None
         vary = ""
         if entry.forward:
             vary = entry.vary
@@ -128,7 +130,18 @@ class Cache:
             self._fetcher.counts["crowded"] += 1
             account = Status(forwarded="miss", detail="crowded").text(self._settings.name)
             return answer.from_passed(answer.crowded(), account)
-        return answer.conditioned(request.method, headers, self._compose(found, vary, timing))
+        composed = self._compose(found, vary, timing)
+        given = answer.conditioned(
+            request.method, headers, composed, cut=found.growing is None
+        )  # fmt: skip
+        if found.growing is not None and given is composed:
+            if found.growing.length:
+                given.headers.set("content-length", found.growing.length)
+            if request.method == "GET":
+                given.pieces = found.growing.reader()
+        elif composed.pieces is not None and given is not composed:
+            await composed.pieces.aclose()
+        return given
 
     def _wanted(
         self, request: message.Request, headers: Mapping[str, str], offers: tuple[str, ...]
@@ -138,9 +151,8 @@ class Cache:
         settings = self._settings
         obeyed = settings.honour_request_directives
         return fetch.Wanted(
-            request=upstream.fill_request(
-                request, headers, offers, capable=settings.surrogate_control
-            ),
+            request=upstream.fill_request(request, headers, offers, settings),
+            passing=upstream.scrub(request) if settings.pass_ranges and not offers else None,
             key=keys.primary(request),
             headers=headers,
             offers=offers,

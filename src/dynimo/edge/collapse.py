@@ -31,7 +31,13 @@ class Flight(Generic[T]):
     purged: bool = False
     stamp: int = 0
     waiters: int = 0
-    task: asyncio.Task[T] | None = field(default=None, repr=False)
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+    result: asyncio.Future[T] | None = field(default=None, repr=False)
+
+    def tell(self, result: T) -> None:
+        """Give those who wait what they wait for; the fill may go on behind it."""
+        if self.result is not None and not self.result.done():
+            self.result.set_result(result)
 
 
 class Collapse(Generic[T]):
@@ -72,10 +78,10 @@ class Collapse(Generic[T]):
             raise Crowded
         else:
             self.collapsed += 1
-        assert flight.task is not None
+        assert flight.result is not None
         flight.waiters += 1
         try:
-            return await asyncio.shield(flight.task), joined
+            return await asyncio.shield(flight.result), joined
         finally:
             flight.waiters -= 1
 
@@ -122,6 +128,10 @@ class Collapse(Generic[T]):
             identity: flight for identity, flight in self._flights.items() if not flight.purged
         }
 
+    def leave(self, flight: Flight[T]) -> None:
+        """Let nobody else join a fill; it goes on for those who have."""
+        self._flights = {key: other for key, other in self._flights.items() if other is not flight}
+
     async def close(self) -> None:
         """Cancel what is under way, and wait until it has ended."""
         tasks = [flight.task for flight in self._active if flight.task is not None]
@@ -136,15 +146,24 @@ class Collapse(Generic[T]):
             raise Crowded
         flight: Flight[T] = Flight(key, stamp=self._stamp())
 
-        async def fly() -> T:
+        loop = asyncio.get_running_loop()
+        flight.result = loop.create_future()
+
+        async def fly() -> None:
+            assert flight.result is not None
             try:
-                return await work(flight)
+                flight.tell(await work(flight))
+            except Exception as error:  # noqa: BLE001 - it is for those who wait
+                if not flight.result.done():
+                    flight.result.set_exception(error)
+                    flight.result.exception()  # nobody may be waiting
             finally:
+                flight.result.cancel()
                 self._active.discard(flight)
                 if self._flights.get(identity) is flight:
                     del self._flights[identity]
 
         self._flights[identity] = flight
         self._active.add(flight)
-        flight.task = asyncio.get_running_loop().create_task(fly(), name=f"edge fill {key[:80]}")
+        flight.task = loop.create_task(fly(), name=f"edge fill {key[:80]}")
         return flight

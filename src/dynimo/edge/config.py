@@ -81,6 +81,12 @@ class Config:
     stale_if_cut_off_seconds: float = 0.0
     """The same, where the upstream cannot be reached at all."""
 
+    pass_ranges: bool = False
+    """Whether a Range is passed on where the whole was found to be none to store."""
+
+    store_parts: bool = False
+    """Whether a Range is passed on where nothing is stored, and the part it brings is stored."""
+
     store_failures: bool = False
     """Whether an answer of 416, 429 or 5xx is stored when it says how long it is good."""
 

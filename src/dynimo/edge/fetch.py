@@ -6,6 +6,7 @@ The order of the questions is here; each answer to them is computed elsewhere (`
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from dynimo import ports
 from dynimo.edge import answer, collapse, config, directives, freshness, tiers, upstream
 from dynimo.edge import key as keys
+from dynimo.edge.growing import Growing
 from dynimo.edge.status import Status
 from dynimo.edge.stored import Stored
 from dynimo.web import message
@@ -26,6 +28,9 @@ ROUNDS_MAX = 4
 UNREACHABLE_HEADER = "dynimo-unreachable"
 """Whoever answers in place of an upstream that could not be asked says so with this."""
 
+_OF_THIS_CLIENT = frozenset({206, 304, 412, 416})
+"""Answers to one client's conditions and ranges."""
+
 _DEMANDS = frozenset({"max-age", "min-fresh", "no-cache", "no-store"})
 """What a client says that wants nothing stale."""
 
@@ -35,9 +40,14 @@ _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One thing to bring: the upstream request for it, its key, and what selects its variant."""
+    """One thing to bring: the upstream request for it, its key, and what selects its variant.
+
+    ``passing`` is the request as it came, for an answer that is passed on and not stored; None
+    where ``request`` does for both.
+    """
 
     request: message.Request
+    passing: message.Request | None = None
     key: str
     headers: Mapping[str, str]
     offers: tuple[str, ...] = ()
@@ -54,7 +64,8 @@ class Wanted:
 class Found:
     """What a fetch brought: a ``stored`` answer, else a ``response`` to pass on.
 
-    ``shared`` says whether those who waited may have it too.
+    ``shared`` says whether those who waited may have it too. ``growing`` is the body of either, if
+    it is still to come.
     """
 
     status: Status
@@ -62,6 +73,7 @@ class Found:
     response: message.Response | None = None
     shared: bool = True
     timing: str = ""
+    growing: Growing | None = None
 
 
 class Fetcher:
@@ -97,7 +109,7 @@ class Fetcher:
         """
         for _ in range(ROUNDS_MAX):
             now = self._clock.now()
-            entry = self._store.memory.get(wanted.key, wanted.headers)
+            entry = self._held(wanted)
             if entry is not None and self._accepted(wanted, entry, now):
                 return Found(status=entry.hit(now), stored=entry)
             if entry is not None and self._may_lag(wanted, entry, now):
@@ -106,15 +118,17 @@ class Fetcher:
                 return Found(status=status, stored=entry)
             if wanted.cached_only:
                 return await self._cached_only(wanted)
-            if self._is_alone(wanted):
+            if "authorization" in wanted.headers or wanted.unstored:
                 return await self._alone(wanted, entry)
+            if self._is_marked(wanted.key):
+                return await self._passed(wanted, entry)
             found, joined = await self.flights.run(
                 self._identity(wanted), wanted.key, lambda flight: self._fill(flight, wanted)
             )
             if not joined:
                 return found
-            if not found.shared:
-                return await self._alone(wanted, None)
+            if not found.shared or (found.growing is not None and not found.growing.whole):
+                return await self._passed(wanted, None)
             stored = found.stored
             if stored is not None and not self._store.stands(stored):
                 continue  # purged while it was under way: whoever joined asks anew
@@ -142,8 +156,14 @@ class Fetcher:
         self.counts["stale"] += 1
         self.flights.spawn(
             self._identity(wanted), wanted.key,
-            lambda flight: self._ask(flight, wanted, entry),
+            lambda flight: self._renew(flight, wanted, entry),
         )  # fmt: skip
+
+    def _held(self, wanted: Wanted) -> Stored | None:
+        entry = self._store.memory.get(wanted.key, wanted.headers)
+        if entry is not None and entry.status == 206 and "if-range" in wanted.headers:
+            return None  # which part of which whole this is would have to be compared
+        return entry
 
     async def _cached_only(self, wanted: Wanted) -> Found:
         entry = await self._store.get_from_disk(wanted.key, wanted.headers)
@@ -153,39 +173,94 @@ class Fetcher:
         status = Status(forwarded="request", detail="only-if-cached")
         return Found(status=status, response=answer.not_cached())
 
-    def _is_alone(self, wanted: Wanted) -> bool:
-        """Say whether this must not share a fill: personal, or lately found not to be storable."""
-        if "authorization" in wanted.headers or wanted.unstored:
-            return True
-        until = self._hit_for_miss.get(wanted.key)
+    def _is_marked(self, key: str) -> bool:
+        """Say whether a key was lately found not to be storable: then nobody waits for another."""
+        until = self._hit_for_miss.get(key)
         if until is None:
             return False
         if until > self._clock.monotonic():
             return True
-        del self._hit_for_miss[wanted.key]
+        del self._hit_for_miss[key]
         return False
 
     async def _alone(self, wanted: Wanted, entry: Stored | None) -> Found:
         with self.flights.alone(wanted.key) as flight:
             return await self._ask(flight, wanted, entry)
 
+    async def _passed(self, wanted: Wanted, entry: Stored | None) -> Found:
+        """Ask as the client did, with its conditions and ranges, where nothing is to be stored."""
+        if wanted.passing is None or entry is not None:
+            return await self._alone(wanted, entry)
+        with self.flights.alone(wanted.key) as flight:
+            self.counts["misses"] += 1
+            response, when = await self._call(wanted.passing)
+            reason = self._reason(wanted, None)
+            if wanted.passing.method == "GET" and response.status not in _OF_THIS_CLIENT:
+                kept = upstream.stored(wanted.key, wanted.headers, response, when, self._settings)
+                return self._judge(flight, wanted, response, kept, reason)
+            self.counts["passes"] += 1
+            return Found(status=Status(forwarded=reason), response=response)
+
     def _identity(self, wanted: Wanted) -> tuple[object, ...]:
         """Return what must be equal for two requests to share a fill, as far as is known yet."""
         names = {name for entry in self._store.memory.variants(wanted.key) for name in entry.names}
         if wanted.offers:
             names.add("accept")
+        if "range" in wanted.request.headers:
+            names.add("range")
         values = tuple(wanted.headers.get(name, "") for name in sorted(names))
         return (wanted.key, tuple(wanted.control.items()), values)
 
     async def _fill(self, flight: collapse.Flight[Found], wanted: Wanted) -> Found:
         """Look on disk, then upstream. Runs once for all who wait; raises nothing."""
-        entry = self._store.memory.get(wanted.key, wanted.headers)
-        if entry is None:
+        entry = self._held(wanted)
+        if entry is None and "if-range" not in wanted.headers:
             entry = await self._store.get_from_disk(wanted.key, wanted.headers)
             now = self._clock.now()
             if entry is not None and self._accepted(wanted, entry, now):
                 return Found(status=entry.hit(now), stored=entry)
-        return await self._ask(flight, wanted, None if flight.purged else entry)
+        return await self._renew(flight, wanted, None if flight.purged else entry)
+
+    async def _renew(
+        self, flight: collapse.Flight[Found], wanted: Wanted, entry: Stored | None
+    ) -> Found:
+        """Ask upstream, and take in what is still to come; those who wait read along."""
+        found = await self._ask(flight, wanted, entry)
+        if found.growing is not None:
+            flight.tell(found)
+            await self._take_in(flight, wanted, found, found.growing)
+        elif (
+            found.response is not None and found.response.pieces is not None and not flight.waiters
+        ):
+            await found.response.pieces.aclose()
+        return found
+
+    async def _take_in(
+        self, flight: collapse.Flight[Found], wanted: Wanted, found: Found, growing: Growing
+    ) -> None:
+        """Read a body to its end, and store it if it may be; one too large is only passed on."""
+        try:
+            async with contextlib.aclosing(growing.source) as pieces:
+                async for piece in pieces:
+                    growing.add(piece)
+                    if growing.whole and growing.size > self._settings.object_bytes_max:
+                        growing.let_go()
+                        self.flights.leave(flight)
+                        self._mark(wanted.key)
+                    if not await growing.room():
+                        return
+            growing.finish()
+        except Exception as error:  # noqa: BLE001 - whatever it is, readers are told
+            _log.warning("Upstream broke off: %s (%s)", wanted.key, error)
+        finally:
+            growing.break_off()
+        if growing.done and growing.whole and found.status.stored and not flight.purged:
+            assert found.stored is not None
+            self._keep(replace(found.stored, body=growing.body()))
+
+    def _keep(self, entry: Stored) -> None:
+        self._store.put(entry)
+        self._hit_for_miss.pop(entry.key, None)
 
     async def _ask(
         self, flight: collapse.Flight[Found], wanted: Wanted, entry: Stored | None
@@ -270,22 +345,27 @@ class Fetcher:
             entry.stamp = flight.stamp
         timing = response.headers.get("server-timing")
         upstream_status = response.status if entry and response.status != entry.status else 0
-        if entry is not None and (storable or entry.forward):
-            small = len(entry.body) <= self._settings.object_bytes_max
+        coming = _coming(flight, response)
+        small = _length(response, entry) <= self._settings.object_bytes_max
+        late = coming is None and response.pieces is not None and storable and small
+        if late:
+            self._hit_for_miss.pop(wanted.key, None)  # the next one shall be stored
+            storable = False
+        if entry is not None and ((storable and (small or coming is None)) or entry.forward):
             keep = storable and small and not flight.purged and not wanted.unstored
-            if keep:
-                self._store.put(entry)
-                self._hit_for_miss.pop(wanted.key, None)
+            if keep and coming is None:
+                self._keep(entry)
             status = Status(forwarded=reason, upstream=upstream_status, stored=keep)
-            return Found(status=status, stored=entry, timing=timing)
+            return Found(status=status, stored=entry, timing=timing, growing=coming)
         self.counts["passes"] += 1
         shared = _may_share(wanted, response)
-        if not shared:
+        if not shared and not late:
             self._mark(wanted.key)
         status = Status(forwarded=reason, upstream=upstream_status)
         if entry is not None and upstream_status:  # a 304 made a whole answer that may not be kept
             return Found(status=status, stored=entry, shared=shared, timing=timing)
-        return Found(status=status, response=response, shared=shared)
+        growing = coming if shared else None
+        return Found(status=status, response=response, shared=shared, growing=growing)
 
     async def _call(self, request: message.Request) -> tuple[message.Response, upstream.Moment]:
         asked = self._clock.monotonic()
@@ -302,6 +382,21 @@ class Fetcher:
         self._hit_for_miss[key] = self._clock.monotonic() + self._settings.hit_for_miss_seconds
         if len(self._hit_for_miss) > self._settings.hit_for_miss_keys_max:
             self._hit_for_miss.popitem(last=False)
+
+
+def _coming(flight: collapse.Flight[Found], response: message.Response) -> Growing | None:
+    """Return the body that is still to come, if others may read along."""
+    if response.pieces is None or flight.task is None:
+        return None
+    return Growing(response.pieces, response.headers.get("content-length"))
+
+
+def _length(response: message.Response, entry: Stored | None) -> int:
+    """Return how long an answer's body is, as far as is known."""
+    if response.pieces is None:
+        return len(entry.body) if entry is not None else len(response.body)
+    said = response.headers.get("content-length")
+    return int(said) if said.isdigit() else 0
 
 
 def _may_share(wanted: Wanted, response: message.Response) -> bool:

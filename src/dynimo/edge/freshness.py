@@ -19,9 +19,6 @@ _CACHEABLE_BY_DEFAULT = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 
 """Statuses to which a lifetime may be given that they do not state (RFC 9110 section 15.1)."""
 
 _NEGATIVE = frozenset({404, 405, 410, 414, 501})
-_NEVER = frozenset({206, 304})
-"""Not whole answers; what can be made of them is made elsewhere."""
-
 _STRICT = frozenset({"must-revalidate", "no-cache", "proxy-revalidate", "s-maxage"})
 """What forbids to give a stale answer (RFC 9111 section 4.2.4)."""
 
@@ -95,7 +92,9 @@ def _refused(
         return True
     if "no-store" in control and not ("must-understand" in control and understood):
         return True
-    if "private" in control or status in _NEVER or status < 200:
+    if "private" in control or status == 304 or status < 200:
+        return True
+    if status == 206 and not rules.store_parts:
         return True
     if "*" in headers.get("vary") or ("set-cookie" in headers and not rules.store_cookies):
         return True

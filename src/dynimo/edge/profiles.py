@@ -19,7 +19,8 @@ STALE_SECONDS = 24 * 3600.0
 def strict(settings: Config) -> Config:
     """Return settings for the letter of RFC 9111, and nothing beyond it."""
     return replace(
-        settings, honour_request_directives=True, surrogate_control=True,
+        settings, honour_request_directives=True, surrogate_control=True, pass_ranges=True,
+        store_parts=True,
         heuristic_share=HEURISTIC_SHARE, store_failures=True, store_cookies=True,
         trust_unclear_age=False, stale_if_cut_off_seconds=STALE_SECONDS,
     )  # fmt: skip
@@ -28,7 +29,7 @@ def strict(settings: Config) -> Config:
 def resilient(settings: Config) -> Config:
     """Return settings that rather answer stale than fail, and shield the upstream."""
     return replace(
-        settings, surrogate_control=True, heuristic_share=HEURISTIC_SHARE,
+        settings, surrogate_control=True, heuristic_share=HEURISTIC_SHARE, pass_ranges=True,
         negative_seconds=settings.negative_seconds or NEGATIVE_SECONDS,
         stale_if_error_seconds=settings.stale_if_error_seconds or STALE_SECONDS,
         stale_if_cut_off_seconds=settings.stale_if_cut_off_seconds or STALE_SECONDS,

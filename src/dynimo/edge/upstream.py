@@ -29,6 +29,9 @@ _NOT_STORED = frozenset(
     {"accept-ranges", "age", "cache-status", "content-length", "proxy-authenticate",
      "proxy-authentication-info", "proxy-authorization", "server-timing"}
 )  # fmt: skip
+_OF_A_RANGE = frozenset({206, 416})
+"""What answers one Range only."""
+
 _NOT_UPDATED = frozenset(
     {"content-encoding", "content-length", "content-md5", "content-range", "etag"}
 )
@@ -46,17 +49,18 @@ def fill_request(
     request: message.Request,
     headers: Mapping[str, str],
     offers: tuple[str, ...],
-    *,
-    capable: bool = False,
+    rules: config.Config,
 ) -> message.Request:
-    """Return the GET that fills what ``request`` asks for; ``capable`` of Surrogate-Control."""
+    """Return the GET that fills what ``request`` asks for."""
     asked = message.Headers()
     asked.pairs = [pair for pair in _passing(request.headers) if pair[0] not in _OURS]
     if offers:
         asked.remove("accept")
         if headers.get("accept"):
             asked.add("accept", headers["accept"])
-    if capable:
+    if rules.store_parts and "range" in headers and "if-range" not in headers:
+        asked.add("range", headers["range"])
+    if rules.surrogate_control:
         asked.add("surrogate-capability", directives.CAPABILITY)
     return replace(request, method="GET", headers=asked, body=b"")
 
@@ -100,6 +104,8 @@ def stored(
     names = keys.vary_names(response.headers.get("vary"))
     if names is None:
         return None, False
+    if response.status in _OF_A_RANGE:
+        names = tuple(sorted({*names, "range"}))
     judged = freshness.assess(headers, response, rules, now=when.now, delay=when.delay)
     kept = [pair for pair in _kept(response.headers) if pair[0] not in _NOT_STORED]
     if not any(name == "date" for name, _ in kept):

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.serving import Server
+
 HERE = Path(__file__).parent
 PINS = ("package.json", "package-lock.json")
 INSTALL_SECONDS = 120
@@ -95,6 +97,23 @@ def origin(suite: Path) -> Iterator[str]:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@contextmanager
+def edge(upstream: str, folder: Path) -> Iterator[str]:
+    """``dynimo edge --profile strict`` before an upstream; yields its address."""
+    folder.mkdir(exist_ok=True)
+    flags = ("--upstream", upstream, "--profile", "strict")
+    server = Server(folder / "edge", flags, {"DYNIMO_LOG_REQUESTS": "false"}, verb="edge").start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.stop()
+
+
+def version(suite: Path) -> str:
+    """The suite's own number."""
+    return str(json.loads((suite / "package.json").read_text())["version"])
 
 
 def results(suite: Path, cache: str, only: str = "") -> dict[str, Any]:

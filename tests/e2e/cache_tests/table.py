@@ -1,0 +1,72 @@
+"""The page of results: every test by its id, and for each that is missed the reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.e2e.cache_tests.suite import KINDS, Case, counted
+
+_AGE = "RFC 9111 5.1 lets the first of several values count; by the letter, none counts of an"
+_PARTS = "Parts are stored by the range that asked for them; other ranges are cut from wholes only."
+
+REASONS: Mapping[str, str] = {
+    "age-parse-prefix": f"{_AGE} Age that is not one number; the suite expects both, by turns.",
+    "stale-close-must-revalidate": "Answered 502, rightly; the suite takes all that is not its own "
+    "server's answer for a stored one, so no cache can pass.",
+    "stale-close-proxy-revalidate": "As above.",
+    "stale-close-no-cache": "As above.",
+    "stale-close-s-maxage=2": "As above.",
+    "headers-store-Transfer-Encoding": "The answer has a coding that does not exist: how long its "
+    "body is cannot be known. Refused with 502.",
+    "conditional-lm-fresh-no-lm": "The suite asks with a date before the answer's own Date, so it "
+    "changed since (RFC 9110 13.1.3).",
+    "vary-normalise-lang-select": "Languages are not chosen for the server: which one it gives for "
+    "another list is its own affair.",
+    "partial-store-partial-reuse-partial-byterange": _PARTS,
+    "partial-store-partial-reuse-partial-absent": _PARTS,
+    "partial-store-partial-reuse-partial-suffix": _PARTS,
+    "partial-store-partial-complete": _PARTS,
+}
+SURROGATE = "Surrogate-Control"
+MISSED = frozenset({"fail", "setup", "dependency", "retry", "untested"})
+
+_HEAD = """\
+# HTTP cache tests
+
+Made by `scripts/cache-tests`; the end-to-end tests hold that it is what a run gives.
+
+The suite is `http-cache-tests` {version} (npm), 3 s of waiting and more in many tests, run against
+`dynimo edge --profile strict`, and against nginx as Debian ships it with `proxy_cache` switched on
+and otherwise as the suite's own files have it. Its authors say that it is no conformance test but a
+tool to see how a cache behaves. *Required* is what a MUST asks for, *optimal* that a stored answer
+is used where it may be, *check* a question of behaviour with no right answer. A test whose
+ground does not hold says *setup* or *dependency*: it passes nowhere.
+
+"""
+
+
+def page(tests: list[Case], ours: Mapping[str, str], nginx: Mapping[str, str], version: str) -> str:
+    """The whole page."""
+    lines = [
+        _HEAD.format(version=version).rstrip("\n"),
+        "",
+        "| | Dynimo | nginx |",
+        "|---|---|---|",
+    ]
+    plain = [test for test in tests if test.suite != SURROGATE]
+    for some, note in ((tests, ""), (plain, f", without {SURROGATE}")):
+        for kind in KINDS:
+            (mine, whole), (theirs, _) = counted(some, ours)[kind], counted(some, nginx)[kind]
+            lines.append(f"| {kind}{note} | {mine} of {whole} | {theirs} of {whole} |")
+    missed = [test for test in tests if test.kind != "check" and ours[test.id] in MISSED]
+    lines += ["", "## What is missed, and why", "", "| test | kind | why |", "|---|---|---|"]
+    lines += [f"| `{test.id}` | {test.kind} | {REASONS.get(test.id, '')} |" for test in missed]
+    suites = dict.fromkeys(test.suite for test in tests)
+    for suite in suites:
+        lines += ["", f"## {suite}", "", "| test | kind | Dynimo | nginx |", "|---|---|---|---|"]
+        lines += [
+            f"| `{test.id}` | {test.kind} | {ours[test.id]} | {nginx.get(test.id, '')} |"
+            for test in tests
+            if test.suite == suite
+        ]
+    return "\n".join(lines) + "\n"

@@ -137,11 +137,12 @@ def _forwarded(headers: dict[str, str], request: Request) -> dict[str, str]:
     """What a client says of proxies in front of it is not believed; the platform says it."""
     kept = {name: value for name, value in headers.items() if not name.startswith("x-forwarded-")}
     _, _, port = request.headers.get("host").rpartition(":")
+    standard = "443" if request.scheme == "https" else "80"
     return {
         **kept,
         "x-forwarded-for": request.peer,
-        "x-forwarded-proto": "http",
-        "x-forwarded-port": port if port.isdigit() else "80",
+        "x-forwarded-proto": request.scheme,
+        "x-forwarded-port": port if port.isdigit() else standard,
     }
 
 

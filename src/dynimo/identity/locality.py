@@ -16,7 +16,7 @@ _PAGES = ("origin", "sec-fetch-site", "sec-fetch-mode")
 
 def is_local(request: Request) -> bool:
     """Whether a program on this machine sent it, as far as anything can tell."""
-    if any(name in request.headers for name in (*_PROXIES, *_PAGES)):
+    if request.proxied or any(name in request.headers for name in (*_PROXIES, *_PAGES)):
         return False
     host = request.headers.get("host").rpartition("@")[2].lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]

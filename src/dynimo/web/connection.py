@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol, cast
 
-from dynimo.web import chunks, config, faults, ids, message, parsing, streaming, writing
+from dynimo.web import chunks, config, faults, forwarding, ids, message, parsing, streaming, writing
 from dynimo.web.uploads import Uploads
 
 _log = logging.getLogger("dynimo.web")
@@ -46,6 +46,8 @@ class Host(Protocol):
     handler: message.Handler
     fast: Callable[[message.Request], message.Response | bytes | None] | None
     on_response: Callable[[message.Request, message.Response, float], None] | None
+    trust: forwarding.Trust
+    slow_headers: frozenset[str]
     uploads: Uploads
     date: writing.DateText
     stopping: bool
@@ -78,7 +80,7 @@ class Connection(asyncio.Protocol):
         self._date = server.date
         self._loop = loop
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set once connected
-        self._parser = parsing.HeadParser()
+        self._parser = parsing.HeadParser(server.trust, server.slow_headers)
         self._peer = ""
         self._buffer = b""
         self._scanned = 0
@@ -105,6 +107,8 @@ class Connection(asyncio.Protocol):
         transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         self._transport = transport
         transport.set_write_buffer_limits(high=self._config.write_buffer_bytes_high)
+        if transport.get_extra_info("sslcontext") is not None:
+            self._parser.scheme = "https"
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         self.deadline = self._loop.time() + self._config.head_timeout_seconds
@@ -308,7 +312,7 @@ class Connection(asyncio.Protocol):
         """Answer at once if that can be done, else let the handler work."""
         server = self._server
         server.requests += 1
-        if server.fast is not None and not request.body:
+        if server.fast is not None and not request.body and not self._parser.slow:
             answer = self._ask_fast(server.fast, request)
             if answer is not None:
                 self._reply(request, answer)

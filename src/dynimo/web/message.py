@@ -89,6 +89,8 @@ class Request:
     ``internal`` is set only by the edge, when it follows a forward; nothing from outside can set
     it. ``arrived_ns`` is ``time.monotonic_ns()`` when the request's head was complete. ``inform``
     sends an informational answer (1xx) ahead of the real one; None where nobody could read it.
+    ``proxied`` says that it claimed to come from somebody else than its connection's other end;
+    ``marked`` that it has one of the server's ``slow_headers``.
     """
 
     method: str
@@ -101,6 +103,9 @@ class Request:
     arrived_ns: int = 0
     request_id: str = ""
     inform: Callable[[int, Headers], None] | None = field(default=None, repr=False, compare=False)
+    scheme: str = "http"
+    proxied: bool = False
+    marked: bool = False
 
     @property
     def target(self) -> str:

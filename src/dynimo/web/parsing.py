@@ -13,7 +13,7 @@ import time
 
 import httptools
 
-from dynimo.web import config, faults, message
+from dynimo.web import config, faults, forwarding, message
 
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-\"$-~]+) HTTP/([0-9])\.([0-9])"
@@ -25,8 +25,9 @@ _FRAMING = frozenset({"connection", "content-length", "expect", "host", "transfe
 _COMMON_NAMES = """
 host user-agent accept accept-encoding accept-language connection cache-control pragma
 if-none-match if-modified-since referer cookie authorization content-length content-type
-origin range x-forwarded-for sec-fetch-dest sec-fetch-mode sec-fetch-site dnt
-upgrade-insecure-requests priority transfer-encoding expect
+origin range sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user dnt
+sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform upgrade-insecure-requests priority
+transfer-encoding expect
 x-amz-date x-amz-security-token x-amz-content-sha256 x-amz-invocation-type x-amz-log-type
 x-amz-client-context x-amz-target x-amzn-trace-id amz-sdk-invocation-id amz-sdk-request
 """
@@ -42,15 +43,23 @@ class HeadParser:
 
     After ``parse``, the attributes say how the body is framed (``length``: bytes, 0 for none, or
     ``chunked``), whether the connection may stay (``keep_alive``), whether the peer speaks 1.1
-    (``http11``) and whether it waits for a 100 (``expects_continue``).
+    (``http11``) and whether it waits for a 100 (``expects_continue``). ``slow`` says that one of
+    ``slow_names`` was there; ``scheme`` is what requests come by.
     """
 
     __slots__ = (
-        "_pairs", "_parser", "_special", "chunked", "expects_continue", "http11", "keep_alive",
-        "length",
+        "_claimed", "_pairs", "_parser", "_slow_names", "_special", "_trust", "chunked",
+        "expects_continue", "http11", "keep_alive", "length", "scheme", "slow",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(
+        self, trust: forwarding.Trust = forwarding.NOBODY, slow_names: frozenset[str] = frozenset()
+    ) -> None:
+        self._trust = trust
+        self._slow_names = slow_names
+        self._claimed = False
+        self.slow = False
+        self.scheme = "http"
         self._pairs: list[tuple[str, str]] = []
         self._special: list[tuple[str, str]] = []
         self._parser = httptools.HttpRequestParser(self)
@@ -62,7 +71,13 @@ class HeadParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header line from llhttp."""
-        key = _KNOWN_NAMES.get(name) or name.decode("latin-1").lower()
+        key = _KNOWN_NAMES.get(name)
+        if key is None:
+            key = name.decode("latin-1").lower()
+            if key in self._slow_names:
+                self.slow = True
+            elif forwarding.is_claim(key):
+                self._claimed = True
         pair = (key, value.decode("latin-1").rstrip(" \t"))
         self._pairs.append(pair)
         if key in _FRAMING:
@@ -88,6 +103,7 @@ class HeadParser:
         pairs: list[tuple[str, str]] = []
         self._pairs = pairs
         self._special.clear()
+        self._claimed = self.slow = False
         try:
             self._parser.feed_data(head)
         except httptools.HttpParserInvalidMethodError:
@@ -103,10 +119,13 @@ class HeadParser:
         path, query = _split_target(target.decode("ascii"), host, method)
         headers = message.Headers.__new__(message.Headers)
         headers.pairs = pairs
-        return message.Request(
+        request = message.Request(
             method=method.decode("ascii"), path=path, query=query, headers=headers,
-            peer=peer, arrived_ns=time.monotonic_ns(),
+            peer=peer, arrived_ns=time.monotonic_ns(), scheme=self.scheme, marked=self.slow,
         )  # fmt: skip
+        if self._claimed or self.scheme != "http":
+            forwarding.settle(request, self._trust)
+        return request
 
     def _frame(self) -> str:
         """Read the header lines that decide framing; return the Host (RFC 9112 3.2, 6, 9.3)."""

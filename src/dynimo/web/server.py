@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from dynimo.web import message, writing
+from dynimo.web import forwarding, message, writing
 from dynimo.web.config import Config
 from dynimo.web.connection import Connection
 from dynimo.web.uploads import Uploads
@@ -26,6 +26,8 @@ class Server:
 
     ``fast`` is asked first, synchronously, for every request without a body; None lets the handler
     answer. Bytes from it are sent as they are (a whole response that keeps the connection).
+    Requests with one of ``slow_headers`` go to the handler in any case. ``trust`` says which
+    proxies are believed when they speak of their clients.
     ``large`` says which requests may be uploads (``large_body_bytes_max``).
     ``on_response`` is told of each answer: request, response, seconds since the head was complete.
     """
@@ -38,7 +40,11 @@ class Server:
         fast: Fast | None = None,
         on_response: OnResponse | None = None,
         large: Callable[[message.Request], bool] = lambda _: False,
+        trust: forwarding.Trust = forwarding.NOBODY,
+        slow_headers: frozenset[str] = frozenset(),
     ) -> None:
+        self.trust = trust
+        self.slow_headers = slow_headers
         self.config = config or Config()
         self.handler = handler
         self.fast = fast

@@ -20,6 +20,7 @@ from dynimo.backends.sandboxes.config import MEASURES
 from dynimo.backlog.config import Config as BacklogConfig
 from dynimo.edge.config import Config as EdgeConfig
 from dynimo.functions.config import Config as FunctionsConfig
+from dynimo.gateway.config import Config as GatewayConfig
 from dynimo.identity.config import Config as IdentityConfig
 from dynimo.logs.config import Config as LogsConfig
 from dynimo.metering.config import Config as MeteringConfig
@@ -27,6 +28,7 @@ from dynimo.model.errors import ConfigError
 from dynimo.registry.config import Config as RegistryConfig
 from dynimo.upstreams.config import Config as UpstreamsConfig
 from dynimo.web.config import Config as WebConfig
+from dynimo.web.forwarding import Trust
 
 PREFIX = "DYNIMO_"
 _NO_SOURCES = frozenset({"/", "/var", "/etc", "/proc", "/sys", "/dev", "/root", "/home"})
@@ -78,6 +80,7 @@ class Settings:
     edge: EdgeConfig = field(default_factory=EdgeConfig)
     web: WebConfig = field(default_factory=WebConfig)
     upstreams: UpstreamsConfig = field(default_factory=UpstreamsConfig)
+    gateway: GatewayConfig = field(default_factory=GatewayConfig)
     functions: FunctionsConfig = field(default_factory=FunctionsConfig)
     backlog: BacklogConfig = field(default_factory=BacklogConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
@@ -196,6 +199,10 @@ def _check_values(settings: Settings, file: Path | None) -> None:
             raise ConfigError(
                 f"The source name {name!r} must be letters, digits, dashes and underscores."
             )
+    try:
+        Trust.of(settings.gateway.trusted_proxies)
+    except ValueError as error:
+        raise ConfigError(f"gateway.trusted_proxies: {error} ({file}).") from None
     unknown = set(settings.sandbox.without) - set(MEASURES)
     if unknown:
         raise ConfigError(

@@ -10,14 +10,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from dynimo import discovery
 from dynimo.functions.invoker import Invoker
 from dynimo.functions.specs import Deployment
-from dynimo.gateway.routes import Target
+from dynimo.gateway.table import Target
 from dynimo.model.errors import InitError, ResourceNotFound
 from dynimo.model.function import Version
 from dynimo.model.names import Place
@@ -44,9 +44,9 @@ class Deployed:
     def routes(self) -> Iterator[sdk_app.Route]:
         """The routes of the newest form, and those that only the stable one has."""
         yield from self.app.routes
-        known = {route.path for route in self.app.routes}
+        known = {route.identity for route in self.app.routes}
         for route in self.stable.routes if self.stable is not None else ():
-            if route.path not in known:
+            if route.identity not in known:
                 yield route
 
     @property
@@ -185,14 +185,16 @@ class Apps:
 
 def targets(deployed: Iterable[Deployed]) -> list[Target]:
     """The routes of these apps, as the gateway knows them."""
-    return [
-        Target(
-            path=route.path,
-            function=each.app.function_name(route.function),
-            internal=route.internal,
-            accept=route.accept,
-            limit_status=route.limit_status,
-        )
-        for each in deployed
-        for route in each.routes
-    ]
+    return [_target(each.app, route) for each in deployed for route in each.routes]
+
+
+def _target(app: sdk_app.App, route: sdk_app.Route) -> Target:
+    """A route with the names that functions have on the platform."""
+    declared = {each.name: getattr(route, each.name) for each in fields(route)}
+    if route.function:
+        declared["function"] = app.function_name(route.function)
+    if route.weights:
+        declared["weights"] = {
+            app.function_name(short): weight for short, weight in route.weights.items()
+        }
+    return Target(**declared, app=app.name)

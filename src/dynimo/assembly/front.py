@@ -26,11 +26,13 @@ from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
 from dynimo.edge.config import Config as EdgeConfig
 from dynimo.gateway.gateway import Gateway, Invoke
+from dynimo.gateway.passport import KEY_HEADER, PassportControl
 from dynimo.model.names import Place
 from dynimo.registry.apps import LIVE
 from dynimo.requestlog import RequestLog
 from dynimo.settings import LogConfig, Settings
 from dynimo.telemetry import Metrics
+from dynimo.web.forwarding import Trust
 from dynimo.web.server import Server
 
 
@@ -61,7 +63,7 @@ class Front:
         uploads.purge = self.cache.purge
         self.requests = _request_log(settings.log, metrics, clock)
         admin = Admin(
-            self.cache,
+            PassportControl(self.cache, folder.key()),
             metrics=metrics,
             purge=self.cache.purge,
             ready=ready,
@@ -81,6 +83,8 @@ class Front:
             config=settings.web,
             fast=self.cache.lookup_nowait,
             on_response=self.requests.add,
+            trust=Trust.of(settings.gateway.trusted_proxies),
+            slow_headers=frozenset({KEY_HEADER}),
             large=lambda request: door.is_upload(request) or apps_admin.is_upload(request),
         )
 

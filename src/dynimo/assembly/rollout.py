@@ -33,7 +33,8 @@ class Rollout:
     """A deployment that was decided upon.
 
     ``share`` of the calls go to what is new, None meaning all. ``stable_sha256`` is the content of
-    the form that keeps the rest, or empty. ``removed`` are functions that go.
+    the form that keeps the rest, or empty. ``removed`` are functions that go. ``paths_removed`` are
+    what the paths of routes that go begin with.
     """
 
     deployed: Deployed
@@ -43,6 +44,7 @@ class Rollout:
     functions: tuple[FunctionChange, ...]
     routes_added: list[str]
     routes_removed: list[str]
+    paths_removed: list[str]
 
     @property
     def removed(self) -> list[str]:
@@ -88,8 +90,8 @@ def plan(
         if stable_sha256 == code.sha256:
             stable = stable_sha256 = None
     deployed = Deployed(app=app, origin=UPLOADED, stable=stable)
-    paths = {route.path: route.function for route in deployed.routes}
-    paths_before = {route.path: route.function for route in before.routes} if before else {}
+    routes = {route.identity: route for route in deployed.routes}
+    routes_before = {route.identity: route for route in before.routes} if before else {}
     functions = list(_functions(registry, place, app, code))
     kept = set(deployed.functions)
     gone = [name for name in before.functions if name not in kept] if before is not None else []
@@ -100,8 +102,13 @@ def plan(
         share=share if stable is not None else None,
         stable_sha256=stable_sha256 or "",
         functions=tuple(functions),
-        routes_added=sorted(path for path in paths if path not in paths_before),
-        routes_removed=sorted(path for path in paths_before if path not in paths),
+        routes_added=sorted(routes[each].label for each in routes.keys() - routes_before.keys()),
+        routes_removed=sorted(
+            routes_before[each].label for each in routes_before.keys() - routes.keys()
+        ),
+        paths_removed=sorted(
+            {routes_before[each].fixed for each in routes_before.keys() - routes.keys()}
+        ),
     )
 
 

@@ -52,7 +52,7 @@ class Uploads:
                 "name": name,
                 "origin": each.origin,
                 "functions": {function: self._shares(function) for function in each.functions},
-                "routes": [route.path for route in each.routes],
+                "routes": [route.label for route in each.routes],
             }
             for name, each in sorted(self._apps.deployed.items())
         ]
@@ -113,7 +113,7 @@ class Uploads:
             del self._apps.deployed[name]
             self.routes.replace(self._apps.targets())
             self._let_go(gone)
-            await self._purged([route.path for route in deployed.routes])
+            await self._purged([route.fixed for route in deployed.routes])
         return {"app": name, "removed": gone}
 
     async def _planned(self, folder: Path, name: str, share: float | None) -> Rollout:
@@ -165,7 +165,7 @@ class Uploads:
             self._let_go([each.record.function for each in staged])
             raise
         self._commit(rollout, staged)
-        await self._purged(rollout.routes_removed)
+        await self._purged(rollout.paths_removed)
 
     async def _start(self, staged: list[Staged]) -> None:
         """Import what is new beside what is served."""

@@ -7,17 +7,23 @@ Lambda proxy integrations"); so do the shapes a handler may return, including th
 from __future__ import annotations
 
 import binascii
+import functools
 import json
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
-from dynimo.gateway.routes import Target
+import msgspec
+
+from dynimo.gateway.table import NO_PARAMETERS, Target
 from dynimo.model.errors import DynimoError
 from dynimo.model.invocation import HttpReply, Outcome
 from dynimo.sdk.http import FORWARD_HEADER
+from dynimo.web import forwarding
 from dynimo.web.message import Headers, Request, Response
 
 KILLED_MAX_AGE_SECONDS = 60
@@ -31,20 +37,28 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-def event(request: Request, *, now: float) -> bytes:
+def event(
+    request: Request, *, now: float, target: Target | None = None,
+    parameters: Mapping[str, str] = NO_PARAMETERS,
+) -> bytes:  # fmt: skip
     """The JSON event for a request; ``now`` is epoch seconds."""
     shaped = document(request, now=now)
+    if target is not None and target.pass_headers:
+        _reduce(shaped, target.pass_headers)
+    if parameters and target is not None:
+        shaped["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
     if request.body:
         shaped |= _body(request.body)
-    return json.dumps(shaped, separators=(",", ":")).encode()
+    return msgspec.json.encode(shaped)
 
 
 def document(request: Request, *, now: float) -> dict[str, Any]:
     """Everything of an event but the body."""
     headers: dict[str, str] = {}
-    for name, value in request.headers:
+    for name, value in request.headers.pairs:
         if name != "cookie":
             headers[name] = f"{headers[name]},{value}" if name in headers else value
+    headers |= forwarding.told(request)
     cookies = [
         part.strip() for line in request.headers.get_all("cookie") for part in line.split(";")
     ]
@@ -67,7 +81,7 @@ def document(request: Request, *, now: float) -> dict[str, Any]:
                 "sourceIp": request.peer,
                 "userAgent": request.headers.get("user-agent"),
             },
-            "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "time": _time(int(now)),
             "timeEpoch": int(now * 1000),
         },
         "isBase64Encoded": False,
@@ -77,6 +91,11 @@ def document(request: Request, *, now: float) -> dict[str, Any]:
     if request.query:
         shaped["queryStringParameters"] = _joined(request.query)
     return shaped
+
+
+@functools.lru_cache(maxsize=8)
+def _time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
 
 
 def response(outcome: Outcome, target: Target) -> Response:
@@ -112,6 +131,24 @@ def problem(status: int, error: str, message: str, *, max_age: int = 0) -> Respo
     cache = f"max-age={max_age}" if max_age else "no-store"
     headers = Headers([("content-type", "application/json"), ("cache-control", cache)])
     return Response(status=status, headers=headers, body=body)
+
+
+def _reduce(shaped: dict[str, Any], passed: tuple[str, ...]) -> None:
+    """Leave of the client's headers only those that the route names, and what the platform says."""
+    kept = {*passed, *forwarding.TOLD, "host"}
+    headers = shaped["headers"]
+    shaped["headers"] = {name: value for name, value in headers.items() if name in kept}
+    if "cookie" not in kept:
+        shaped.pop("cookies", None)
+    if "user-agent" not in kept:
+        shaped["requestContext"]["http"]["userAgent"] = ""
+
+
+def reduced(request: Request, passed: tuple[str, ...]) -> Request:
+    """A request with only those headers of the client's that a route lets pass."""
+    headers = Headers()
+    headers.pairs = [p for p in request.headers.pairs if p[0] in passed or p[0] == "host"]
+    return replace(request, headers=headers)
 
 
 def _joined(query: str) -> dict[str, str]:

@@ -9,9 +9,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from dynimo.sdk.declaring import ManifestError, declared
+from dynimo.sdk.routes import Route, route
+
+__all__ = ["App", "Function", "ManifestError", "Route", "read"]
 
 MANIFEST_NAME = "app.toml"
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 10_240
@@ -21,11 +26,6 @@ ENVIRONMENTS_MAX = 1_000
 NETWORKS = ("none", "loopback", "internet")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*\.[A-Za-z_]\w*")
-_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
-
-
-class ManifestError(ValueError):
-    """The app's app.toml cannot be used; the message names file, place and reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +55,6 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """A path that a function serves: a prefix when it ends in ``/``, else exactly that path.
-
-    ``internal`` routes answer forwards only. ``accept`` lists the media types between which the
-    function chooses: the edge reduces the client's Accept to these, best first. ``limit_status`` is
-    the status of an answer whose invocation was killed for its time or its memory; 0 leaves the
-    gateway's own (504 and 502).
-    """
-
-    path: str
-    function: str
-    internal: bool = False
-    accept: tuple[str, ...] = ()
-    limit_status: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A folder that can be deployed.
 
@@ -92,7 +75,6 @@ class App:
 
 
 _KEYS = ("name", "functions", "routes", "sources", "examples")
-_Declared = TypeVar("_Declared", Function, Route)
 
 
 def read(folder: Path) -> App:
@@ -123,11 +105,11 @@ def _app(table: dict[str, Any], folder: Path) -> App:
     name = table.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ManifestError(f"name = {name!r} must be lower-case letters, digits and dashes")
-    declared = table.get("functions")
-    if not isinstance(declared, dict) or not declared:
+    wanted = table.get("functions")
+    if not isinstance(wanted, dict) or not wanted:
         raise ManifestError("declare at least one [functions.NAME]")
-    functions = {key: _function(key, value) for key, value in declared.items()}
-    routes = tuple(_route(value, functions) for value in table.get("routes", []))
+    functions = {key: _function(key, value) for key, value in wanted.items()}
+    routes = tuple(route(value, functions) for value in table.get("routes", []))
     sources, examples = table.get("sources", {}), table.get("examples", [])
     if not isinstance(sources, dict) or not all(isinstance(v, str) for v in sources.values()):
         raise ManifestError("[sources] must be a table of names and relative folders")
@@ -150,7 +132,7 @@ def _function(name: str, table: object) -> Function:
     where = f"[functions.{name}]"
     if not _NAME.fullmatch(name):
         raise ManifestError(f"{where} must be named in lower-case letters, digits and dashes")
-    function = _declared(Function, table, where)
+    function = declared(Function, table, where)
     if not _HANDLER.fullmatch(function.handler):
         raise ManifestError(f"{where} handler = {function.handler!r} must be 'module.function'")
     _within(where, "memory_mib", function.memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
@@ -164,54 +146,6 @@ def _function(name: str, table: object) -> Function:
             f"{where} network = {function.network!r} must be one of {', '.join(NETWORKS)}"
         )
     return function
-
-
-def _route(table: object, functions: Mapping[str, Function]) -> Route:
-    route = _declared(Route, table, "[[routes]]")
-    if not route.path.startswith("/") or "//" in route.path or "?" in route.path:
-        raise ManifestError(f"[[routes]] path = {route.path!r} must be a plain path from '/'")
-    if route.function not in functions:
-        raise ManifestError(
-            f"[[routes]] {route.path}: no function {route.function!r}; "
-            f"there are: {', '.join(functions)}"
-        )
-    for media_type in route.accept:
-        if not _MEDIA_TYPE.fullmatch(media_type):
-            raise ManifestError(f"[[routes]] {route.path}: accept {media_type!r} is no media type")
-    return route
-
-
-_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "str": ((str,), "text"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "true or false"),
-    "tuple[str, ...]": ((list,), "a list of texts"),
-    "Mapping[str, str] | None": ((dict,), "a table of texts"),
-}
-
-
-def _declared(kind: type[_Declared], table: object, where: str) -> _Declared:
-    """Build ``kind`` from a TOML table, refusing unknown keys and wrong types by name."""
-    if not isinstance(table, dict):
-        raise ManifestError(f"{where} must be a table")
-    declared = {each.name: str(each.type) for each in fields(kind)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in declared:
-            raise ManifestError(f"{where} unknown key {key!r}; allowed: {', '.join(declared)}")
-        types, wanted = _KINDS[declared[key]]
-        # bool is an int to Python; `limit = true` is still a mistake.
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise ManifestError(f"{where} {key} = {value!r} must be {wanted}")
-        members = list(value.values()) if isinstance(value, dict) else value
-        if isinstance(members, list) and not all(isinstance(item, str) for item in members):
-            raise ManifestError(f"{where} {key} must be {wanted}")
-        values[key] = tuple(value) if isinstance(value, list) else value
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ManifestError(f"{where} {str(error).partition(') ')[2]}") from None
 
 
 def _within(where: str, key: str, value: float, low: float, high: float) -> None:

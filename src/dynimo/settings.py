@@ -27,6 +27,7 @@ from dynimo.metering.config import Config as MeteringConfig
 from dynimo.model.errors import ConfigError
 from dynimo.registry.config import Config as RegistryConfig
 from dynimo.upstreams.config import Config as UpstreamsConfig
+from dynimo.upstreams.policy import Policy
 from dynimo.web.config import Config as WebConfig
 from dynimo.web.forwarding import Trust
 
@@ -81,6 +82,7 @@ class Settings:
     web: WebConfig = field(default_factory=WebConfig)
     upstreams: UpstreamsConfig = field(default_factory=UpstreamsConfig)
     gateway: GatewayConfig = field(default_factory=GatewayConfig)
+    origins: Policy = field(default_factory=Policy)
     functions: FunctionsConfig = field(default_factory=FunctionsConfig)
     backlog: BacklogConfig = field(default_factory=BacklogConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)

@@ -21,6 +21,7 @@ from dynimo.api.downloads import Downloads
 from dynimo.api.edge_desk import EdgeDesk
 from dynimo.api.function_urls import ServedUrls
 from dynimo.api.queues import Ask, QueueDesk
+from dynimo.assembly.origins import origins
 from dynimo.assembly.uploads import Uploads
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
@@ -57,7 +58,12 @@ class Front:
         queues: Ask,
     ) -> None:
         place = Place(settings.identity.account, settings.identity.region)
-        gateway = Gateway(uploads.routes, invoke, clock, place=place, qualifier=LIVE)
+        self.origins = origins(
+            settings.gateway.upstreams, settings.upstreams, settings.origins, clock
+        )
+        gateway = Gateway(
+            uploads.routes, invoke, clock, place=place, qualifier=LIVE, origins=self.origins
+        )
         edge = _edge(settings.edge, folder)
         self.cache = Cache(gateway, settings=edge, clock=clock, offers=uploads.routes.offers)
         uploads.purge = self.cache.purge
@@ -87,6 +93,12 @@ class Front:
             slow_headers=frozenset({KEY_HEADER}),
             large=lambda request: door.is_upload(request) or apps_admin.is_upload(request),
         )
+
+    async def close(self) -> None:
+        """Let go of upstreams, and write what is still to be logged. The server has stopped."""
+        for origin in self.origins.values():
+            await origin.close()
+        self.requests.flush()
 
 
 def _edge(edge: EdgeConfig, folder: DataFolder) -> EdgeConfig:

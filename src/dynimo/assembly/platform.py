@@ -154,7 +154,7 @@ class Platform:
         await self.logs.close()
         await self.meter.close()
         await self.cache.close()
-        self.front.requests.flush()
+        await self.front.close()
         flush_logs()
         self.registry.close()
         self.trust.keyring.close()
@@ -166,6 +166,7 @@ class Platform:
             "edge": self.cache.statistics(),
             "server": self.server.statistics(),
             "backlog": self.later.statistics(),
+            "upstreams": {name: each.statistics() for name, each in self.front.origins.items()},
             "functions": {
                 name: {
                     "version": fleet.version.label,

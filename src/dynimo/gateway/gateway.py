@@ -28,6 +28,9 @@ Origin: TypeAlias = Callable[[Request, float], Awaitable[Response]]
 """An upstream: a request, and the seconds within which it is to be answered."""
 
 NO_ORIGINS: Mapping[str, Origin] = MappingProxyType({})
+TRIES_HEADER = "dynimo-tries"
+"""What an origin says of its tries; the edge lets it go no further."""
+
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -128,7 +131,12 @@ class Gateway:
             return shaping.problem(502, "no_upstream", f"{said} name it in [gateway.upstreams].")
         if target.pass_headers:
             request = shaping.reduced(request, target.pass_headers)
-        return await origin(request, target.timeout_seconds)
+        response = await origin(request, target.timeout_seconds)
+        passport = CURRENT.get()
+        if passport is not None:
+            tries = response.headers.get(TRIES_HEADER).replace(", ", " ")
+            passport.stamp("upstream", f';name={target.upstream};tries="{tries}"')
+        return response
 
 
 async def _compress(request: Request, response: Response) -> None:

@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from dynimo.upstreams.failures import Broken
-from dynimo.web import message
+from dynimo.web import forwarding, message
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -20,11 +20,6 @@ _UNSAFE = re.compile(r"[\r\n\0]")
 _HOP = frozenset(
     {"connection", "expect", "http2-settings", "keep-alive", "proxy-connection", "te", "trailer",
      "transfer-encoding", "upgrade"}
-)  # fmt: skip
-_NOT_BELIEVED = frozenset(
-    {"forwarded", "x-forwarded", "x-http-method", "x-http-method-override", "x-method-override",
-     "x-original-host", "x-original-url", "x-real-ip", "x-rewrite-url", "x-forwarder-for",
-     "x-host", "client-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip"}
 )  # fmt: skip
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -49,13 +44,14 @@ def request_bytes(request: message.Request, target: str, host: str, via: str) ->
     named = _named(request.headers)
     for name, value in request.headers.pairs:
         if (
-            name in _HOP or name in named or name in _NOT_BELIEVED or name == "host"
-            or name == "content-length" or name == "via" or name.startswith("x-forwarded-")
+            name in _HOP or name in named or name == "host" or name == "content-length"
+            or name == "via" or forwarding.is_claim(name)
         ):  # fmt: skip
             continue
         lines.append(f"{name}: {value}")
     passed = request.headers.get("via")
     lines.append(f"via: {passed}, 1.1 {via}" if passed else f"via: 1.1 {via}")
+    lines += [f"{name}: {value}" for name, value in forwarding.told(request).items() if value]
     if request.body or request.method in _WITH_BODY:
         lines.append(f"content-length: {len(request.body)}")
     if any(_UNSAFE.search(line) for line in lines) or lines[0].count(" ") != 2:

@@ -23,7 +23,10 @@ def origins(
     Raises:
         ConfigError: an address is none, or an upstream has no server or too many.
     """
-    return {name: Origin(name, _clients(name, urls, config), policy, clock) for name, urls in named.items()}
+    return {
+        name: Origin(name, _clients(name, urls, config), policy, clock)
+        for name, urls in named.items()
+    }
 
 
 def _clients(name: str, urls: Sequence[str], config: Config) -> list[tuple[str, Upstream]]:

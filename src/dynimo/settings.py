@@ -230,5 +230,9 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
     folders = tuple(
         str((base / Path(each).expanduser()).resolve()) for each in settings.app_folders
     )
+    gateway = settings.gateway
+    if gateway.filters:
+        filters = str((base / Path(gateway.filters).expanduser()).resolve())
+        gateway = replace(gateway, filters=filters)
     data = str((base / Path(settings.data).expanduser()).resolve())
-    return replace(settings, sources=sources, app_folders=folders, data=data)
+    return replace(settings, sources=sources, app_folders=folders, data=data, gateway=gateway)

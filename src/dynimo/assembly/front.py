@@ -21,15 +21,14 @@ from dynimo.api.downloads import Downloads
 from dynimo.api.edge_desk import EdgeDesk
 from dynimo.api.function_urls import ServedUrls
 from dynimo.api.queues import Ask, QueueDesk
-from dynimo.assembly.origins import origins
+from dynimo.assembly.behind import behind_edge
 from dynimo.assembly.uploads import Uploads
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
 from dynimo.edge.config import Config as EdgeConfig
-from dynimo.gateway.gateway import Gateway, Invoke
+from dynimo.gateway.gateway import Invoke
 from dynimo.gateway.passport import KEY_HEADER, PassportControl
 from dynimo.model.names import Place
-from dynimo.registry.apps import LIVE
 from dynimo.requestlog import RequestLog
 from dynimo.settings import LogConfig, Settings
 from dynimo.telemetry import Metrics
@@ -58,12 +57,7 @@ class Front:
         queues: Ask,
     ) -> None:
         place = Place(settings.identity.account, settings.identity.region)
-        self.origins = origins(
-            settings.gateway.upstreams, settings.upstreams, settings.origins, clock
-        )
-        gateway = Gateway(
-            uploads.routes, invoke, clock, place=place, qualifier=LIVE, origins=self.origins
-        )
+        gateway, self.origins = behind_edge(settings, uploads.routes, invoke, clock)
         edge = _edge(settings.edge, folder)
         self.cache = Cache(gateway, settings=edge, clock=clock, offers=uploads.routes.offers)
         uploads.purge = self.cache.purge

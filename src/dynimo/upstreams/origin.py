@@ -124,7 +124,7 @@ class Origin:
         if not wait or not tries.safe or len(tries.servers) + 1 >= self._policy.tries_max:
             return await self._try(tries, server)
         first = asyncio.ensure_future(self._try(tries, server))
-        running = {first}
+        running: set[asyncio.Future[Response]] = {first}
         try:
             await asyncio.wait(running, timeout=wait)
             if not first.done() and self._may_repeat(tries, sent=True):

@@ -15,6 +15,7 @@ import msgspec
 
 from dynimo.ports import Clock
 from dynimo.telemetry import Metrics
+from dynimo.web import masking
 from dynimo.web.message import Request, Response
 
 FLUSH_SECONDS = 0.1
@@ -39,7 +40,7 @@ class RequestLog:
         self._lines = lines
         self._plain = plain
         self._stream = stream
-        self._pending: list[tuple[float, str, str, Response, float]] = []
+        self._pending: list[tuple[float, str, str, str, Response, float]] = []
         self._dropped = 0
         self._cancel: Callable[[], None] | None = None
 
@@ -48,7 +49,9 @@ class RequestLog:
         if len(self._pending) >= PENDING_MAX:
             self._dropped += 1
             return
-        self._pending.append((self._clock.now(), request.method, request.target, response, seconds))
+        self._pending.append(
+            (self._clock.now(), request.method, request.path, request.query, response, seconds)
+        )
         if self._cancel is None:
             self._cancel = self._clock.call_later(FLUSH_SECONDS, self.flush)
 
@@ -74,7 +77,10 @@ class RequestLog:
             self._lines = False
 
 
-def _plain_line(when: float, method: str, target: str, response: Response, seconds: float) -> str:
+def _plain_line(
+    when: float, method: str, path: str, query: str, response: Response, seconds: float
+) -> str:
+    target = masking.target(path, query)
     clock = time.strftime("%H:%M:%S", time.localtime(when))
     kind = response.headers.get("content-type").partition(";")[0]
     return (
@@ -83,7 +89,10 @@ def _plain_line(when: float, method: str, target: str, response: Response, secon
     )
 
 
-def _json_line(when: float, method: str, target: str, response: Response, seconds: float) -> str:
+def _json_line(
+    when: float, method: str, path: str, query: str, response: Response, seconds: float
+) -> str:
+    target = masking.target(path, query)
     line = {
         "time": when,
         "logger": "dynimo.request",

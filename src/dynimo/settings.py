@@ -16,6 +16,8 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from dynimo.accesslog import FORMS as ACCESS_FORMS
+from dynimo.accesslog import Config as AccessLogConfig
 from dynimo.backends.sandboxes.config import MEASURES
 from dynimo.backlog.config import Config as BacklogConfig
 from dynimo.edge.config import Config as EdgeConfig
@@ -91,6 +93,7 @@ class Settings:
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    access_log: AccessLogConfig = field(default_factory=AccessLogConfig)
 
 
 def read(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
@@ -201,6 +204,11 @@ def _check_values(settings: Settings, file: Path | None) -> None:
             raise ConfigError(
                 f"The source name {name!r} must be letters, digits, dashes and underscores."
             )
+    if settings.access_log.form not in ACCESS_FORMS:
+        raise ConfigError(
+            f"access_log.form = {settings.access_log.form!r} must be one of"
+            f" {', '.join(ACCESS_FORMS)} ({file})."
+        )
     try:
         Trust.of(settings.gateway.trusted_proxies)
     except ValueError as error:

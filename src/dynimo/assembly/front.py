@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dynimo import ports
+from dynimo.accesslog import AccessLog
+from dynimo.accesslog import Config as AccessLogConfig
 from dynimo.api.admin import Admin
 from dynimo.api.apps_admin import AppsAdmin
 from dynimo.api.aws.calls import Operation
@@ -33,7 +35,8 @@ from dynimo.requestlog import RequestLog
 from dynimo.settings import LogConfig, Settings
 from dynimo.telemetry import Metrics
 from dynimo.web.forwarding import Trust
-from dynimo.web.server import Server
+from dynimo.web.message import Request, Response
+from dynimo.web.server import OnResponse, Server
 
 
 class Front:
@@ -82,7 +85,7 @@ class Front:
             door,
             config=settings.web,
             fast=self.cache.lookup_nowait,
-            on_response=self.requests.add,
+            on_response=self._on_response(settings.access_log, folder, clock),
             trust=Trust.of(settings.gateway.trusted_proxies),
             slow_headers=frozenset({KEY_HEADER}),
             large=lambda request: door.is_upload(request) or apps_admin.is_upload(request),
@@ -93,6 +96,24 @@ class Front:
         for origin in self.origins.values():
             await origin.close()
         self.requests.flush()
+        if self.access is not None:
+            self.access.close()
+
+    def _on_response(
+        self, config: AccessLogConfig, folder: DataFolder, clock: ports.Clock
+    ) -> OnResponse:
+        """Who is told of each answer."""
+        self.access: AccessLog | None = None
+        if config.form == "off":
+            return self.requests.add
+        self.access = AccessLog(folder.path, config, clock)
+        first, second = self.requests.add, self.access.add
+
+        def both(request: Request, response: Response, seconds: float) -> None:
+            first(request, response, seconds)
+            second(request, response, seconds)
+
+        return both
 
 
 def _edge(edge: EdgeConfig, folder: DataFolder) -> EdgeConfig:

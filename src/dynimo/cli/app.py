@@ -31,6 +31,7 @@ VERBS = {
     "purge": "Drop stored answers from a running server's edge cache.",
     "doctor": "Show what is on, what is missing, and the command that mends it.",
     "settings": "List every setting, its default and its environment variable.",
+    "simulate": "Show what a spike would meet: prescaled, autoscaled and Dynimo, in virtual time.",
     "check": "Check an app's folder before it is deployed.",
     "test": "Run the project's whole test suite (in a checkout).",
     "bench": "Measure, side by side with other programs (in a checkout).",

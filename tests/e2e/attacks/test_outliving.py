@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -92,15 +92,20 @@ async def test_nothing_stays(sandbox: ProcessSandbox, tmp_path: Path, way: str, 
             await staying.frame()
             staying.process.kill()
         await staying.watcher.ended()
-        for _ in range(ROUNDS_MAX):
-            if not alive(name):
-                break
-            await asyncio.sleep(ROUND_SECONDS)
-        assert alive(name) == []
+        assert await becomes(lambda: not alive(name))
         sibling.send(["group", name, ""])
         await sibling.frame()
-        assert alive(name) != [], "the test cannot see what stays"
-    assert alive(name) == []
+        assert await becomes(lambda: alive(name)), "the test cannot see what stays"
+    assert await becomes(lambda: not alive(name))
+
+
+async def becomes(true: Callable[[], object]) -> bool:
+    """Whether this is so before long: what goes on in other processes sends no event."""
+    for _ in range(ROUNDS_MAX):
+        if true():
+            return True
+        await asyncio.sleep(ROUND_SECONDS)
+    return False
 
 
 def alive(name: str) -> list[str]:

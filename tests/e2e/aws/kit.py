@@ -22,6 +22,9 @@ ROLE = "arn:aws:iam::000000000000:role/runner"
 REGION = "us-east-1"
 ARN = f"arn:aws:lambda:{REGION}:000000000000:function:"
 
+OFTEN = {"Delay": 0.02, "MaxAttempts": 2000}
+"""How AWS's waiters ask here: their own second between two questions is long for a test."""
+
 OPEN: list[Any] = []
 """Clients to close when the tests of a file are done (conftest)."""
 
@@ -90,10 +93,18 @@ def create(aws: Any, name: str, code: str | bytes = HELLO, **settings: Any) -> d
         Code={"ZipFile": data},
         **{"Role": ROLE, "Runtime": "python3.11", "Handler": "app.handler", **settings},
     )
-    aws.get_waiter("function_active_v2").wait(
-        FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
-    )
+    active(aws, name)
     return made
+
+
+def active(aws: Any, name: str) -> None:
+    """Wait until a function that was just made can be called."""
+    aws.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=OFTEN)
+
+
+def updated(aws: Any, name: str) -> None:
+    """Wait until the last change of a function is done."""
+    aws.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=OFTEN)
 
 
 def call(aws: Any, name: str, event: Any = None, **asked: Any) -> tuple[Any, dict[str, Any]]:

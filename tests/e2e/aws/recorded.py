@@ -115,8 +115,6 @@ def two_versions(aws: Any, name: str = FN) -> None:
     """A function with versions 1 and 2 and the alias ``live`` of the first."""
     kit.create(aws, name, Publish=True)
     aws.update_function_configuration(FunctionName=name, Description="second")
-    aws.get_waiter("function_updated_v2").wait(
-        FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
-    )
+    kit.updated(aws, name)
     aws.publish_version(FunctionName=name)
     aws.create_alias(FunctionName=name, Name="live", FunctionVersion="1")

@@ -103,7 +103,7 @@ def test_an_event_that_fails_is_tried_three_times_and_told(
     aws.update_function_configuration(
         FunctionName="picky", DeadLetterConfig={"TargetArn": QUEUE + "letters"}
     )
-    aws.get_waiter("function_updated_v2").wait(FunctionName="picky", WaiterConfig={"Delay": 0.05})
+    kit.updated(aws, "picky")
     aws.put_function_event_invoke_config(
         FunctionName="picky",
         DestinationConfig={"OnFailure": {"Destination": QUEUE + "failed"}},
@@ -177,7 +177,7 @@ def test_what_failed_can_be_sent_again(
     aws.update_function_code(
         FunctionName="mended", ZipFile=kit.zipped("def handler(e, c): return e")
     )
-    aws.get_waiter("function_updated_v2").wait(FunctionName="mended", WaiterConfig={"Delay": 0.05})
+    kit.updated(aws, "mended")
 
     redriven = held(server, "redrive", "broken")
     wait_until(lambda: messages(server, "whole"), 30)

@@ -43,11 +43,10 @@ def test_code_comes_from_a_bucket(aws: Any) -> None:
     """Made from one key, changed to another; the hash is the zip's."""
     code = {"S3Bucket": "code", "S3Key": "deep/first.zip"}
     made = aws.create_function(FunctionName="fetched", Code=code, **NEW)
-    waiter, often = aws.get_waiter("function_updated_v2"), {"Delay": 0.05, "MaxAttempts": 200}
-    waiter.wait(FunctionName="fetched", WaiterConfig=often)
+    kit.active(aws, "fetched")
     first, _ = kit.call(aws, "fetched")
     aws.update_function_code(FunctionName="fetched", S3Bucket="code", S3Key="second.zip")
-    waiter.wait(FunctionName="fetched", WaiterConfig=often)
+    kit.updated(aws, "fetched")
     second, _ = kit.call(aws, "fetched")
     layer = aws.publish_layer_version(LayerName="fetched", Content=code)
 

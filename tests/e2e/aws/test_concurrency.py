@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.aws import kit
+from tests.e2e.aws.meeting import SECONDS_MAX, WAITS, Meeting
 from tests.e2e.serving import Server
 
-SLEEPS = (
-    "import os, time\ndef handler(e, c):\n    time.sleep(e.get('s', 0))\n    return os.getpid()"
-)
+MEETS = f"""{WAITS}
+import os
+def handler(e, c):
+    if "port" in e: waits(e["port"])
+    return os.getpid()
+"""
 PROVISIONED = "import os\ndef handler(e, c): return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']"
 
 
@@ -25,7 +30,7 @@ def aws(shared: Server) -> Any:
 
 def test_reserved_zero_blocks_everybody(aws: Any) -> None:
     """A function with no place of its own is never run, and the refusal names the limit."""
-    kit.create(aws, "blocked", SLEEPS)
+    kit.create(aws, "blocked", MEETS)
     put = aws.put_function_concurrency(FunctionName="blocked", ReservedConcurrentExecutions=0)
 
     with pytest.raises(ClientError) as error:
@@ -45,25 +50,29 @@ def test_reserved_zero_blocks_everybody(aws: Any) -> None:
 
 def test_more_than_reserved_is_throttled_and_the_rest_runs(aws: Any) -> None:
     """Two places: of six at once two run, each in an environment of its own."""
-    kit.create(aws, "two", SLEEPS, Timeout=20)
+    kit.create(aws, "two", MEETS, Timeout=20)
     aws.put_function_concurrency(FunctionName="two", ReservedConcurrentExecutions=2)
 
-    def ask(_: int) -> str:
+    def ask(port: int) -> str:
         try:
-            return str(kit.call(aws, "two", {"s": 2})[0])
+            return str(kit.call(aws, "two", {"port": port})[0])
         except ClientError as error:
             return str(kit.refused(error)[0])
 
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(ask, range(6)))
+    with ThreadPoolExecutor(6) as pool, Meeting() as meeting:
+        asked = [pool.submit(ask, meeting.port) for _ in range(6)]
+        answered = as_completed(asked, SECONDS_MAX)
+        refused = [each.result() for each in itertools.islice(answered, 4)]
+        meeting.open()
+        served = [each.result() for each in answered]
 
-    assert answers.count("429") == 4
-    assert len({each for each in answers if each != "429"}) == 2
+    assert refused == ["429"] * 4
+    assert len(set(served) - {"429"}) == 2
 
 
 def test_what_cannot_be_reserved(aws: Any) -> None:
     """The account keeps a hundred for everybody; versions and aliases have no reservation."""
-    kit.create(aws, "greedy", SLEEPS, Publish=True)
+    kit.create(aws, "greedy", MEETS, Publish=True)
 
     with pytest.raises(ClientError) as many:
         aws.put_function_concurrency(FunctionName="greedy", ReservedConcurrentExecutions=950)
@@ -125,7 +134,7 @@ BAD_PROVISIONS: list[tuple[str | None, int, int, str]] = [
 
 @pytest.fixture(scope="module")
 def provable(aws: Any) -> Any:
-    kit.create(aws, "prov", SLEEPS, Publish=True)
+    kit.create(aws, "prov", MEETS, Publish=True)
     return aws
 
 
@@ -144,11 +153,14 @@ def test_what_cannot_be_provisioned(
 
 
 def test_one_request_an_environment(aws: Any) -> None:
-    """Ten at once that take a while have ten environments; one after the other have one."""
-    kit.create(aws, "alone", SLEEPS, Timeout=20)
+    """Ten at the same time have ten environments; one after the other have one."""
+    kit.create(aws, "alone", MEETS, Timeout=20)
 
-    with ThreadPoolExecutor(10) as pool:
-        at_once = list(pool.map(lambda _: kit.call(aws, "alone", {"s": 1})[0], range(10)))
+    with ThreadPoolExecutor(10) as pool, Meeting() as meeting:
+        asked = [pool.submit(kit.call, aws, "alone", {"port": meeting.port}) for _ in range(10)]
+        meeting.arrived(10)
+        meeting.open()
+        at_once = [each.result()[0] for each in asked]
     in_turn = {kit.call(aws, "alone")[0] for _ in range(5)}
 
     assert len(set(at_once)) == 10

@@ -33,12 +33,12 @@ def test_a_function_is_made_runs_changes_and_goes(aws: Any) -> None:
         Environment={"Variables": {"GREETING": "hi"}},
         Tags={"team": "a"},
     )
-    aws.get_waiter("function_active_v2").wait(FunctionName="life")
+    kit.active(aws, "life")
     got = aws.get_function(FunctionName="life")
     downloaded = urllib.request.urlopen(got["Code"]["Location"]).read()
     value, answer = kit.call(aws, "life", {"a": 1}, LogType="Tail")
     aws.update_function_code(FunctionName="life", ZipFile=kit.zipped("def handler(e, c): return 2"))
-    aws.get_waiter("function_updated_v2").wait(FunctionName="life")
+    kit.updated(aws, "life")
     changed, _ = kit.call(aws, "life")
     deleted = aws.delete_function(FunctionName="life")
 

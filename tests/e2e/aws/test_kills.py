@@ -5,37 +5,22 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 from typing import Any
 
-import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.e2e.aws import kit
 from tests.e2e.serving import Server
 
-ROUNDS = 4
+ROUNDS = 5
+SECONDS_MIN, SECONDS_MAX = 0.05, 0.6
+"""How long changes go on before the kill."""
 CODE = "def handler(e, c): return {n}"
-
-
-def change_until_killed(server: Server, change: Callable[[Any, int], None], first: int) -> int:
-    """Change and change again while a SIGKILL is on its way; how many were acknowledged."""
-    aws = kit.client(server)
-    assert server.process is not None
-    timer = threading.Timer(random.uniform(0.05, 0.6), server.process.kill)
-    timer.start()
-    done = first
-    with contextlib.suppress(BotoCoreError, ClientError, ConnectionError):
-        while True:
-            change(aws, done + 1)
-            done += 1
-    timer.join()
-    server.process.wait(10)
-    server.log.close()
-    return done
+BASES = ("updated", "published", "moved")
+"""Functions that are changed, each in its own way; others are made."""
 
 
 def create(aws: Any, number: int) -> None:
@@ -43,67 +28,93 @@ def create(aws: Any, number: int) -> None:
 
 
 def update(aws: Any, number: int) -> None:
-    aws.update_function_code(FunctionName="base", ZipFile=kit.zipped(CODE.format(n=number)))
-    aws.get_waiter("function_updated_v2").wait(
-        FunctionName="base", WaiterConfig={"Delay": 0.01, "MaxAttempts": 500}
-    )
+    aws.update_function_code(FunctionName="updated", ZipFile=kit.zipped(CODE.format(n=number)))
+    kit.updated(aws, "updated")
 
 
 def publish(aws: Any, number: int) -> None:
-    aws.update_function_configuration(FunctionName="base", Description=str(number))
-    aws.get_waiter("function_updated_v2").wait(
-        FunctionName="base", WaiterConfig={"Delay": 0.01, "MaxAttempts": 500}
-    )
-    assert aws.publish_version(FunctionName="base")["Description"] == str(number)
+    aws.update_function_configuration(FunctionName="published", Description=str(number))
+    kit.updated(aws, "published")
+    assert aws.publish_version(FunctionName="published")["Description"] == str(number)
 
 
 def move(aws: Any, number: int) -> None:
-    aws.update_alias(FunctionName="base", Name="live", Description=str(number))
+    aws.update_alias(FunctionName="moved", Name="live", Description=str(number))
 
 
-@pytest.mark.parametrize("change", [create, update, publish, move])
-def test_a_kill_leaves_before_or_after(
-    tmp_path: Path, serve: Callable[..., Server], change: Callable[[Any, int], None]
-) -> None:
+def created(aws: Any, before: int) -> int:
+    """How many were made; those that were not there before run."""
+    numbers = sorted(
+        int(each["FunctionName"].removeprefix("made-"))
+        for page in aws.get_paginator("list_functions").paginate()
+        for each in page["Functions"]
+        if each["FunctionName"].startswith("made-")
+    )
+    assert numbers == list(range(1, len(numbers) + 1))
+    for number in numbers[before:]:
+        kit.active(aws, f"made-{number}")
+        assert kit.call(aws, f"made-{number}")[0] == number
+    return len(numbers)
+
+
+def code_of_updated(aws: Any, _: int) -> int:
+    """The number that the code says."""
+    kit.updated(aws, "updated")
+    return int(kit.call(aws, "updated")[0])
+
+
+def last_published(aws: Any, _: int) -> int:
+    """The description of the last version; none is left out before it."""
+    versions = aws.list_versions_by_function(FunctionName="published")["Versions"][1:]
+    assert [each["Version"] for each in versions] == [str(n) for n in range(1, len(versions) + 1)]
+    return int(versions[-1]["Description"] or 0)
+
+
+def description_of_moved(aws: Any, _: int) -> int:
+    """What the alias says."""
+    return int(aws.get_alias(FunctionName="moved", Name="live")["Description"] or 0)
+
+
+Change, State = Callable[[Any, int], None], Callable[[Any, int], int]
+CHANGES: dict[Change, State] = {
+    create: created, update: code_of_updated, publish: last_published, move: description_of_moved,
+}  # fmt: skip
+
+
+def until_it_ends(server: Server, change: Change, done: int) -> int:
+    """Change and change again; the number of the last change that was acknowledged."""
+    aws = kit.client(server)
+    with contextlib.suppress(BotoCoreError, ClientError, ConnectionError):
+        while True:
+            change(aws, done + 1)
+            done += 1
+    return done
+
+
+def test_a_kill_leaves_before_or_after(serve: Callable[..., Server]) -> None:
     """After each kill: every acknowledged change holds, at most one more, and it all runs."""
     server = serve()
     aws = kit.client(server)
-    kit.create(aws, "base", CODE.format(n=0), Publish=True)
-    aws.create_alias(FunctionName="base", Name="live", FunctionVersion="1")
-    done = 0
+    for name in BASES:
+        kit.create(aws, name, CODE.format(n=0), Publish=True)
+        aws.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    done = dict.fromkeys(CHANGES, 0)
     for _ in range(ROUNDS):
-        done = change_until_killed(server, change, done)
+        assert server.process is not None
+        kit.development_key(server.data)  # else each change would begin by asking for it
+        Timer(random.uniform(SECONDS_MIN, SECONDS_MAX), server.process.kill).start()
+        with ThreadPoolExecutor(len(CHANGES)) as threads:
+            changing = {each: threads.submit(until_it_ends, server, each, done[each])
+                        for each in CHANGES}  # fmt: skip
+        acknowledged = {each: one.result() for each, one in changing.items()}
+        server.stop()
+
         server = serve()
         aws = kit.client(server)
-        state = seen(aws, change)
-        assert done <= state <= done + 1
-        done = state
-        assert kit.call(aws, "base", Qualifier="live")[1]["StatusCode"] == 200
-    assert done > 0
+        done = {change: state(aws, done[change]) for change, state in CHANGES.items()}
+        for change, number in acknowledged.items():
+            assert number <= done[change] <= number + 1, change
+        for name in BASES:
+            assert kit.call(aws, name, Qualifier="live")[1]["StatusCode"] == 200
+    assert min(done.values()) > 0
     assert server.stop(signal.SIGTERM) == 0
-
-
-def seen(aws: Any, change: Callable[[Any, int], None]) -> int:
-    """The number of the last change that is there; everything about it must be whole."""
-    if change is create:
-        functions = [
-            each["FunctionName"]
-            for page in aws.get_paginator("list_functions").paginate()
-            for each in page["Functions"]
-            if each["FunctionName"].startswith("made-")
-        ]
-        for name in functions:
-            assert kit.call(aws, name)[0] == int(name.removeprefix("made-"))
-        return len(functions)
-    if change is update:
-        deadline = time.monotonic() + 10
-        while aws.get_function(FunctionName="base")["Configuration"]["State"] != "Active":
-            assert time.monotonic() < deadline
-        return int(kit.call(aws, "base")[0])
-    if change is publish:
-        versions = aws.list_versions_by_function(FunctionName="base")["Versions"][1:]
-        assert [each["Version"] for each in versions] == [
-            str(n) for n in range(1, len(versions) + 1)
-        ]
-        return int(versions[-1]["Description"] or 0)
-    return int(aws.get_alias(FunctionName="base", Name="live")["Description"] or 0)

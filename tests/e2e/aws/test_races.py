@@ -52,7 +52,7 @@ def test_one_of_many_creates_it(aws: Any) -> None:
         Code={"ZipFile": kit.zipped(WAITS.format(n=n))},
     ))  # fmt: skip
     made = [n for n, each in enumerate(answers) if isinstance(each, dict)]
-    aws.get_waiter("function_active_v2").wait(FunctionName="once")
+    kit.active(aws, "once")
 
     assert len(made) == 1
     assert {each for each in answers if isinstance(each, tuple)} == {
@@ -67,7 +67,7 @@ def test_updates_at_once_are_whole_or_refused(aws: Any) -> None:
     answers = attempts(6, lambda n: aws.update_function_code(
         FunctionName="updated", ZipFile=kit.zipped(SLOW + WAITS.format(n=n))
     ))  # fmt: skip
-    aws.get_waiter("function_updated_v2").wait(FunctionName="updated")
+    kit.updated(aws, "updated")
     done = [n for n, each in enumerate(answers) if isinstance(each, dict)]
 
     assert {each[:2] for each in answers if isinstance(each, tuple)} <= {
@@ -135,9 +135,7 @@ def test_an_alias_moves_under_load(aws: Any) -> None:
 
 def update(aws: Any, name: str) -> None:
     aws.update_function_code(FunctionName=name, ZipFile=kit.zipped(WAITS.format(n=2)))
-    aws.get_waiter("function_updated_v2").wait(
-        FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
-    )
+    kit.updated(aws, name)
 
 
 def delete(aws: Any, name: str) -> None:

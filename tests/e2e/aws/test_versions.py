@@ -25,7 +25,7 @@ def two_versions(aws: Any, name: str) -> None:
     """Make a function with versions 1 and 2."""
     kit.create(aws, name, FIRST, Publish=True)
     aws.update_function_code(FunctionName=name, ZipFile=kit.zipped(SECOND), Publish=True)
-    aws.get_waiter("function_updated_v2").wait(FunctionName=name)
+    kit.updated(aws, name)
 
 
 def test_publishing_twice_without_a_change_is_one_version(aws: Any) -> None:
@@ -34,7 +34,7 @@ def test_publishing_twice_without_a_change_is_one_version(aws: Any) -> None:
     first = aws.publish_version(FunctionName="publish", Description="d")
     again = aws.publish_version(FunctionName="publish")
     aws.update_function_configuration(FunctionName="publish", Timeout=5)
-    aws.get_waiter("function_updated_v2").wait(FunctionName="publish")
+    kit.updated(aws, "publish")
     second = aws.publish_version(FunctionName="publish")
     listed = aws.list_versions_by_function(FunctionName="publish")["Versions"]
 

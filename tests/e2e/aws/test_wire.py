@@ -138,9 +138,7 @@ def test_every_operation_has_its_success_code(aws: Any, seen: list[recorded.Wire
     statuses = []
     for operation, asked, _ in STEPS:
         if operation == WAIT:
-            aws.get_waiter("function_updated_v2").wait(
-                **asked, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
-            )
+            kit.updated(aws, asked["FunctionName"])
             statuses.append((operation, 0))
             continue
         answer = getattr(aws, operation)(**asked)
@@ -187,15 +185,11 @@ def test_a_functions_documents_have_awss_keys(aws: Any, seen: list[recorded.Wire
     """Made, read, changed, published and listed: no key more or less than AWS was recorded with."""
     aws.create_function(FunctionName="keys", **NEW)
     made = json.loads(seen[-1].body)
-    aws.get_waiter("function_active_v2").wait(
-        FunctionName="keys", WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
-    )
+    kit.active(aws, "keys")
     read = json.loads(seen[-1].body)
     aws.update_function_configuration(FunctionName="keys", Environment={"Variables": {}})
     changed = json.loads(seen[-1].body)
-    aws.get_waiter("function_updated_v2").wait(
-        FunctionName="keys", WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
-    )
+    kit.updated(aws, "keys")
     aws.publish_version(FunctionName="keys")
     published = json.loads(seen[-1].body)
     aws.list_versions_by_function(FunctionName="keys")

@@ -12,13 +12,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.aws import kit, recorded
+from tests.e2e.aws.meeting import WAITS, Meeting
 from tests.e2e.serving import Server
 
 NEW: dict[str, Any] = {
     "Role": kit.ROLE, "Runtime": "python3.11", "Handler": "app.handler",
     "Code": {"ZipFile": kit.zipped(kit.HELLO)},
 }  # fmt: skip
-SLOW = "import time\ntime.sleep(1)\ndef handler(e, c): return 1"
+MEETS = WAITS + "waits({port})\ndef handler(e, c): return 1\n"
 
 
 @pytest.fixture(scope="module")
@@ -82,22 +83,24 @@ def test_a_second_change_meanwhile_is_a_conflict(aws: Any) -> None:
     """While a function is made, or changed, the next change is refused in AWS's words."""
     asked = {"FunctionName": "busy"}
     refusals: list[tuple[int, str, str]] = []
-    aws.create_function(**asked, **{**NEW, "Code": {"ZipFile": kit.zipped(SLOW)}})
-    with pytest.raises(ClientError) as pending:
+    with Meeting() as meeting:
+        data = kit.zipped(MEETS.format(port=meeting.port))
+        aws.create_function(**asked, **{**NEW, "Code": {"ZipFile": data}})
+        with pytest.raises(ClientError) as pending:
+            aws.update_function_configuration(**asked, Timeout=5)
+        meeting.open()
+        kit.active(aws, "busy")
+        meeting.shut()
         aws.update_function_configuration(**asked, Timeout=5)
-    aws.get_waiter("function_active_v2").wait(
-        **asked, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
-    )
-    aws.update_function_configuration(**asked, Timeout=5)
-    later: list[tuple[str, dict[str, Any]]] = [
-        ("update_function_configuration", {"Timeout": 6}),
-        ("update_function_code", NEW["Code"]),
-        ("publish_version", {}),
-    ]
-    for operation, more in later:
-        with pytest.raises(ClientError) as busy:
-            getattr(aws, operation)(**asked, **more)
-        refusals.append(kit.refused(busy.value))
+        later: list[tuple[str, dict[str, Any]]] = [
+            ("update_function_configuration", {"Timeout": 6}),
+            ("update_function_code", NEW["Code"]),
+            ("publish_version", {}),
+        ]
+        for operation, more in later:
+            with pytest.raises(ClientError) as busy:
+                getattr(aws, operation)(**asked, **more)
+            refusals.append(kit.refused(busy.value))
 
     meanwhile = "The operation cannot be performed at this time. "
     assert kit.refused(pending.value) == (

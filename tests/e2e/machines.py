@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ NO_NETWORK = dict.fromkeys(
     ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
     "http://127.0.0.1:9/",
 )
+SLIM = ("cffi", "click", "pycparser", "pyvips", "pyvips-binary")
+SLIM_TESTS = ("iniconfig", "packaging", "pluggy", "pygments", "pytest")
+"""What `dynimo --version` and `pytest --version` need, and the one that is built from source."""
 AS_NOBODY: dict[str, Any] = (
     {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
 )
@@ -52,6 +56,15 @@ def copy_checkout(target: Path) -> None:
     """Copy what a clone plus the uncommitted files would have: nothing that was made by running."""
     made = shutil.ignore_patterns(".git", ".dynimo", "__pycache__", ".*_cache", ".hypothesis")
     shutil.copytree(CHECKOUT, target, ignore=made)
+
+
+def make_slim(checkout: Path) -> None:
+    """Leave few pins in a checkout's locks: how they are set up is the same for all."""
+    for name, kept in (
+        ("requirements.lock", SLIM), ("requirements-dev.lock", SLIM + SLIM_TESTS),
+    ):  # fmt: skip
+        pins = re.split(r"^(?=\w)", (checkout / name).read_text(), flags=re.MULTILINE)
+        (checkout / name).write_text("".join(each for each in pins if each.split("==")[0] in kept))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,11 +114,13 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine_at(folder: Path, home: Path | None = None) -> Iterator[Machine]:
-    """Furnish a machine, and take it away."""
+def machine_at(folder: Path, home: Path | None = None, *, slim: bool = False) -> Iterator[Machine]:
+    """Furnish a machine, and take it away. A ``slim`` one is set up with few packages."""
     machine = Machine(folder, home or folder / "home")
     try:
         copy_checkout(machine.checkout)
+        if slim:
+            make_slim(machine.checkout)
         machine.home.mkdir(exist_ok=True)
         (folder / "bin").mkdir()
         for name in COMMANDS:

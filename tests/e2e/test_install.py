@@ -3,6 +3,7 @@
 Each test gets a machine of its own: a folder whose PATH has only what the launcher may count on, a
 user who is not root, an environment made from scratch. Packages come over the network, as on the
 machine of whoever types the first command, by whatever way this machine was told to get them.
+They are few of all that are pinned; test_install_debian.py sets up with all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 def bare() -> Iterator[Machine]:
     """A machine with pip and without uv, after its first launch."""
     require_system_python()
-    with machine_at(Path(tempfile.mkdtemp(prefix="dynimo bare "))) as machine:
+    with machine_at(Path(tempfile.mkdtemp(prefix="dynimo bare ")), slim=True) as machine:
         code, out, err = machine.run("--version")
         assert (code, out.split()[:1]) == (0, ["dynimo"]), err
         yield machine
@@ -43,7 +44,8 @@ def bare() -> Iterator[Machine]:
 @pytest.fixture
 def machine(bare: Machine) -> Iterator[Machine]:
     """A machine before its first launch, with uv; it shares its cache of packages."""
-    with machine_at(Path(tempfile.mkdtemp(prefix="dynimo ")), bare.home) as machine:
+    folder = Path(tempfile.mkdtemp(prefix="dynimo "))
+    with machine_at(folder, bare.home, slim=True) as machine:
         (machine.folder / "bin" / "uv").symlink_to(bare.checkout / ".dynimo" / "tools/bin/uv")
         yield machine
 

@@ -78,14 +78,19 @@ def test_a_killed_server_leaves_no_process_and_an_intact_cache(
     """Kill -9: children go with it; what was stored is served by the next."""
     server = serve()
     made = server.get("/img/sample/boats.jpg?w=300")
-    wait_until(lambda: server.statistics()["edge"].get("disk_objects", 1))
-    time.sleep(0.3)  # let the write-behind reach the disk; what was not written is made again
+    wait_until(lambda: _all_written(server.statistics()["edge"]))
     relatives = server.family()
     server.stop(signal.SIGKILL)
 
     wait_until(lambda: not any(_alive(pid) for pid in relatives))
     again = serve().get("/img/sample/boats.jpg?w=300")
     assert again.body == made.body
+    assert again.headers["cache-status"].startswith("Dynimo; hit")
+
+
+def _all_written(edge: dict[str, int]) -> bool:
+    """Whether the disk has what the edge wanted to keep."""
+    return edge["disk_writes"] >= 1 and edge["disk_pending"] == 0
 
 
 def _alive(pid: int) -> bool:
@@ -237,10 +242,12 @@ def origin() -> Iterator[str]:
 
 @pytest.mark.timeout(120)
 def test_a_source_server_may_be_as_bad_as_it_likes(
-    serve: Callable[..., Server], origin: str
+    serve: Callable[..., Server], origin: str, tmp_path: Path
 ) -> None:
     """Slow, endless, lying, redirecting inside: an error with a reason, and the good one works."""
-    server = serve("--source", f"far={origin}")
+    config = tmp_path / "dynimo.toml"
+    config.write_text("[apps.images.limits]\nread_seconds = 1.5\nsource_bytes = 10_000_000\n")
+    server = serve("--source", f"far={origin}", "--config", str(config))
     names = ["slow.jpg", "endless.jpg", "short.jpg", "inside.jpg", "none.jpg", "good.png"]
     with ThreadPoolExecutor(6) as pool:
         answers = dict(

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,7 +72,18 @@ class Shop:
 
 
 @pytest.fixture
-def shop(serve: Callable[..., Server], tmp_path: Path) -> Shop:
+def shop(shared: Server, tmp_path: Path) -> Iterator[Shop]:
+    """A shop on the server of all; what it deployed is taken away at the end."""
+    made = Shop(shared, tmp_path)
+    yield made
+    for app in made.admin("GET").json["apps"]:
+        if app["origin"] == "uploaded":
+            made.admin("DELETE", f"/{app['name']}")
+
+
+@pytest.fixture
+def own(serve: Callable[..., Server], tmp_path: Path) -> Shop:
+    """A shop on a server of its own, which may be killed."""
     return Shop(serve(), tmp_path)
 
 
@@ -103,24 +114,24 @@ def test_a_dry_run_shows_what_a_deployment_would_do_and_does_nothing(shop: Shop)
 
 
 def test_a_share_of_the_calls_goes_to_what_is_new_also_after_a_kill(
-    shop: Shop, serve: Callable[..., Server]
+    own: Shop, serve: Callable[..., Server]
 ) -> None:
-    shop.deploy()
-    shop.write(2, APP + MORE)
-    assert "25% of the calls" in shop.deploy("--alias", "live=25%")
-    assert shop.asked(8) == {1: 6, 2: 2}
-    assert shop.asked(path="/more/") == {2: 4}, "a new function has no earlier version"
+    own.deploy()
+    own.write(2, APP + MORE)
+    assert "25% of the calls" in own.deploy("--alias", "live=25%")
+    assert own.asked(8) == {1: 6, 2: 2}
+    assert own.asked(path="/more/") == {2: 4}, "a new function has no earlier version"
 
-    shop.server.stop(signal.SIGKILL)
-    shop.server = serve(data=shop.server.data)
-    assert shop.asked(8) == {1: 6, 2: 2}
-    assert shop.asked(path="/more/") == {2: 4}
-    listed = {each["name"]: each for each in shop.admin("GET").json["apps"]}
+    own.server.stop(signal.SIGKILL)
+    own.server = serve(data=own.server.data)
+    assert own.asked(8) == {1: 6, 2: 2}
+    assert own.asked(path="/more/") == {2: 4}
+    listed = {each["name"]: each for each in own.admin("GET").json["apps"]}
     assert listed["shop"]["functions"]["shop-hello"] == {"1": 0.75, "2": 0.25}
     assert listed["shop"]["origin"] == "uploaded"
 
-    shop.deploy()
-    assert shop.asked() == {2: 4}
+    own.deploy()
+    assert own.asked() == {2: 4}
 
 
 def test_a_rollback_leads_to_the_version_before_with_all_that_it_was_given(
@@ -239,26 +250,26 @@ def test_no_request_fails_while_an_app_is_exchanged(shop: Shop) -> None:
 
 
 def test_a_kill_at_any_moment_leaves_before_or_after(
-    shop: Shop, serve: Callable[..., Server]
+    own: Shop, serve: Callable[..., Server]
 ) -> None:
-    shop.write(1, APP + MORE)
-    shop.deploy()
+    own.write(1, APP + MORE)
+    own.deploy()
     before = 1
     for said, seconds in ((2, 0.1), (3, 0.25), (4, 0.32), (5, 0.4)):
-        shop.write(said, APP + MORE)
+        own.write(said, APP + MORE)
         deploying = subprocess.Popen(
-            [sys.executable, "-m", "dynimo", "deploy", "shop", "--data", str(shop.server.data)],
-            cwd=shop.folder.parent,
+            [sys.executable, "-m", "dynimo", "deploy", "shop", "--data", str(own.server.data)],
+            cwd=own.folder.parent,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         time.sleep(seconds)
-        shop.server.stop(signal.SIGKILL)
+        own.server.stop(signal.SIGKILL)
         acknowledged = deploying.wait(30) == 0
-        shop.server = serve(data=shop.server.data)
-        now = shop.asked()
+        own.server = serve(data=own.server.data)
+        now = own.asked()
         assert now in ([{said: 4}] if acknowledged else [{before: 4}, {said: 4}])
-        assert shop.asked(path="/more/") == now, "both functions, or neither"
+        assert own.asked(path="/more/") == now, "both functions, or neither"
         before = next(iter(now))
 
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.conftest import SAMPLE
+from tests.e2e.meeting import WAITS, Meeting
 from tests.e2e.serving import Server
 
 pytestmark = pytest.mark.e2e
@@ -174,19 +175,17 @@ def test_purge_needs_the_key(shared: Server) -> None:
     assert refused.status == 403
 
 
-def test_a_changed_source_shows_after_a_purge(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_changed_source_shows_after_a_purge(shared: Server) -> None:
     """The old picture or the new one, never something between."""
-    pics = tmp_path / "pics"
-    pics.mkdir()
-    Image.new("RGB", (400, 300), "red").save(pics / "a.png")
-    server = serve("--source", f"pics={pics}")
-    red = server.get("/img/pics/a.png?w=40")
+    pics = shared.data.parent / "pics"
+    Image.new("RGB", (400, 300), "red").save(pics / "changed.png")
+    red = shared.get("/img/pics/changed.png?w=40")
     Image.new("RGB", (300, 400), "blue").save(pics / "new.png")
-    (pics / "new.png").replace(pics / "a.png")
+    (pics / "new.png").replace(pics / "changed.png")
 
-    assert server.get("/img/pics/a.png?w=40").body == red.body
-    assert server.purge(everything=True).json["purged"] >= 1
-    blue = server.get("/img/pics/a.png?w=40")
+    assert shared.get("/img/pics/changed.png?w=40").body == red.body
+    assert shared.purge(everything=True).json["purged"] >= 1
+    blue = shared.get("/img/pics/changed.png?w=40")
 
     assert _size(blue.body) == (40, 53)
     assert Image.open(io.BytesIO(blue.body)).convert("RGB").getpixel((5, 5)) == (0, 0, 255)
@@ -207,20 +206,32 @@ def test_the_cache_survives_a_restart(serve: Callable[..., Server], tmp_path: Pa
 
 
 def test_environments_come_with_demand_and_go(
-    serve: Callable[..., Server], wait_until: Callable[..., None]
+    serve: Callable[..., Server], tmp_path: Path, wait_until: Callable[..., None]
 ) -> None:
     """From zero, to need, to zero."""
-    server = serve()
+    folder = tmp_path / "wanted"
+    folder.mkdir()
+    (folder / "app.toml").write_text(
+        'name = "wanted"\n[functions.now]\nhandler = "wanted.handler"\nidle_seconds = 0.2\n'
+        '[[routes]]\npath = "/now"\nfunction = "now"\n'
+    )
+    code = "def handler(event, context): waits(int(event['queryStringParameters']['port']))\n"
+    (folder / "wanted.py").write_text(WAITS + code)
+    server = serve("--app", str(folder))
 
-    def environments() -> int:
-        count: int = server.statistics()["functions"]["images-generate"]["environments"]
+    def environments(function: str = "wanted-now") -> int:
+        count: int = server.statistics()["functions"][function]["environments"]
         return count
 
-    assert environments() == 0
-    answer = server.get("/img/sample/boats.jpg?w=201")
-    assert float(re.search(r"init;dur=([\d.]+)", answer.headers["server-timing"])[1]) > 0  # type: ignore[index]
-    assert environments() == 1
-    wait_until(lambda: environments() == 0, 30)
+    assert (environments(), environments("images-generate")) == (0, 0)
+    with ThreadPoolExecutor(1) as pool, Meeting() as meeting:
+        asked = pool.submit(server.get, f"/now?port={meeting.port}")
+        meeting.arrived()
+        assert environments() == 1
+        meeting.open()
+    timing = asked.result().headers["server-timing"]
+    assert float(re.search(r"init;dur=([\d.]+)", timing)[1]) > 0  # type: ignore[index]
+    wait_until(lambda: environments() == 0)
 
 
 def test_an_app_of_ones_own(serve: Callable[..., Server], tmp_path: Path) -> None:
@@ -287,7 +298,7 @@ def stuck(serve: Callable[..., Server], tmp_path: Path) -> Iterator[Server]:
         "import time\ndef handler(event, context):\n"
         "    print('waiting', flush=True)\n    time.sleep(600)\n"
     )
-    server = serve("--app", str(folder))
+    server = serve("--app", str(folder), DYNIMO_STOP_SECONDS="1")
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
         yield server

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.aws import kit
-from tests.e2e.aws.meeting import SECONDS_MAX, WAITS, Meeting
+from tests.e2e.meeting import SECONDS_MAX, WAITS, Meeting
 from tests.e2e.serving import Server
 
 MEETS = f"""{WAITS}

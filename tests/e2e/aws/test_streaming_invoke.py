@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.aws import kit
-from tests.e2e.aws.meeting import WAITS, Meeting
+from tests.e2e.meeting import WAITS, Meeting
 from tests.e2e.serving import Server
 
 YIELDS = f"""{WAITS}

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.aws import kit, recorded
-from tests.e2e.aws.meeting import WAITS, Meeting
+from tests.e2e.meeting import WAITS, Meeting
 from tests.e2e.serving import Server
 
 NEW: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What the sandbox suites share: a watcher that records, code folders, and one invocation."""
+"""What the sandbox suites share: sandboxes, a watcher that records, code folders, invocations."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ import asyncio
 import contextlib
 import itertools
 import json
+import shutil
+import sys
 import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from dynimo import ports
+import msgspec
 
-SECONDS_MAX = 20
+from dynimo import ports
+from dynimo.backends.interpreters import Interpreters
+from dynimo.backends.sandboxes.cgroups import Groups
+from dynimo.backends.sandboxes.config import Config, Measures
+from dynimo.backends.sandboxes.process import ProcessSandbox
+
+SECONDS_MAX = 40
+"""Generous: a machine may be busy."""
 _ids = itertools.count()
 
 ROOT_MEASURES = frozenset(
@@ -30,6 +39,28 @@ ROOT_MEASURES = frozenset(
         "cgroup process limit",
     }
 )
+
+
+ANYBODYS_PYTHON = shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin")
+"""Of this version, and to be run by users without rights; None where there is none."""
+ANYBODYS_ENVIRONMENT = {"PYTHONPATH": str(Path(msgspec.__file__).parents[1])}
+"""Where it finds the packages of the platform, and nothing else."""
+
+_PRESENT = Interpreters()
+_measures: dict[frozenset[str], Measures] = {}
+"""What holds on this host, by what is left out of it."""
+
+
+async def opened(config: Config) -> ProcessSandbox:
+    """A sandbox to be closed. What this host has and allows is tried by the first, for all."""
+    known = _measures.get(config.without)
+    groups = Groups.open(without=config.without)
+    if known is not None and groups.describe().items() <= known.found.items():
+        config.scratch.mkdir(parents=True, exist_ok=True)
+        return ProcessSandbox(config, known, groups, _PRESENT)
+    made = await ProcessSandbox.open(config, _PRESENT)
+    _measures[config.without] = made._measures
+    return made
 
 
 class Recorder:

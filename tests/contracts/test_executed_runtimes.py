@@ -20,6 +20,7 @@ from dynimo import ports
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.runtime import handler as handlers
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import ROOT_MEASURES, Environment, zygote
 
 HERE = Path(__file__).parent
@@ -34,7 +35,7 @@ async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "full" and os.geteuid() != 0:
         pytest.skip("needs root")
     without = ROOT_MEASURES if request.param == "basic" else frozenset()
-    opened = await ProcessSandbox.open(Config(scratch=tmp_path / "scratch", without=without))
+    opened = await sandbox_kit.opened(Config(scratch=tmp_path / "scratch", without=without))
     yield opened
     await opened.close()
 

@@ -21,6 +21,7 @@ from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.model import errors
 from dynimo.runtime import handler as handlers
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import Environment, code, zygote
 
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -123,7 +124,7 @@ class Way:
 
 @pytest.fixture
 async def opened(tmp_path: Path) -> AsyncIterator[ProcessSandbox]:
-    sandbox = await ProcessSandbox.open(Config(scratch=tmp_path / "scratch"))
+    sandbox = await sandbox_kit.opened(Config(scratch=tmp_path / "scratch"))
     yield sandbox
     await sandbox.close()
 

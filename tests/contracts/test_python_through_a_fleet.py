@@ -22,6 +22,7 @@ from dynimo.functions.fleet import Fleet
 from dynimo.functions.pool import Limits
 from dynimo.model.errors import DynimoError, InitError
 from dynimo.model.invocation import Invocation, Outcome
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import code
 
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -85,7 +86,7 @@ class Caller:
 async def caller(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Caller]:
     if request.param == "client":
         pytest.importorskip("awslambdaric")
-    sandbox = await ProcessSandbox.open(Config(scratch=tmp_path / "scratch"))
+    sandbox = await sandbox_kit.opened(Config(scratch=tmp_path / "scratch"))
     yield Caller(sandbox, tmp_path / "code", request.param)
     await sandbox.close()
 

@@ -23,6 +23,7 @@ import pytest
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.runtime.isolation import landlock
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import ROOT_MEASURES, Environment, code, zygote
 
 pytestmark = pytest.mark.e2e
@@ -101,7 +102,7 @@ async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "full" and os.geteuid() != 0:
         pytest.skip("needs root")
     without = ROOT_MEASURES if request.param == "basic" else frozenset()
-    opened = await ProcessSandbox.open(Config(scratch=tmp_path / "scratch", without=without))
+    opened = await sandbox_kit.opened(Config(scratch=tmp_path / "scratch", without=without))
     yield opened
     await opened.close()
 
@@ -421,7 +422,7 @@ async def _ended(handle: int) -> None:
 
 def test_as_a_normal_user() -> None:
     """Without root the same works, with what a normal user has."""
-    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    python = sandbox_kit.ANYBODYS_PYTHON
     if os.geteuid() != 0 or python is None:
         pytest.skip("needs root to become somebody else, and a Python that anybody may run")
     folder = Path("/tmp") / f"dynimo-test-{os.getpid()}"
@@ -431,7 +432,7 @@ def test_as_a_normal_user() -> None:
         done = subprocess.run(
             [python, "-c", platform_program(), str(folder), "full", "leave"],
             user=65534, group=65534, extra_groups=[], capture_output=True, timeout=40,
-            cwd="/", env={}, text=True,
+            cwd="/", env=sandbox_kit.ANYBODYS_ENVIRONMENT, text=True,
         )  # fmt: skip
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,6 +21,7 @@ if __name__ == "__main__":
 
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import ROOT_MEASURES, Environment, code, zygote
 from tests.e2e.attacks import catalogue
 
@@ -59,7 +60,7 @@ async def opened(folder: Path, level: str) -> AsyncIterator[Scene]:
         (data / name).write_text(SECRET)
         (data / name).chmod(0o600)
     config = Config(scratch=data / "scratch", without=WITHOUT[level])
-    sandbox = await ProcessSandbox.open(config)
+    sandbox = await sandbox_kit.opened(config)
     source = catalogue.HANDLER
     theirs, own = code(folder / "victim", source), code(folder / "attacker", source)
     secret = {"SECRET": SECRET}

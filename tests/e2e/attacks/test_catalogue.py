@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from tests.contracts.sandbox_kit import ANYBODYS_ENVIRONMENT, ANYBODYS_PYTHON
 from tests.e2e.attacks import catalogue, scene
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86_64"),
 ]
-PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin")
 SECONDS_MAX = 120
 NEEDS_SCOPES = ("kill", "tgkill", "signal", "an abstract socket")
 """Held by Landlock's scopes (Linux 6.12) where no namespace does."""
@@ -29,7 +29,7 @@ def tried(request: pytest.FixtureRequest) -> dict[str, Any]:
     level, root = str(request.param), os.geteuid() == 0
     if level != "basic" and not root:
         pytest.skip("needs root")
-    if PYTHON is None:
+    if ANYBODYS_PYTHON is None:
         pytest.skip("needs a Python that anybody may run")
     folder = Path("/tmp") / f"dynimo-attacks-{level.replace(' ', '-')}-{os.getpid()}"
     folder.mkdir(mode=0o777)
@@ -38,9 +38,9 @@ def tried(request: pytest.FixtureRequest) -> dict[str, Any]:
     measures = "basic" if level.endswith("basic") else "full"
     try:
         done = subprocess.run(
-            [PYTHON, str(Path(scene.__file__)), str(folder), measures],
-            capture_output=True, timeout=SECONDS_MAX, cwd="/", env={}, text=True, check=False,
-            **user,
+            [ANYBODYS_PYTHON, str(Path(scene.__file__)), str(folder), measures],
+            capture_output=True, timeout=SECONDS_MAX, cwd="/", text=True, check=False,
+            env=ANYBODYS_ENVIRONMENT, **user,
         )  # fmt: skip
     finally:
         shutil.rmtree(folder, ignore_errors=True)

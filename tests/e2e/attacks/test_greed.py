@@ -13,6 +13,7 @@ import pytest
 from dynimo import ports
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import Environment, code, zygote
 from tests.e2e.attacks.scene import WITHOUT
 
@@ -110,7 +111,7 @@ async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         without=WITHOUT[request.param],
         processes_max=PROCESSES_MAX,
     )
-    opened = await ProcessSandbox.open(config)
+    opened = await sandbox_kit.opened(config)
     yield opened
     await opened.close()
 

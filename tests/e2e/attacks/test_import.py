@@ -19,6 +19,7 @@ from dynimo.backends.sandboxes import zygotes
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.model import errors
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import SECONDS_MAX, Environment, code
 from tests.e2e.attacks.scene import WITHOUT
 from tests.e2e.serving import family
@@ -77,7 +78,7 @@ async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         without=WITHOUT[request.param],
         zygote_memory_mib=ZYGOTE_MEMORY_MIB,
     )
-    opened = await ProcessSandbox.open(config)
+    opened = await sandbox_kit.opened(config)
     yield opened
     await opened.close()
 

@@ -11,6 +11,7 @@ import pytest
 
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import Environment, code, zygote
 from tests.e2e.attacks.scene import WITHOUT
 
@@ -75,7 +76,7 @@ async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "full" and os.geteuid() != 0:
         pytest.skip("needs root")
     config = Config(scratch=tmp_path / "scratch", without=WITHOUT[request.param])
-    opened = await ProcessSandbox.open(config)
+    opened = await sandbox_kit.opened(config)
     yield opened
     await opened.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dynimo.backends.sandboxes.config import Config
-from dynimo.backends.sandboxes.process import ProcessSandbox
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import Environment, code, zygote
 
 pytestmark = pytest.mark.e2e
@@ -46,7 +46,7 @@ def handler(event, context): return draw()
 async def test_siblings_draw_different_numbers(tmp_path: Path) -> None:
     """Every source that was already in use before the fork is fresh after it."""
     packages = ("numpy",) if importlib.util.find_spec("numpy") else ()
-    sandbox = await ProcessSandbox.open(Config(scratch=tmp_path / "scratch"))
+    sandbox = await sandbox_kit.opened(Config(scratch=tmp_path / "scratch"))
     try:
         folder = code(tmp_path / "code", DRAWING)
         os.chmod(folder, 0o755)  # noqa: PTH101 - as deployed code is

@@ -11,6 +11,7 @@ import pytest
 
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
+from tests.contracts import sandbox_kit
 from tests.contracts.sandbox_kit import Environment, code, zygote
 
 pytestmark = [
@@ -46,7 +47,7 @@ def handler(event, context):
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[ProcessSandbox]:
     """A sandbox with everything that root gets."""
-    opened = await ProcessSandbox.open(Config(scratch=tmp_path / "scratch"))
+    opened = await sandbox_kit.opened(Config(scratch=tmp_path / "scratch"))
     yield opened
     await opened.close()
 

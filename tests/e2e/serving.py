@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
+STOP_SECONDS = 30.0
+"""All three are generous: a machine may be busy, and what is asked for comes sooner or never."""
 LAST_WORD = "Stop with Ctrl-C."
 
 
@@ -127,7 +129,7 @@ class Server:
         assert self.process is not None
         return family(self.process.pid)
 
-    def stop(self, number: int = signal.SIGINT, seconds: float = 15.0) -> int:
+    def stop(self, number: int = signal.SIGINT, seconds: float = STOP_SECONDS) -> int:
         """Signal it and wait; the exit status."""
         assert self.process is not None
         if self.process.poll() is None:

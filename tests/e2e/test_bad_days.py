@@ -240,7 +240,6 @@ def origin() -> Iterator[str]:
     thread.join()
 
 
-@pytest.mark.timeout(120)
 def test_a_source_server_may_be_as_bad_as_it_likes(
     serve: Callable[..., Server], origin: str, tmp_path: Path
 ) -> None:

@@ -164,7 +164,6 @@ def test_a_wrong_address_or_key_is_told(
     desk: Desk, variables: dict[str, str], status: int, said: str
 ) -> None:
     here = desk.address.removeprefix("http://")
-    here = desk.address.removeprefix("http://")
     told = {name: each.replace("HERE", here) for name, each in variables.items()}
     done = desk.run("versions", variables=told)
 

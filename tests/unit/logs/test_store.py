@@ -296,14 +296,14 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_settled(tmp_path: Path) -> 
     """Each run begins where the killed one stopped; no line is torn, none twice."""
     settled: list[int] = []
     start = 0
-    for turn in range(8):
+    for turn in range(5):
         process = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path / "logs"), str(start)],
             stdout=subprocess.PIPE,
             text=True,
         )
         assert process.stdout is not None
-        settled += [int(process.stdout.readline()) for _ in range(5 + 9 * turn)]
+        settled += [int(process.stdout.readline()) for _ in range(5 + 15 * turn)]
         process.kill()
         settled += [int(each) for each in process.stdout.read().split("\n")[:-1]]
         process.wait()

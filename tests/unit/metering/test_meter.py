@@ -281,15 +281,15 @@ def test_killed_at_any_moment_it_counts_what_returned(
 ) -> None:
     """Each run is killed while it writes, counts and rotates; only the one in flight is open."""
     returned = 0
-    runs = 12
+    runs = 6
     for turn in range(runs):
         told = tmp_path / f"told-{turn}"
         with told.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-c", RECORDER, str(tmp_path / "m"), str(turn)], stdout=file
             )
-            wait_until(lambda told=told, turn=turn: told.stat().st_size > 50 + 311 * turn)
-            time.sleep(0.003 * turn)
+            wait_until(lambda told=told, turn=turn: told.stat().st_size > 50 + 622 * turn)
+            time.sleep(0.006 * turn)
             process.kill()
             process.wait()
         returned += told.stat().st_size

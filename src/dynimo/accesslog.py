@@ -63,12 +63,12 @@ class Entry(NamedTuple):
 class AccessLog:
     """Collects answered requests; a thread writes them."""
 
-    def __init__(self, folder: Path, config: Config, clock: Clock) -> None:
+    def __init__(self, folder: Path, config: Config, clock: Clock, *, name: str = FILE) -> None:
         self._clock = clock
         self._pending: list[Entry] = []
         self._dropped = 0
         self._cancel: Callable[[], None] | None = None
-        self._writer = _Writer(folder / FILE, config)
+        self._writer = _Writer(folder / name, config)
 
     def add(self, request: Request, response: Response, seconds: float) -> None:
         """Note one answered request; called on the loop."""

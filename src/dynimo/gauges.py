@@ -11,7 +11,6 @@ from dynimo.edge.cache import Cache
 from dynimo.functions.fleet import Fleet
 from dynimo.functions.invoker import Invoker
 from dynimo.telemetry import Metrics
-from dynimo.web.server import Server
 
 _BY_FUNCTION: Mapping[str, tuple[str, Callable[[Fleet], float]]] = {
     "dynimo_workers": ("Environments.", lambda fleet: fleet.pool.count),
@@ -26,14 +25,14 @@ _BY_FUNCTION: Mapping[str, tuple[str, Callable[[Fleet], float]]] = {
 }
 
 
-def expose(metrics: Metrics, invoker: Invoker, cache: Cache, server: Server) -> None:
-    """Let ``metrics`` read all of it."""
+def expose(
+    metrics: Metrics, invoker: Invoker, cache: Cache, server: Callable[[], Mapping[str, int]]
+) -> None:
+    """Let ``metrics`` read all of it; ``server`` gives the counts of whatever speaks HTTP."""
     for name, (help_text, of_fleet) in _BY_FUNCTION.items():
         metrics.watch(name, help_text, _each(invoker, of_fleet))
     metrics.watch("dynimo_edge", "The cache's own counts.", lambda: _numbers(cache.statistics()))
-    metrics.watch(
-        "dynimo_server", "The server's own counts.", lambda: _numbers(server.statistics())
-    )
+    metrics.watch("dynimo_server", "The server's own counts.", lambda: _numbers(server()))
 
 
 def _each(invoker: Invoker, of_fleet: Callable[[Fleet], float]) -> Callable[[], dict[str, float]]:

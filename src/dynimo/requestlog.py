@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Sequence
+from typing import Protocol, TextIO
 
 import msgspec
 
 from dynimo.ports import Clock
-from dynimo.telemetry import Metrics
 from dynimo.web import masking
 from dynimo.web.message import Request, Response
 
@@ -23,12 +22,19 @@ PENDING_MAX = 20_000
 TARGET_CHARACTERS_MAX = 300
 
 
+class Counts(Protocol):
+    """Who counts answers; telemetry.Metrics does."""
+
+    def answered(self, requests: Sequence[tuple[int, float]]) -> None:
+        """Requests were answered: (status, seconds) of each."""
+
+
 class RequestLog:
     """Collects what the server answered; ``flush`` turns it into lines and numbers."""
 
     def __init__(
         self,
-        metrics: Metrics,
+        metrics: Counts,
         clock: Clock,
         *,
         lines: bool,

@@ -34,6 +34,7 @@ from dynimo.web.config import Config as WebConfig
 from dynimo.web.forwarding import Trust
 
 PREFIX = "DYNIMO_"
+WORKERS_MAX = 64
 _NO_SOURCES = frozenset({"/", "/var", "/etc", "/proc", "/sys", "/dev", "/root", "/home"})
 """Folders that hold more than files to serve; a sandbox builds its own root in their place."""
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -70,11 +71,13 @@ class Settings:
 
     ``sources`` maps a name to a folder or an http(s) address; ``apps`` is each app's own table;
     ``app_folders`` are deployed besides the built-in apps. ``stop_seconds`` is how long requests
-    under way may take to finish once the server is told to stop.
+    under way may take to finish once the server is told to stop. With ``workers`` over 1 so many
+    processes speak HTTP on the port, in front of the one that runs everything else.
     """
 
     host: str = "127.0.0.1"
     port: int = 4566
+    workers: int = 1
     data: str = "./.dynimo"
     stop_seconds: float = 4.0
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -199,6 +202,8 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], text: str) -> None:
 def _check_values(settings: Settings, file: Path | None) -> None:
     if not 0 <= settings.port <= 65_535:
         raise ConfigError(f"port = {settings.port} must be between 0 and 65535.")
+    if not 1 <= settings.workers <= WORKERS_MAX:
+        raise ConfigError(f"workers = {settings.workers} must be between 1 and {WORKERS_MAX}.")
     for name in settings.sources:
         if not _SOURCE_NAME.fullmatch(name):
             raise ConfigError(

@@ -51,7 +51,7 @@ class AppsAdmin:
 
     def is_upload(self, request: Request) -> bool:
         """Whether a request may carry a zip: only one with the key may be large."""
-        return request.method == "PUT" and _ours(request.path) and self._allowed(request)
+        return is_upload(request, self._key)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
@@ -85,7 +85,7 @@ class AppsAdmin:
         return await self._deployer.deploy_zip(name, request.body, share=share, dry_run=dry_run)
 
     def _allowed(self, request: Request) -> bool:
-        return hmac.compare_digest(request.headers.get(KEY_HEADER).encode(), self._key)
+        return _allowed(request, self._key)
 
 
 class _BadShare(DynimoError):
@@ -105,6 +105,15 @@ def _share(text: str) -> float | None:
     if match[1] != ALIAS:
         raise _BadShare(f"An app's routes lead to the alias {ALIAS!r}, and not to {match[1]!r}.")
     return None if float(match[2]) == 100 else float(match[2]) / 100
+
+
+def is_upload(request: Request, key: bytes) -> bool:
+    """Whether a request to a platform with this key may carry a zip."""
+    return request.method == "PUT" and _ours(request.path) and _allowed(request, key)
+
+
+def _allowed(request: Request, key: bytes) -> bool:
+    return hmac.compare_digest(request.headers.get(KEY_HEADER).encode(), key)
 
 
 def _ours(path: str) -> bool:

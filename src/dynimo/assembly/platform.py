@@ -19,6 +19,7 @@ from dynimo.api.aws.lambda_misc import RECURSION
 from dynimo.assembly.apps import Apps
 from dynimo.assembly.asynchronous import Asynchronous
 from dynimo.assembly.front import Front
+from dynimo.assembly.fronts import fronts
 from dynimo.assembly.services import LambdaService
 from dynimo.assembly.trust import Trust
 from dynimo.assembly.uploads import Uploads
@@ -94,7 +95,9 @@ class Platform:
             queues=self.later.ask,
         )
         self.cache, self.server = self.front.cache, self.front.server
-        gauges.expose(self.metrics, self.invoker, self.cache, self.server)
+        self.fronts = fronts(settings, folder, self.front, self.metrics)
+        serving = (self.fronts or self.server).statistics
+        gauges.expose(self.metrics, self.invoker, self.cache, serving)
 
     @classmethod
     async def assemble(cls, settings: Settings, base: Path) -> Platform:
@@ -147,7 +150,11 @@ class Platform:
         if self._probing is not None:
             self._probing.cancel()
         self.folder.withdraw_address()
-        await asyncio.gather(self.server.stop(grace), self.later.stop(grace))
+        await asyncio.gather(
+            self.server.stop(grace),
+            self.later.stop(grace),
+            *([self.fronts.stop(grace)] if self.fronts is not None else ()),
+        )
         await self.functions.close()
         await self.invoker.close(0)
         await self.sandbox.close()
@@ -160,11 +167,16 @@ class Platform:
         self.trust.keyring.close()
         self.folder.release()
 
+    async def reload(self) -> None:
+        """Replace what can be replaced without losing a request: the front processes."""
+        if self.fronts is not None:
+            await self.fronts.reload()
+
     def statistics(self) -> dict[str, Any]:
         """What every part says of itself."""
         return {
             "edge": self.cache.statistics(),
-            "server": self.server.statistics(),
+            "server": (self.fronts or self.server).statistics(),
             "backlog": self.later.statistics(),
             "upstreams": {name: each.statistics() for name, each in self.front.origins.items()},
             "functions": {
@@ -202,7 +214,8 @@ class Platform:
         wanted = self.settings.port
         for port in range(wanted, wanted + (PORTS_TRIED_MAX if wanted else 1)):
             try:
-                return await self.server.start(self.settings.host, port)
+                server = self.fronts or self.server
+                return await server.start(self.settings.host, port)
             except OSError as error:
                 refused = error
         raise ConfigError(f"Cannot listen on {self.settings.host}:{wanted}: {refused.strerror}.")

@@ -47,6 +47,20 @@ def until_told() -> asyncio.Event:
     return asked
 
 
+def on_hangup(reload: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Reload on SIGHUP; one at a time, and what goes wrong with it is logged."""
+    loop = asyncio.get_running_loop()
+    under_way: set[asyncio.Task[None]] = set()
+
+    def begin() -> None:
+        if not under_way:
+            task = loop.create_task(reload())
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, begin)
+
+
 def shown_host(host: str) -> str:
     """A host as it can be typed into an address."""
     return "127.0.0.1" if host in {"", "0.0.0.0"} else f"[{host}]" if ":" in host else host  # noqa: S104

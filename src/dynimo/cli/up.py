@@ -32,6 +32,11 @@ from dynimo.cli import exits, serving, words
     metavar="FOLDER",
     help="An app of yours to deploy (a folder with app.toml); may be repeated.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Processes that speak HTTP on the port; SIGHUP replaces them one by one.  [default: 1]",
+)
 @click.option("--config", "config_file", type=click.Path(dir_okay=False), help="Settings in TOML.")
 def command(
     port: int | None,
@@ -39,6 +44,7 @@ def command(
     data: str | None,
     sources: tuple[str, ...],
     app_folders: tuple[str, ...],
+    workers: int | None,
     config_file: str | None,
 ) -> int:
     """Serve: set up the data folder, deploy the apps, answer requests.
@@ -51,7 +57,9 @@ def command(
     from dynimo.model.errors import DynimoError
 
     began = time.monotonic()
-    flags = _flags(port=port, host=host, data=data, sources=sources, app_folders=app_folders)
+    flags = _flags(
+        port=port, host=host, data=data, sources=sources, app_folders=app_folders, workers=workers
+    )
     file = Path(config_file) if config_file else None
     try:
         return _serve(flags, file, began)
@@ -103,6 +111,7 @@ async def _run(settings: Any, base: Path, began: float) -> int:
         except* DynimoError as group:
             raise _first(group) from None
         _tell(platform, began)
+        serving.on_hangup(platform.reload)
         await asked.wait()
     finally:
         await platform.stop()

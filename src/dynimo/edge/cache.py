@@ -7,7 +7,7 @@ followed. What leaves here carries no ``dynimo-*`` header.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +61,8 @@ class Cache:
         self._memory = self._store.memory
         self._fetcher = fetch.Fetcher(upstream_handler, self._store, settings, clock)
         self._nowait_hits = 0
+        self.on_purge: Callable[[], Awaitable[None]] | None = None
+        """Called after each purge, before it is said to be done."""
 
     def __repr__(self) -> str:
         return f"<Cache {self._memory!r} {self._fetcher.flights!r}>"
@@ -236,7 +238,10 @@ class Cache:
     async def _purge(self, chosen: Selector, *, durable: bool = False) -> int:
         if not chosen.soft and not chosen.tag:  # what has a tag is known when its fill ends
             self._fetcher.flights.mark_purged(chosen.matches)
-        return await self._store.purge(chosen, durable=durable)
+        count = await self._store.purge(chosen, durable=durable)
+        if self.on_purge is not None:
+            await self.on_purge()
+        return count
 
     async def inspect(self, url: str) -> list[dict[str, Any]]:
         """Return how what is stored for a URL stands (``looking.inspect``).

@@ -90,7 +90,8 @@ class Request:
     it. ``arrived_ns`` is ``time.monotonic_ns()`` when the request's head was complete. ``inform``
     sends an informational answer (1xx) ahead of the real one; None where nobody could read it.
     ``proxied`` says that it claimed to come from somebody else than its connection's other end;
-    ``marked`` that it has one of the server's ``slow_headers``.
+    ``marked`` that it has one of the server's ``slow_headers``. ``proof`` is who signed it, where
+    that was proved before it came here; nothing from outside can set it.
     """
 
     method: str
@@ -106,6 +107,7 @@ class Request:
     scheme: str = "http"
     proxied: bool = False
     marked: bool = False
+    proof: object = None
 
     @property
     def target(self) -> str:

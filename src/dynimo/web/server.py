@@ -7,6 +7,8 @@ handler's business.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 
 from dynimo.web import forwarding, message, writing
@@ -81,6 +83,26 @@ class Server:
         )
         self._sweeper = loop.create_task(self._sweep(), name="web sweep")
         return int(self._server.sockets[0].getsockname()[1])
+
+    async def start_on(self, listening: socket.socket) -> None:
+        """Accept from a socket that listens already, and that other processes may share."""
+        assert self._server is None, "a server starts once"
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self, loop), sock=listening)
+        self._sweeper = loop.create_task(self._sweep(), name="web sweep")
+
+    async def retire(self, seconds: float) -> None:
+        """Accept no more, and end each connection with its next answer; ``stop`` ends the rest.
+
+        A client that rests may be about to ask again, so its connection is not closed at once.
+        Returns when none is left, or after ``seconds``.
+        """
+        self.stopping = True
+        if self._server is not None:
+            self._server.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept no more; let requests in progress finish within the grace; then abort."""

@@ -106,7 +106,9 @@ class Door:
         return answer
 
     async def _run(self, request: Request, service: str) -> Response:
-        if len(request.body) < _THREAD_BYTES_MIN:
+        if isinstance(request.proof, Proof):
+            proof = request.proof
+        elif len(request.body) < _THREAD_BYTES_MIN:
             proof = self._gatekeeper.authenticate(request)
         else:
             proof = await asyncio.to_thread(self._gatekeeper.authenticate, request)

@@ -49,6 +49,7 @@ class _Call(NamedTuple):
     invocation: Invocation
     version: Version
     route: Route
+    loop: asyncio.AbstractEventLoop
 
 
 class Invoker:
@@ -180,7 +181,7 @@ class Invoker:
             invocation = self._traced(invocation, version)
         if invocation.sink is not None:
             invocation.sink.routed(version.label)
-        call = _Call(invocation, version, route)
+        call = _Call(invocation, version, route, asyncio.get_running_loop())
         try:
             self.admission.enter(version.place.account, version.function)
         except TooManyRequests as error:
@@ -225,7 +226,7 @@ class Invoker:
 
     async def _run(self, fleet: Fleet, call: _Call) -> Outcome | DynimoError:
         """Wait for its end. If the caller leaves, what runs goes on and is counted all the same."""
-        future: asyncio.Future[Outcome | DynimoError] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Outcome | DynimoError] = call.loop.create_future()
 
         def done(result: Outcome | DynimoError) -> None:
             if not future.done():
@@ -248,7 +249,7 @@ class Invoker:
             self._refused(call, result)
             return
         self._record(call, result)  # now: what its caller has heard of, no kill may lose
-        asyncio.get_running_loop().call_soon(self._tell, version, result)
+        call.loop.call_soon(self._tell, version, result)
 
     def _tell(self, version: Version, outcome: Outcome) -> None:
         """Count it for those who watch, and log it; by then its caller has the answer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import operator
 import os
 import shutil
 import time
@@ -23,6 +24,7 @@ from dynimo.logs.config import Config
 from dynimo.logs.records import Row
 from dynimo.logs.segment import ROWS_AT_ONCE, Segment
 
+_when = operator.itemgetter(0)
 log = logging.getLogger("dynimo.logs")
 
 OPEN_FILES_MAX = 128
@@ -304,7 +306,3 @@ class Keeper:
                 "functions' lines cannot be kept in %s (%s); %d were lost up to now",
                 self.root, self.error, self.refused,
             )  # fmt: skip
-
-
-def _when(row: Row) -> int:
-    return row[0]

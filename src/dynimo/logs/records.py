@@ -6,7 +6,8 @@ what a crash tore is known by its missing end. A block's entry says which times 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -47,6 +48,19 @@ class Block(msgspec.Struct, array_like=True):
     def known(self) -> bool:
         """Whether times and streams are told."""
         return bool(self.streams)
+
+    def add_all(self, rows: Sequence[Row]) -> None:
+        """More lines in it, in order of time: what they share is looked at once."""
+        if not rows:
+            return
+        first = {row[1]: row[0] for row in reversed(rows)}
+        last = {row[1]: row[0] for row in rows}
+        for stream, count in Counter([row[1] for row in rows]).items():
+            self.add(first[stream], stream)
+            if count > 1:
+                self.add(last[stream], stream)
+                held, earliest, latest = self.streams[stream]
+                self.streams[stream] = (held + count - 2, earliest, latest)
 
     def add(self, when_ms: int, stream: str) -> None:
         """One more line in it."""

@@ -51,7 +51,7 @@ class Segment:
         return self._file is None
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Add rows at the end.
+        """Add rows, in order of time, at the end.
 
         Raises:
             OSError: the disk refused; the rows that were not written leave no trace.
@@ -59,8 +59,9 @@ class Segment:
         for at in range(0, len(rows), ROWS_AT_ONCE):
             some = rows[at : at + ROWS_AT_ONCE]
             self._write(records.encoded(some))
-            for row in some:
-                self._note(row[0], row[1])
+            self._block.add_all(some)
+            self.first_ms = self.first_ms or some[0][0]
+            self.last_ms = max(self.last_ms, some[-1][0])
             if self._block.end - self._block.start >= layout.BLOCK_BYTES:
                 self._close_block()
 

@@ -6,7 +6,10 @@ Output beyond the rate stays in the pipe, so that who prints too much waits itse
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import sys
+import termios
 from collections.abc import Callable
 
 LOG_LINE_BYTES_MAX = 64 * 1024
@@ -44,6 +47,11 @@ class Splitter:
         """The last line, if it had no end."""
         return [self._take()] if self._partial else []
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._partial)
+
     def _add(self, piece: bytes) -> None:
         if self._skipping:
             return
@@ -74,6 +82,7 @@ class Lines:
         self._reading = False
         self._resume: asyncio.TimerHandle | None = None
         self._open = True
+        self._count = bytearray(4)
         self._listen()
 
     def finish(self) -> None:
@@ -89,11 +98,20 @@ class Lines:
 
     def flush(self) -> None:
         """Tell what is in the pipe now (bounded, and within the rate), an unfinished line too."""
+        if not self._open:
+            return
+        if not self._splitter.unfinished and not self._waiting():
+            return
         for _ in range(FINAL_READS_MAX):
             if not self._open or self._budget < 0 or self._take() < READ_BYTES:
                 break
         for line in self._splitter.end():
             self._on_line(line)
+
+    def _waiting(self) -> bool:
+        """Whether the pipe holds something; asking costs a quarter of trying to read nothing."""
+        fcntl.ioctl(self._pipe, termios.FIONREAD, self._count)
+        return int.from_bytes(self._count, sys.byteorder) > 0
 
     def close(self) -> None:
         """Let go of the pipe; nothing is told after this."""

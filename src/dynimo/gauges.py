@@ -31,6 +31,11 @@ def expose(
     """Let ``metrics`` read all of it; ``server`` gives the counts of whatever speaks HTTP."""
     for name, (help_text, of_fleet) in _BY_FUNCTION.items():
         metrics.watch(name, help_text, _each(invoker, of_fleet))
+    expose_edge(metrics, cache, server)
+
+
+def expose_edge(metrics: Metrics, cache: Cache, server: Callable[[], Mapping[str, int]]) -> None:
+    """Let ``metrics`` read the edge alone."""
     metrics.watch("dynimo_edge", "The cache's own counts.", lambda: _numbers(cache.statistics()))
     metrics.watch("dynimo_server", "The server's own counts.", lambda: _numbers(server()))
 

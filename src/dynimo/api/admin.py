@@ -46,8 +46,11 @@ class Admin:
         ready: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Mapping[str, Any]],
         key: str,
+        bare: bool = True,
     ) -> None:
+        """``bare``: whether health and metrics are found outside ``PREFIX`` too."""
         self._following = following
+        self._bare = bare
         self._metrics = metrics
         self._purge = purge
         self._ready = ready
@@ -56,12 +59,14 @@ class Admin:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
+        if not self._bare and not request.path.startswith(PREFIX):
+            return await self._following(request)
         match request.path:
-            case "/livez":
+            case "/livez" | "/_dynimo/livez":
                 return _json(200, {"status": "alive"})
-            case "/health" | "/readyz":
+            case "/health" | "/readyz" | "/_dynimo/health" | "/_dynimo/readyz":
                 return self._health()
-            case "/metrics":
+            case "/metrics" | "/_dynimo/metrics":
                 headers = [("content-type", METRICS_CONTENT_TYPE), ("cache-control", "no-store")]
                 return Response(headers=Headers(headers), body=self._metrics.render())
             case "/_dynimo/statistics":

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dynimo import gauges
 from dynimo.api.admin import Admin
 from dynimo.api.edge_desk import EdgeDesk
 from dynimo.backends.clocks import SystemClock
@@ -48,7 +49,7 @@ class EdgeServer:
         self._requests = RequestLog(metrics, clock, lines=settings.log.requests, plain=plain)
         admin = Admin(
             self.cache, metrics=metrics, purge=self.cache.purge, ready=lambda: {"edge": "ok"},
-            statistics=self.statistics, key=self.folder.key(),
+            statistics=self.statistics, key=self.folder.key(), bare=False,
         )  # fmt: skip
         desk = EdgeDesk(
             admin, inspect=self.cache.inspect, top=self.cache.top, key=self.folder.key()
@@ -59,6 +60,8 @@ class EdgeServer:
             fast=self.cache.lookup_nowait,
             on_response=self._requests.add,
         )
+
+        gauges.expose_edge(metrics, self.cache, self.server.statistics)
 
     async def start(self) -> None:
         """Open the cache, then the door.

@@ -32,9 +32,8 @@ def from_passed(
 ) -> message.Response:
     """Return an answer that was not stored; ``timing`` is that of the decision before it."""
     headers = upstream.clean(response.headers)
-    headers.remove("cache-status")
     headers.pairs = _with_vary(headers.pairs, vary)
-    headers.add("cache-status", account)
+    headers.add("cache-status", account)  # after those of caches behind us (RFC 9211 section 2)
     if timing:
         joined = join_timing(timing, headers.get("server-timing"))
         headers.set("server-timing", joined)

@@ -122,9 +122,15 @@ class Fetcher:
                 return await self._alone(wanted, entry)
             if self._is_marked(wanted.key):
                 return await self._passed(wanted, entry)
-            found, joined = await self.flights.run(
-                self._identity(wanted), wanted.key, lambda flight: self._fill(flight, wanted)
-            )
+            try:
+                found, joined = await self.flights.run(
+                    self._identity(wanted), wanted.key, lambda flight: self._fill(flight, wanted)
+                )
+            except collapse.Crowded:
+                if entry is None or entry.expires + entry.stale_if_error <= now:
+                    raise
+                self.counts["stale"] += 1
+                return Found(status=replace(entry.hit(now), detail="crowded"), stored=entry)
             if not joined:
                 return found
             if not found.shared or (found.growing is not None and not found.growing.whole):

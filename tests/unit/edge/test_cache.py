@@ -251,3 +251,114 @@ async def test_server_timing_belongs_to_the_fill(rig: Any, reply: Any) -> None:
     rig.origin.answers["/a"] = reply(cache_control=FRESH, server_timing="encode;dur=1")
     assert (await rig.get("/a")).headers.get("server-timing") == "encode;dur=1"
     assert "server-timing" not in (await rig.get("/a")).headers
+
+
+@pytest.mark.parametrize("header", ["location", "content_location"])
+@pytest.mark.parametrize(
+    ("named", "gone"),
+    [
+        ("/b", True), ("b", True), ("http://a.example/b", True), ("//A.example/b", True),
+        ("http://b.example/b", False), ("http://[", False),
+    ],
+)  # fmt: skip
+async def test_a_change_drops_what_its_answer_names(
+    rig: Any, reply: Any, header: str, named: str, *, gone: bool
+) -> None:
+    """Location and Content-Location too, of the same host only (RFC 9111 4.4)."""
+    rig.origin.answers["/b"] = reply(cache_control=FRESH)
+    rig.origin.answers["/a"] = reply(**{header: named})
+    await rig.get("/b")
+    await rig.get("/a", "POST")
+    await rig.get("/b")
+    assert rig.origin.count == (3 if gone else 2)
+
+
+async def test_an_answer_to_post_may_be_that_of_a_get(rig: Any, reply: Any) -> None:
+    """If it says so by Content-Location, and how long it is fresh (RFC 9110 9.3.3)."""
+    rig.origin.answers["/a"] = reply(cache_control=FRESH, content_location="/a")
+    rig.origin.answers["/b"] = reply(cache_control=FRESH, content_location="/c")
+    for path in ("/a", "/b"):
+        await rig.get(path, "POST")
+        await rig.get(path)
+    assert [request.method for request in rig.origin.requests] == ["POST", "POST", "GET"]
+
+
+async def test_crowded_is_a_reason_to_be_stale(make_rig: Any, reply: Any) -> None:
+    """With no place for another fill, what is stale is given, if it may be; else 503."""
+    rig = await make_rig(fills_max=1)
+    rig.origin.answers["/a"] = reply(cache_control="max-age=1, stale-if-error=60")
+    rig.origin.answers["/b"] = reply(cache_control="max-age=1")
+    for path in ("/a", "/b"):
+        await rig.get(path)
+    rig.clock.time += 5
+    rig.origin.answers["/held"] = reply(cache_control=FRESH)
+    rig.origin.gate.clear()
+    rig.origin.asked.clear()
+    held = asyncio.create_task(rig.get("/held"))
+    await rig.origin.asked.wait()
+    stale = await rig.get("/a")
+    assert (stale.status, stale.body) == (200, b"body")
+    assert "detail=crowded" in stale.headers.get("cache-status")
+    assert (await rig.get("/b")).status == 503
+    rig.origin.gate.set()
+    assert (await held).status == 200
+
+
+async def test_caches_behind_are_told_of_first(rig: Any, reply: Any) -> None:
+    """An answer that is passed on keeps the account of the caches nearer the origin (RFC 9211)."""
+    rig.origin.answers["/a"] = reply(cache_status="Other; hit")
+    answer = await rig.get("/a")
+    assert answer.headers.get("cache-status") == "Other; hit, Dynimo; fwd=uri-miss"
+
+
+async def test_what_cannot_be_stored_is_asked_for_as_the_client_asks(
+    make_rig: Any, reply: Any
+) -> None:
+    """Its range and conditions go through, once it was found that there is nothing to keep."""
+    rig = await make_rig(pass_ranges=True)
+    rig.origin.answers["/a"] = reply(etag='"1"')
+    await rig.get("/a", range="bytes=0-1")
+    rig.origin.answers["/a"] = reply(b"bo", 206, content_range="bytes 0-1/4", cache_control=FRESH)
+    part = await rig.get("/a", range="bytes=0-1", if_range='"1"')
+    rig.origin.answers["/a"] = reply(b"", 304, etag='"1"')
+    unchanged = await rig.get("/a", if_none_match='"1"')
+    assert [part.status, part.body, unchanged.status] == [206, b"bo", 304]
+    first, second, third = (dict(request.headers) for request in rig.origin.requests)
+    assert "range" not in first
+    assert (second["range"], second["if-range"], third["if-none-match"]) == (
+        "bytes=0-1",
+        '"1"',
+        '"1"',
+    )
+
+
+async def test_a_part_is_stored_for_the_range_that_asked_for_it(make_rig: Any, reply: Any) -> None:
+    """By the letter: another range, If-Range or the whole is asked for anew."""
+    rig = await make_rig(store_parts=True)
+    rig.origin.answers["/a"] = reply(b"bo", 206, content_range="bytes 0-1/4", cache_control=FRESH)
+    for _ in range(2):
+        part = await rig.get("/a", range="bytes=0-1")
+        assert (part.status, part.body, rig.origin.count) == (206, b"bo", 1)
+    rig.origin.answers["/a"] = reply(cache_control=FRESH)
+    assert (await rig.get("/a", range="bytes=0-1", if_range='"2"')).status == 200
+    whole = await rig.get("/a", range="bytes=2-3")
+    assert (whole.status, whole.body, rig.origin.count) == (206, b"dy", 2)
+    await rig.cache.purge("/a")
+    await rig.get("/a", range="bytes=0-1")
+    assert rig.origin.count == 3
+
+
+async def test_what_is_said_to_us_alone_governs_and_does_not_leave(rig: Any, reply: Any) -> None:
+    """Dynimo-Cache-Control (RFC 9213), on a hit and after a 304 as well."""
+    rig.origin.answers["/a"] = reply(
+        cache_control="no-store", dynimo_cache_control="max-age=9", etag='"1"'
+    )
+    for _ in range(2):
+        answer = await rig.get("/a")
+        assert "dynimo-cache-control" not in answer.headers
+        assert answer.headers.get("cache-control") == "no-store"
+    assert rig.origin.count == 1
+    rig.clock.time += 10
+    rig.origin.answers["/a"] = reply(b"", 304, etag='"1"')
+    await rig.get("/a")
+    assert await rig.account("/a") == "hit; ttl=9"

@@ -27,6 +27,7 @@ from dynimo.edge import key as keys
 from dynimo.edge.purge import EVERYTHING, Selector, selector
 from dynimo.edge.status import Status
 from dynimo.edge.stored import Stored
+from dynimo.edge.wanted import Found, Wanted
 from dynimo.web import message
 
 _CACHED = frozenset({"GET", "HEAD"})
@@ -147,12 +148,12 @@ class Cache:
 
     def _wanted(
         self, request: message.Request, headers: Mapping[str, str], offers: tuple[str, ...]
-    ) -> fetch.Wanted:
+    ) -> Wanted:
         asked = headers.get("cache-control", headers.get("pragma", ""))
         control = directives.parsed(asked)
         settings = self._settings
         obeyed = settings.honour_request_directives
-        return fetch.Wanted(
+        return Wanted(
             request=upstream.fill_request(request, headers, offers, settings),
             passing=upstream.scrub(request) if settings.pass_ranges and not offers else None,
             key=keys.primary(request),
@@ -162,15 +163,13 @@ class Cache:
             control=control if obeyed else directives.NONE,
         )
 
-    async def _follow(
-        self, request: message.Request, first: fetch.Wanted, target: str
-    ) -> fetch.Found:
+    async def _follow(self, request: message.Request, first: Wanted, target: str) -> Found:
         """Fetch what a decision names."""
         if not target.startswith("/"):
             return _broken("A forward must name a path.")
         inner = {"accept": first.headers.get("accept", "")}
         found = await self._fetcher.fetch(
-            fetch.Wanted(
+            Wanted(
                 request=upstream.forwarded_request(request, target, inner),
                 key=keys.internal(target),
                 headers=inner,
@@ -182,7 +181,7 @@ class Cache:
             return _broken("A forward led to another forward.")
         return found
 
-    def _compose(self, found: fetch.Found, vary: str, timing: str) -> message.Response:
+    def _compose(self, found: Found, vary: str, timing: str) -> message.Response:
         account = found.status.text(self._settings.name)
         if not found.status.forwarded:
             self._fetcher.counts["hits"] += 1
@@ -268,5 +267,5 @@ class Cache:
         }
 
 
-def _broken(text: str) -> fetch.Found:
-    return fetch.Found(status=Status(forwarded="miss"), response=answer.bad_upstream(text))
+def _broken(text: str) -> Found:
+    return Found(status=Status(forwarded="miss"), response=answer.bad_upstream(text))

@@ -60,7 +60,8 @@ def assess(
         return _REFUSED
     lifetime = _stated(control, headers, now, expires=meant is None)
     if lifetime is None:
-        lifetime = _assumed(response, control, rules, now)
+        personal = "cookie" in request_headers  # what may be one person's must say that it is not
+        lifetime = None if personal else _assumed(response, control, rules, now)
     elif not (rules.store_failures or _no_failure(response.status)):
         return _REFUSED
     if lifetime is None:

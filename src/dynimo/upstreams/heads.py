@@ -13,6 +13,9 @@ from typing import NamedTuple
 from dynimo.upstreams.failures import Broken
 from dynimo.web import forwarding, message
 
+HOPS_MAX = 8
+"""How often a request may pass through servers of one name (Via)."""
+
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -50,6 +53,8 @@ def request_bytes(request: message.Request, target: str, host: str, via: str) ->
             continue
         lines.append(f"{name}: {value}")
     passed = request.headers.get("via")
+    if passed.count(f" {via}") >= HOPS_MAX:
+        raise ValueError(f"A request came by here {HOPS_MAX} times: it goes in a circle.")
     lines.append(f"via: {passed}, 1.1 {via}" if passed else f"via: 1.1 {via}")
     lines += [f"{name}: {value}" for name, value in forwarding.told(request).items() if value]
     if request.body or request.method in _WITH_BODY:

@@ -63,7 +63,9 @@ class Upstream:
         """
         self._counts["requests"] += 1
         host = request.headers.get("host") if self.config.keep_host else ""
-        target = self._address.base + request.target
+        target = request.target  # "*" asks about the server, not about a path
+        if target != "*":
+            target = self._address.base + target
         try:
             data = heads.request_bytes(
                 request, target, host or self._address.host, self.config.name
@@ -247,6 +249,11 @@ class Pieces(AsyncGenerator[bytes, None]):
     async def aclose(self) -> None:
         """Ask for no more."""
         self._end(whole=False)
+
+    def __del__(self) -> None:
+        """Give the place back when whoever had this was cancelled before taking any of it."""
+        with suppress(RuntimeError):  # the loop is closed: nobody needs the place
+            self._end(whole=False)
 
     def _end(self, *, whole: bool) -> None:
         held, self._held = self._held, None

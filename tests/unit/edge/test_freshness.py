@@ -141,6 +141,7 @@ def test_an_assumed_lifetime_is_a_tenth_of_the_time_since_the_change() -> None:
     assert not assess(rules=STRICT, status=403, last_modified=ago).storable
     assert assess(rules=STRICT, status=599, last_modified=ago, cache_control="public").storable
     assert not assess(rules=PLAIN, last_modified=ago).storable
+    assert not assess({"cookie": "a=b"}, rules=STRICT, last_modified=ago).storable
 
 
 def test_what_is_not_there_is_remembered_for_a_moment() -> None:

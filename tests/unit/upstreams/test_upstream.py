@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from dynimo.upstreams.config import Config
 from dynimo.upstreams.failures import Broken, Full, TimedOut, Unreachable
+from dynimo.upstreams.heads import HOPS_MAX
 from dynimo.upstreams.upstream import Upstream
 from dynimo.web import message
 
@@ -299,3 +308,73 @@ async def test_a_base_goes_before_every_path() -> None:
         await below.close()
         assert origin.heads[0].startswith("GET /base/a%2Fb HTTP/1.1\r\n")
         assert upstream.statistics()["requests"] == 0
+
+
+async def test_a_request_that_goes_in_a_circle_is_stopped() -> None:
+    """An upstream that leads back here is asked a few times, not for ever."""
+    async with asking() as (origin, upstream):
+        passed = ", ".join(["1.1 dynimo"] * HOPS_MAX)
+        assert (await upstream(get(via=passed))).status == 502
+        assert not origin.heads
+
+
+async def test_a_place_is_given_back_by_whoever_forgets_an_answer() -> None:
+    """An answer that nobody reads or closes holds no connection."""
+    silent = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhi|x"
+    async with asking(silent, connections_max=1) as (_, upstream):
+        await upstream.ask(get())
+        assert (await upstream.ask(get())).body == b"hi"
+
+
+async def test_the_server_itself_may_be_asked_about() -> None:
+    """``OPTIONS *`` is below no base."""
+    async with asking() as (origin, _):
+        below = Upstream(origin.url + "/base")
+        await below.ask(get("*", "OPTIONS"))
+        await below.close()
+        assert origin.heads[0].startswith("OPTIONS * HTTP/1.1\r\n")
+
+
+async def test_tls_is_spoken_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """Over https:// the certificate must be good for the host; one that is not is no answer."""
+    certificate, key = issue(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    origin = Origin()
+    server = await asyncio.start_server(origin.serve, "127.0.0.1", 0, ssl=context)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    distrusting = Upstream(url)
+    with pytest.raises(Unreachable):
+        await distrusting.ask(get())
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trusting = Upstream(url)
+    assert (await trusting.ask(get())).body == b"hi"
+    await trusting.close()
+    server.close()
+    await asyncio.gather(*origin.serving, return_exceptions=True)
+
+
+def issue(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    addresses = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1)).add_extension(addresses, critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    certificate, private = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )  # fmt: skip
+    return certificate, private

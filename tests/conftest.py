@@ -14,6 +14,11 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test measures time: not by Hypothesis's own limits either, which a busy machine breaks.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 WAIT_SECONDS = 10.0
 POLL_SECONDS = 0.01

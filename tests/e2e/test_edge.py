@@ -141,6 +141,15 @@ def test_what_comes_ahead_of_the_answer_passes(origin: Origin, edge: Server) -> 
         assert read(client, lambda _: False).startswith(b"HTTP/1.1 299 ")
 
 
+def test_its_own_paths_are_apart(origin: Origin, edge: Server) -> None:
+    """Health and metrics are below /_dynimo/; /metrics and /health are the server's."""
+    for path in ("/metrics", "/health"):
+        origin.answers[path] = (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nyours", b"")
+        assert edge.get(path).body == b"yours"
+        assert b"yours" not in edge.get(f"/_dynimo{path}").body
+    assert b"dynimo_edge" in edge.get("/_dynimo/metrics").body
+
+
 def test_rather_stale_than_failing(origin: Origin, edge: Server) -> None:
     """With the server gone and the program restarted, what was stored is given; the rest is 502."""
     for path, control in (("/a", "max-age=0"), ("/b", "max-age=0, must-revalidate")):

@@ -44,6 +44,7 @@ class Asker:
         self._settings = settings
         self._clock = clock
         self._hit_for_miss: OrderedDict[str, float] = OrderedDict()
+        self._filling_bytes = 0
         self.counts = dict.fromkeys(
             ("hits", "stale", "misses", "revalidations", "revalidated", "passes", "upstream_errors",
              "crowded"), 0,
@@ -159,7 +160,8 @@ class Asker:
             async with contextlib.aclosing(growing.source) as pieces:
                 async for piece in pieces:
                     growing.add(piece)
-                    if growing.whole and growing.size > self._settings.object_bytes_max:
+                    self._filling_bytes += len(piece)
+                    if growing.whole and self._is_too_much(growing):
                         growing.let_go()
                         leave(flight)
                         self._mark(flight.key)
@@ -169,10 +171,17 @@ class Asker:
         except Exception as error:  # noqa: BLE001 - whatever it is, readers are told
             _log.warning("Upstream broke off: %s (%s)", flight.key, error)
         finally:
+            self._filling_bytes -= growing.size
             growing.break_off()
         if growing.done and growing.whole and found.status.stored and not flight.purged:
             assert found.stored is not None
             self._keep(replace(found.stored, body=growing.body()))
+
+    def _is_too_much(self, growing: Growing) -> bool:
+        """Say whether a body that is still coming takes more memory than it may."""
+        limits = self._settings
+        too_large = growing.size > limits.object_bytes_max
+        return too_large or self._filling_bytes > limits.filling_bytes_max
 
     def _keep(self, entry: Stored) -> None:
         self._store.put(entry)

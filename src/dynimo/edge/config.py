@@ -25,6 +25,10 @@ class Config:
     object_bytes_max: int = 32 * 1024 * 1024
     """A larger body passes through without being stored."""
 
+    filling_bytes_max: int = 512 * 1024 * 1024
+    """Bytes of all bodies that are still coming and are kept to be stored; one more is passed on
+    without being stored."""
+
     variants_max: int = 16
     """Stored variants of one URL (Vary); the oldest gives way."""
 

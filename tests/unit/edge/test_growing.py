@@ -140,6 +140,24 @@ async def test_what_grows_too_large_is_passed_on(make_rig: Any) -> None:
     assert (await rest(await rig.get("/a")), rig.origin.count) == (b"again", 2)
 
 
+async def test_all_that_is_still_coming_has_one_bound(make_rig: Any) -> None:
+    """Beyond it a body is passed on and not stored; when the others are done, bodies are again."""
+    rig = await make_rig(filling_bytes_max=100)
+    one, two = Source(), Source()
+    rig.origin.answers |= {"/a": one.answer, "/b": two.answer}
+    one.put(b"x" * 80)
+    first = await rig.get("/a")
+    assert await anext(first.pieces) == b"x" * 80
+    two.put(b"y" * 30, None)
+    assert await rest(await rig.get("/b")) == b"y" * 30
+    one.put(None)
+    assert await rest(first) == b""
+    await settled(rig)
+    assert (await rig.get("/a")).body == b"x" * 80
+    two.put(b"z" * 90, None)
+    assert (await rest(await rig.get("/b")), rig.origin.count) == (b"z" * 90, 3)
+
+
 async def test_nobody_reads_what_is_too_large_to_keep(make_rig: Any) -> None:
     """When its only reader leaves, the upstream is let go."""
     rig = await make_rig(object_bytes_max=10)

@@ -98,9 +98,8 @@ class Lines:
 
     def flush(self) -> None:
         """Tell what is in the pipe now (bounded, and within the rate), an unfinished line too."""
-        if not self._open:
-            return
-        if not self._splitter.unfinished and not self._waiting():
+        anything = self._open and (self._splitter.unfinished or self._waiting())
+        if not anything:
             return
         for _ in range(FINAL_READS_MAX):
             if not self._open or self._budget < 0 or self._take() < READ_BYTES:

@@ -32,6 +32,7 @@ from dynimo.upstreams.config import Config as UpstreamsConfig
 from dynimo.upstreams.policy import Policy
 from dynimo.web.config import Config as WebConfig
 from dynimo.web.forwarding import Trust
+from dynimo.web.tls import Config as TlsConfig
 
 PREFIX = "DYNIMO_"
 WORKERS_MAX = 64
@@ -86,6 +87,7 @@ class Settings:
     edge: EdgeConfig = field(default_factory=EdgeConfig)
     web: WebConfig = field(default_factory=WebConfig)
     upstreams: UpstreamsConfig = field(default_factory=UpstreamsConfig)
+    tls: TlsConfig = field(default_factory=TlsConfig)
     gateway: GatewayConfig = field(default_factory=GatewayConfig)
     origins: Policy = field(default_factory=Policy)
     functions: FunctionsConfig = field(default_factory=FunctionsConfig)
@@ -243,9 +245,14 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
     folders = tuple(
         str((base / Path(each).expanduser()).resolve()) for each in settings.app_folders
     )
-    gateway = settings.gateway
-    if gateway.filters:
-        filters = str((base / Path(gateway.filters).expanduser()).resolve())
-        gateway = replace(gateway, filters=filters)
+    gateway = replace(settings.gateway, filters=_absolute(settings.gateway.filters, base))
+    certificate, key = settings.tls.certificate, settings.tls.key
+    tls = replace(settings.tls, certificate=_absolute(certificate, base), key=_absolute(key, base))
     data = str((base / Path(settings.data).expanduser()).resolve())
-    return replace(settings, sources=sources, app_folders=folders, data=data, gateway=gateway)
+    return replace(
+        settings, sources=sources, app_folders=folders, data=data, gateway=gateway, tls=tls
+    )
+
+
+def _absolute(path: str, base: Path) -> str:
+    return str((base / Path(path).expanduser()).resolve()) if path else ""

@@ -24,6 +24,7 @@ from dynimo.api.edge_desk import EdgeDesk
 from dynimo.api.function_urls import ServedUrls
 from dynimo.api.queues import Ask, QueueDesk
 from dynimo.assembly.behind import behind_edge
+from dynimo.assembly.https import Https
 from dynimo.assembly.uploads import Uploads
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
@@ -67,12 +68,9 @@ class Front:
         self.requests = _request_log(settings.log, metrics, clock)
         admin = Admin(
             PassportControl(self.cache, folder.key()),
-            metrics=metrics,
-            purge=self.cache.purge,
-            ready=ready,
-            statistics=statistics,
+            metrics=metrics, purge=self.cache.purge, ready=ready, statistics=statistics,
             key=folder.key(),
-        )
+        )  # fmt: skip
         edge_desk = EdgeDesk(
             admin, inspect=self.cache.inspect, top=self.cache.top, key=folder.key()
         )
@@ -81,6 +79,7 @@ class Front:
         downloads = Downloads(apps_admin, code_zip, folder.key().encode())
         urls = ServedUrls(downloads, url_table, gatekeeper, invoke, region=place.region)
         door = Door(services, gatekeeper, urls, region=place.region)
+        self.https = Https(settings.tls)
         self.server = Server(
             door,
             config=settings.web,

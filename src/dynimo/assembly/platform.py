@@ -139,6 +139,7 @@ class Platform:
         if listen:
             self.port = await self._listen()
             self._probing = asyncio.create_task(self.sandbox.present.probe())
+            await self.front.https.open(self.server, self.settings.host)
             self.folder.publish_address(f"http://{self.settings.host}:{self.port}")
         await self.later.start()
         gc.collect()
@@ -150,6 +151,7 @@ class Platform:
         if self._probing is not None:
             self._probing.cancel()
         self.folder.withdraw_address()
+        self.front.https.close()
         await asyncio.gather(
             self.server.stop(grace),
             self.later.stop(grace),
@@ -168,7 +170,8 @@ class Platform:
         self.folder.release()
 
     async def reload(self) -> None:
-        """Replace what can be replaced without losing a request: the front processes."""
+        """Replace what can be without losing a request: the certificate, the front processes."""
+        self.front.https.reload()
         if self.fronts is not None:
             await self.fronts.reload()
 

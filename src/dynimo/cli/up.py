@@ -148,6 +148,9 @@ def _tell(platform: Any, began: float) -> None:
             hint = f"functions run as users of their own: chmod -R o+rX {place}"
             click.echo(words.styled(f"           not readable by others; {hint}", fg="yellow"))
     click.echo(f"  Serving  {address}/   data {_short(platform.folder.path)}")
+    if platform.front.https.port:
+        host = serving.shown_host(platform.settings.host)
+        click.echo(f"           https://{host}:{platform.front.https.port}/")
     examples = [example for app in platform.apps.found for example in app.examples]
     for number, example in enumerate(examples):
         click.echo(f"  {'Open' if not number else '    '}     {address}{example}")

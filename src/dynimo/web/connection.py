@@ -15,10 +15,10 @@ import logging
 import math
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import Protocol, cast
+from typing import cast
 
-from dynimo.web import chunks, config, faults, forwarding, ids, message, parsing, streaming, writing
-from dynimo.web.uploads import Uploads
+from dynimo.web import chunks, faults, ids, message, parsing, streaming, writing
+from dynimo.web.host import Host
 
 _log = logging.getLogger("dynimo.web")
 
@@ -39,39 +39,13 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-class Host(Protocol):
-    """What a connection needs of its server."""
-
-    config: config.Config
-    handler: message.Handler
-    fast: Callable[[message.Request], message.Response | bytes | None] | None
-    on_response: Callable[[message.Request, message.Response, float], None] | None
-    trust: forwarding.Trust
-    slow_headers: frozenset[str]
-    uploads: Uploads
-    date: writing.DateText
-    stopping: bool
-    requests: int
-    refused: int
-    cancelled: int
-
-    def admit(self, connection: Connection) -> bool:
-        """Count the connection in; False when there are too many."""
-
-    def forget(self, connection: Connection) -> None:
-        """Count it out."""
-
-    def keep(self, task: asyncio.Task[None]) -> None:
-        """Hold a handler's task until it is done."""
-
-
 class Connection(asyncio.Protocol):
     """Speaks HTTP/1.1 with one client."""
 
     __slots__ = (
         "_blank_lines", "_body", "_buffer", "_config", "_date", "_loop", "_parser", "_paused",
-        "_peer", "_request", "_room", "_scanned", "_scheduled", "_server", "_task", "_transport",
-        "_unread", "_upload", "_writing", "deadline", "state",
+        "_request", "_room", "_scanned", "_scheduled", "_server", "_task", "_transport",
+        "_unread", "_upload", "_writing", "deadline", "peer", "state",
     )  # fmt: skip
 
     def __init__(self, server: Host, loop: asyncio.AbstractEventLoop) -> None:
@@ -81,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set once connected
         self._parser = parsing.HeadParser(server.trust, server.slow_headers)
-        self._peer = ""
+        self.peer = ""
         self._buffer = b""
         self._scanned = 0
         self._blank_lines = 0
@@ -98,7 +72,7 @@ class Connection(asyncio.Protocol):
         self.state = State.HEAD
 
     def __repr__(self) -> str:
-        return f"<Connection {self._peer or '?'} {self.state.value}>"
+        return f"<Connection {self.peer or '?'} {self.state.value}>"
 
     # What the transport says.
 
@@ -110,10 +84,11 @@ class Connection(asyncio.Protocol):
         if transport.get_extra_info("sslcontext") is not None:
             self._parser.scheme = "https"
         peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        self.peer = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         self.deadline = self._loop.time() + self._config.head_timeout_seconds
-        if not self._server.admit(self):
-            self._refuse(faults.Fault(503, "TooManyConnections", "The server has no place left."))
+        refused = self._server.admit(self)
+        if refused is not None:
+            self._refuse(refused)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's shape
         """Let go of everything; cancel a handler whose client is gone."""
@@ -171,6 +146,10 @@ class Connection(asyncio.Protocol):
                 self._room.set_result(None)
 
     # What the server says.
+
+    def is_idle(self) -> bool:
+        """Say whether it rests between requests."""
+        return self.state is State.HEAD and not self._buffer
 
     def expire(self) -> None:
         """End it: the deadline has passed."""
@@ -248,12 +227,12 @@ class Connection(asyncio.Protocol):
         if end > self._config.request_line_bytes_max:
             parsing.check_partial(buffer, self._scanned, self._config)
         if end == len(buffer):
-            request = self._parser.parse(buffer, self._peer, self._config.headers_max)
+            request = self._parser.parse(buffer, self.peer, self._config.headers_max)
             self._buffer = b""
         else:
             head = buffer[:end]
             self._buffer = buffer[end:]
-            request = self._parser.parse(head, self._peer, self._config.headers_max)
+            request = self._parser.parse(head, self.peer, self._config.headers_max)
         self._scanned = 0
         self._blank_lines = 0
         if self._parser.length or self._parser.chunked:

@@ -133,7 +133,7 @@ class HeadParser:
         self.length, self.chunked, self.expects_continue = 0, False, False
         self.keep_alive = self.http11
         if len(special) == 1 and special[0][0] == "host":
-            return _checked_host(special[0][1])
+            return checked_host(special[0][1])
         hosts = [value for name, value in special if name == "host"]
         if len(hosts) > 1 or (self.http11 and not hosts):
             raise faults.bad_request("Exactly one Host header is needed.")
@@ -148,7 +148,7 @@ class HeadParser:
         else:
             self.keep_alive = "keep-alive" in tokens and "close" not in tokens
         self._frame_body(special)
-        return _checked_host(hosts[0]) if hosts else ""
+        return checked_host(hosts[0]) if hosts else ""
 
     def _frame_body(self, special: list[tuple[str, str]]) -> None:
         lengths = [value for name, value in special if name == "content-length"]
@@ -198,7 +198,8 @@ def check_partial(buffer: bytes, scanned: int, limits: config.Config) -> int:
 
 
 @functools.lru_cache(maxsize=1024)
-def _checked_host(host: str) -> str:
+def checked_host(host: str) -> str:
+    """A Host in lower case. Raises faults.Fault: it is none."""
     if not _HOST.fullmatch(host):
         raise faults.bad_request("The Host header is not a valid host and port.")
     return host.lower()

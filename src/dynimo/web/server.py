@@ -11,9 +11,11 @@ import contextlib
 import socket
 from collections.abc import Callable
 
-from dynimo.web import forwarding, message, writing
+from dynimo.web import faults, forwarding, message, tls, writing
 from dynimo.web.config import Config
 from dynimo.web.connection import Connection
+from dynimo.web.host import Connected
+from dynimo.web.negotiated import Negotiated
 from dynimo.web.uploads import Uploads
 
 SWEEP_SECONDS_MAX = 1.0
@@ -60,36 +62,50 @@ class Server:
         self._accepted = 0
         self._turned_away = 0
         self._expired = 0
-        self._connections: set[Connection] = set()
+        self._connections: set[Connected] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._server: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<Server connections: {len(self._connections)}, in progress: {len(self._tasks)}>"
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; return the port, which is the one asked for unless that was 0.
+    async def start(
+        self, host: str, port: int, *, certificate: tls.Certificate | None = None
+    ) -> int:
+        """Listen, for https if there is a certificate; may be called for several addresses.
+
+        Returns the port, which is the one asked for unless that was 0.
 
         Raises:
             OSError: the address cannot be had (``errno.EADDRINUSE``: the port is taken).
         """
-        assert self._server is None, "a server starts once"
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self, loop), host, port, backlog=self.config.backlog
-        )
-        self._sweeper = loop.create_task(self._sweep(), name="web sweep")
-        return int(self._server.sockets[0].getsockname()[1])
+        backlog = self.config.backlog
+        if certificate is None:
+            listening = await loop.create_server(
+                lambda: Connection(self, loop), host, port, backlog=backlog
+            )
+        else:
+            listening = await loop.create_server(
+                lambda: Negotiated(self, loop), host, port, backlog=backlog,
+                ssl=certificate.context, ssl_handshake_timeout=tls.HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=tls.SHUTDOWN_SECONDS,
+            )  # fmt: skip
+        self._begin(listening)
+        return int(listening.sockets[0].getsockname()[1])
+
+    def _begin(self, listening: asyncio.Server) -> None:
+        self._listening.append(listening)
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep(), name="web sweep")
 
     async def start_on(self, listening: socket.socket) -> None:
         """Accept from a socket that listens already, and that other processes may share."""
-        assert self._server is None, "a server starts once"
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self, loop), sock=listening)
-        self._sweeper = loop.create_task(self._sweep(), name="web sweep")
+        self._begin(await loop.create_server(lambda: Connection(self, loop), sock=listening))
 
     async def retire(self, seconds: float) -> None:
         """Accept no more, and end each connection with its next answer; ``stop`` ends the rest.
@@ -98,8 +114,8 @@ class Server:
         Returns when none is left, or after ``seconds``.
         """
         self.stopping = True
-        if self._server is not None:
-            self._server.close()
+        for listening in self._listening:
+            listening.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
@@ -107,8 +123,8 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Accept no more; let requests in progress finish within the grace; then abort."""
         self.stopping = True
-        if self._server is not None:
-            self._server.close()
+        for listening in self._listening:
+            listening.close()
         for connection in tuple(self._connections):
             connection.drain()
         try:
@@ -140,17 +156,17 @@ class Server:
 
     # What connections ask of their server.
 
-    def admit(self, connection: Connection) -> bool:
-        """Count a connection in; False when there are too many (it is still swept)."""
+    def admit(self, connection: Connected) -> faults.Fault | None:
+        """Count a connection in; what to answer it when there are too many (it is still swept)."""
         self._connections.add(connection)
         self._empty.clear()
         self._accepted += 1
-        if len(self._connections) > self.config.connections_max:
-            self._turned_away += 1
-            return False
-        return True
+        if len(self._connections) <= self.config.connections_max:
+            return None
+        self._turned_away += 1
+        return faults.Fault(503, "TooManyConnections", "The server has no place left.")
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: Connected) -> None:
         """Count a connection out."""
         self._connections.discard(connection)
         if not self._connections:

@@ -1,0 +1,137 @@
+"""The program serves https with a certificate that may change while it runs."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import certificates
+from tests.e2e.serving import Server
+
+pytestmark = pytest.mark.e2e
+
+SETTINGS = """\
+[tls]
+port = 0
+certificate = "cert.pem"
+key = "key.pem"
+reload_seconds = 3600
+[access_log]
+form = "combined"
+"""
+WAIT_SECONDS = 20
+
+
+class Site:
+    """A server with https."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        certificates.write(folder)
+        (folder / "settings.toml").write_text(SETTINGS)
+        arguments = ("--config", str(folder / "settings.toml"))
+        self.server = Server(folder / "data", arguments).start()
+        line = next(each for each in self.server.words().splitlines() if "https://" in each)
+        self.port = int(line.strip().removesuffix("/").rpartition(":")[2])
+
+    def certificate(self) -> bytes:
+        """What a new client is shown."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_SECONDS) as plain,
+            context.wrap_socket(plain) as wrapped,
+        ):
+            shown = wrapped.getpeercert(binary_form=True)
+        assert shown is not None
+        return shown
+
+    def file(self) -> bytes:
+        """What the file holds."""
+        return ssl.PEM_cert_to_DER_cert((self.folder / "cert.pem").read_text())
+
+    def wait_until_shown(self) -> None:
+        """Until new clients are shown what the file holds."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.certificate() != self.file():
+            assert time.monotonic() < deadline, "the certificate was not read again"
+            time.sleep(0.02)
+
+    def curl(self, *arguments: str) -> str:
+        """What curl says of the health page, the certificate being checked."""
+        command = ["curl", "-sS", "--cacert", str(self.folder / "cert.pem"), *arguments]
+        url = f"https://127.0.0.1:{self.port}/livez"
+        ran = subprocess.run([*command, url], capture_output=True, text=True, timeout=WAIT_SECONDS)
+        return ran.stdout or ran.stderr
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    made = Site(tmp_path_factory.mktemp("https"))
+    yield made
+    made.server.stop()
+
+
+def test_sighup_brings_the_new_certificate(site: Site) -> None:
+    """New clients see it; the program goes on."""
+    before = site.certificate()
+    certificates.write(site.folder)
+    assert site.certificate() == before
+
+    assert site.server.process is not None
+    site.server.process.send_signal(signal.SIGHUP)
+    site.wait_until_shown()
+
+    told = site.curl("--http2", "-o", "/dev/null", "-w", "%{http_version} %{http_code}")
+    assert told == "2 200"
+
+
+def test_a_certificate_that_cannot_be_used_changes_nothing(site: Site) -> None:
+    """Somebody may be in the midst of writing it."""
+    before, whole = site.certificate(), (site.folder / "cert.pem").read_text()
+    (site.folder / "cert.pem").write_text(whole[: len(whole) // 2])
+    assert site.server.process is not None
+    site.server.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while "not read again" not in site.server.words():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+    assert site.certificate() == before
+    (site.folder / "cert.pem").write_text(whole)
+
+
+def test_what_was_asked_is_in_the_access_log(site: Site) -> None:
+    """By whichever door; without the values of secrets."""
+    site.curl("--http2", "-H", "user-agent: over-tls")
+    site.server.get("/livez?signature=s3cret", {"user-agent": "plain"})
+    log = site.server.data / "access.log"
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not log.exists() or not all(word in log.read_text() for word in ("over-tls", "plain")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+    assert "s3cret" not in log.read_text()
+    assert "s3cret" not in site.server.words()
+
+
+def test_without_its_files_the_program_says_so_and_does_not_start(tmp_path: Path) -> None:
+    """With the name of the setting, and the exit code of a configuration."""
+    (tmp_path / "settings.toml").write_text(SETTINGS)
+    command = [sys.executable, "-m", "dynimo", "up", "--port", "0", "--data", str(tmp_path / "d")]
+    ran = subprocess.run(
+        [*command, "--config", str(tmp_path / "settings.toml")],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert ran.returncode == 78
+    assert "tls.certificate" in ran.stderr
+    assert "Traceback" not in ran.stderr

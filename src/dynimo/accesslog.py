@@ -58,6 +58,7 @@ class Entry(NamedTuple):
     bytes: int
     seconds: float
     request_id: str
+    version: str
 
 
 class AccessLog:
@@ -80,7 +81,7 @@ class AccessLog:
             Entry(
                 self._clock.now(), request.peer, request.method, request.path, request.query,
                 request.headers, response.status, response.headers, size, seconds,
-                request.request_id,
+                request.request_id, request.version,
             )
         )  # fmt: skip
         if self._cancel is None:
@@ -194,7 +195,7 @@ def _combined(entry: Entry) -> bytes:
     agent = _quoted(entry.headers.get("user-agent")) or "-"
     size = entry.bytes if entry.bytes >= 0 else "-"
     return (
-        f'{entry.peer or "-"} - - [{when}] "{entry.method} {target} HTTP/1.1"'
+        f'{entry.peer or "-"} - - [{when}] "{entry.method} {target} HTTP/{entry.version}"'
         f' {entry.status} {size} "{referer}" "{agent}"\n'
     ).encode()
 
@@ -204,6 +205,7 @@ def _json(entry: Entry) -> bytes:
         "time": round(entry.when, 3),
         "peer": entry.peer,
         "method": entry.method,
+        "version": entry.version,
         "host": entry.headers.get("host"),
         "target": masking.target(entry.path, entry.query)[:TEXT_CHARACTERS_MAX],
         "status": entry.status,

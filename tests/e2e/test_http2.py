@@ -261,6 +261,16 @@ async def test_bodies_have_their_limit(files: tuple[Path, Path]) -> None:
         assert (await client.answer(good))[1] == b"y" * 10_000
 
 
+async def test_a_body_that_does_not_come_is_given_up(files: tuple[Path, Path]) -> None:
+    """408 for its stream; the others go on."""
+    async with serving(files, body_timeout_seconds=0.2) as site, connected(site) as client:
+        silent = client.request(method="POST", end=False)
+
+        assert (await client.answer(silent))[0][":status"] == "408"
+        assert (await client.answer(client.request()))[1] == b"hello"
+        assert [request.version for request in site.asked] == ["2.0"]
+
+
 async def test_more_streams_than_allowed_are_refused(files: tuple[Path, Path]) -> None:
     """Those there are go on; a refused one may be sent again."""
     async with serving(files) as site, connected(site) as client:

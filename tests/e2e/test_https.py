@@ -119,6 +119,7 @@ def test_what_was_asked_is_in_the_access_log(site: Site) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
+    assert "GET /livez HTTP/2.0" in log.read_text()
     assert "s3cret" not in log.read_text()
     assert "s3cret" not in site.server.words()
 

@@ -49,6 +49,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, tag=1):
     scheme: str
     proxied: bool
     marked: bool
+    version: str
     vouched: Vouched | None
 
 
@@ -182,7 +183,7 @@ def asked(number: int, request: Request, proof: Proof | None) -> Asked:
     return Asked(
         number, request.method, request.path, request.query, request.headers.pairs, request.body,
         request.peer, request.arrived_ns, request.request_id, request.scheme, request.proxied,
-        request.marked, _vouched(proof),
+        request.marked, request.version, _vouched(proof),
     )  # fmt: skip
 
 
@@ -193,7 +194,7 @@ def request(told: Asked) -> Request:
     return Request(
         method=told.method, path=told.path, query=told.query, headers=headers, body=told.body,
         peer=told.peer, arrived_ns=told.arrived_ns, request_id=told.request_id,
-        scheme=told.scheme, proxied=told.proxied, marked=told.marked,
+        scheme=told.scheme, proxied=told.proxied, marked=told.marked, version=told.version,
         proof=_proof(told.vouched) if told.vouched is not None else None,
     )  # fmt: skip
 

@@ -77,7 +77,7 @@ def document(request: Request, *, now: float) -> dict[str, Any]:
             "http": {
                 "method": request.method,
                 "path": request.path,
-                "protocol": "HTTP/1.1",
+                "protocol": f"HTTP/{request.version}",
                 "sourceIp": request.peer,
                 "userAgent": request.headers.get("user-agent"),
             },

@@ -62,7 +62,7 @@ def request(
     headers.pairs = [("host", _host(pseudo, pairs)), *(p for p in pairs if p[0] != "host")]
     made = message.Request(
         method=method, path=path, query=query, headers=headers, peer=peer,
-        arrived_ns=time.monotonic_ns(), scheme="https",
+        arrived_ns=time.monotonic_ns(), scheme="https", version="2.0",
         marked=any(name in slow_names for name, _ in pairs),
     )  # fmt: skip
     forwarding.settle(made, trust)

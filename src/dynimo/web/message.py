@@ -105,6 +105,7 @@ class Request:
     request_id: str = ""
     inform: Callable[[int, Headers], None] | None = field(default=None, repr=False, compare=False)
     scheme: str = "http"
+    version: str = "1.1"
     proxied: bool = False
     marked: bool = False
     proof: object = None

@@ -123,6 +123,8 @@ class HeadParser:
             method=method.decode("ascii"), path=path, query=query, headers=headers,
             peer=peer, arrived_ns=time.monotonic_ns(), scheme=self.scheme, marked=self.slow,
         )  # fmt: skip
+        if not self.http11:
+            request.version = "1.0"
         if self._claimed or self.scheme != "http":
             forwarding.settle(request, self._trust)
         return request

@@ -66,7 +66,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     # Ended from outside, it still stops what it started: every bench does so on its way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
-    setting = Setting(data=arguments.data.resolve(), quick=arguments.quick)
+    setting = Setting(
+        data=arguments.data.resolve(),
+        quick=arguments.quick,
+        profiles=arguments.profiles.upper(),
+        factors=tuple(arguments.factors or ()),
+        plot=arguments.plot,
+    )
     facts = machine()
     if not arguments.json:
         print("  ".join(f"{key}: {value}" for key, value in facts.items()), flush=True)
@@ -93,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
         default=ROOT / ".dynimo" / "bench",
         help="where downloads, peers and scratch are kept (default: .dynimo/bench)",
     )
+    only = parser.add_argument_group("for the spike bench")
+    only.add_argument("--profiles", default="", metavar="ABCD", help="which of its profiles")
+    only.add_argument(
+        "--factor", dest="factors", type=int, action="append", help="5, 10, 20; may be repeated"
+    )
+    only.add_argument("--plot", type=Path, help="where its picture goes (SVG)")
     return parser
 
 

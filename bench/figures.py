@@ -34,12 +34,17 @@ class Figure:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What one bench has to say. ``missing`` names what could not be measured, and why."""
+    """What one bench has to say. ``missing`` names what could not be measured, and why.
+
+    ``blocks`` are further lines for people, ``details`` the same for programs.
+    """
 
     bench: str
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    blocks: list[str] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
     def add(
@@ -102,6 +107,7 @@ def table(report: Report) -> str:
     for name, value, unit, goal, note in rows:
         line = f"  {name:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}"
         lines.append(f"{line}  {goal:<{widths[3]}}  {note}".rstrip())
+    lines += report.blocks
     lines += [f"  missing: {text}" for text in report.missing]
     lines += [f"  note: {text}" for text in report.notes]
     return "\n".join(lines)
@@ -118,6 +124,7 @@ def _row(figure: Figure) -> tuple[str, str, str, str, str]:
 def as_json(report: Report) -> dict[str, Any]:
     """Render a report for a program; a value that could not be measured is ``null``."""
     document = asdict(report)
+    del document["blocks"]
     for row, figure in zip(document["figures"], report.figures, strict=True):
         row["value"] = None if math.isnan(figure.value) else figure.value
         row["met"] = figure.met

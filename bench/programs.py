@@ -74,14 +74,12 @@ class Program:
         """
         while time.monotonic() - self.started < seconds:
             if self._process.poll() is not None:
-                raise Unavailable(
-                    f"{self.name} ended with {self._process.returncode}{self._tail()}"
-                )
+                raise Unavailable(f"{self.name} ended with {self._process.returncode}{self.tail()}")
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if status_of(port, path) == accept or not accept:
                     return time.monotonic() - self.started
             time.sleep(POLL_SECONDS)
-        raise Unavailable(f"{self.name} was not ready within {seconds:.0f} s{self._tail()}")
+        raise Unavailable(f"{self.name} was not ready within {seconds:.0f} s{self.tail()}")
 
     def stop(self) -> None:
         """End it and all it started: politely, then not."""
@@ -97,7 +95,19 @@ class Program:
                         os.kill(pid, signal.SIGKILL)
             self._process.wait()
 
-    def _tail(self) -> str:
+    def wait_ended(self, seconds: float) -> None:
+        """Wait until it has ended by itself.
+
+        Raises:
+            Unavailable: it has not, in time.
+        """
+        try:
+            self._process.wait(max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"{self.name} did not end{self.tail()}") from None
+
+    def tail(self) -> str:
+        """Its last words, for a message; empty if there are none."""
         lines = self.log.read_text("utf-8", "replace").strip().splitlines()
         return f"; it said: {' / '.join(lines[-LOG_TAIL_LINES:])}" if lines else ""
 

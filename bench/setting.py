@@ -22,10 +22,17 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """``data`` keeps downloads, peers and scratch; ``quick`` asks for fewer rounds."""
+    """``data`` keeps downloads, peers and scratch; ``quick`` asks for fewer rounds.
+
+    ``profiles`` and ``factors`` narrow the spike bench down (all if empty); ``plot`` is where its
+    picture goes (below ``data`` if None).
+    """
 
     data: Path
     quick: bool = False
+    profiles: str = ""
+    factors: tuple[int, ...] = ()
+    plot: Path | None = None
 
     def rounds(self, full: int, quick: int = 2) -> int:
         """Return how many rounds to run."""

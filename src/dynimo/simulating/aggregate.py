@@ -94,11 +94,8 @@ class _Node:
         held = self._settle(at, came)
         self.environment_seconds += held * self._length
         self.peak = max(self.peak, held)
-        row.waiting, row.running, row.environments = (
-            self._queued,
-            self._running - self._doomed,
-            held,
-        )
+        row.waiting, row.running = self._queued, self._running - self._doomed
+        row.environments, row.ready = held, self._ready
 
     def _admit(self, at: float, came: int) -> int:
         """Put into the queue who came; return how many left it or found it full."""

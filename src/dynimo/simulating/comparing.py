@@ -117,7 +117,7 @@ def plot(trace: Trace, results: Sequence[Run], *, subtitle: str = "") -> str:
             good=run.failed <= GOOD_FAILED_MAX * run.offered,
             times=[row.at for row in run.rows],
             demand=[row.needed for row in run.rows],
-            supply=[row.environments for row in run.rows],
+            supply=[row.ready for row in run.rows],
             waiting=[row.waiting for row in run.rows],
             failed=[row.failed / run.row_seconds for row in run.rows],
         )

@@ -7,7 +7,7 @@ Requests are known singly; supply is a step function of time. Times are seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ ENOUGH = 0.9
 CALM_FACTOR, CALM_SECONDS = 2.0, 5
 """Recovered: a second's p99 is at most twice base's, five seconds in a row."""
 NEAR_BASE = 1.5
-"""Scaled in: at most so many times what base needs."""
+"""Scaled in: at most so many times what was held in base, on average."""
 EARLY_SECONDS = (1, 5, 10)
 
 
@@ -35,10 +35,11 @@ class Request(NamedTuple):
 
 
 class Supply(NamedTuple):
-    """From ``at`` on there are ``environments``, started and not ended."""
+    """From ``at`` on so many are held (ordered, started, not ended), and so many ready to work."""
 
     at: float
     environments: int
+    ready: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,14 +171,22 @@ def elasticity(
     ``supply`` is in order of time; before its first entry there is nothing. Busy seconds are those
     of requests answered in time: work for somebody who has left is not use.
     """
-    during = [each for each in supply if phases.begin <= each.at <= phases.end]
-    peak = max((each.environments for each in during), default=0)
+    peak = max((each.environments for each in between(supply, phases.begin, phases.end)), default=0)
+    need = math.ceil(phases.step_need)
+    base = integral(supply, phases.begin, phases.step) / (phases.step - phases.begin)
     detect = min((at for at in started if at >= phases.step), default=math.nan)
     return Elasticity(
         detect=detect - phases.step,
-        enough=_first(supply, phases.step, phases.step_end, at_least=ENOUGH * phases.step_need),
+        enough=_first(
+            supply,
+            phases.step,
+            phases.step_end,
+            lambda each: each.ready >= ENOUGH * phases.step_need,
+        ),
         recover=_recover(requests, phases),
-        scale_in=_first(supply, phases.step_end, phases.end, at_most=NEAR_BASE * phases.base_need),
+        scale_in=_first(
+            supply, phases.step_end, phases.end, lambda each: each.environments <= NEAR_BASE * base
+        ),
         instance_seconds=integral(supply, phases.begin, phases.end),
         busy_seconds=sum(
             each.service
@@ -185,9 +194,9 @@ def elasticity(
             if each.outcome == OK and phases.begin <= each.due < phases.end
         ),
         peak=peak,
-        overshoot=peak / math.ceil(phases.step_need),
+        overshoot=peak / need,
         lag_loss=integral(
-            [Supply(e.at, max(0, math.ceil(phases.step_need) - e.environments)) for e in supply],
+            [each._replace(environments=max(0, need - each.ready)) for each in supply],
             phases.step,
             phases.step_end,
         ),
@@ -196,29 +205,26 @@ def elasticity(
 
 def integral(supply: Sequence[Supply], begin: float, end: float) -> float:
     """Environment-seconds between two times."""
-    total = 0.0
-    for index, each in enumerate(supply):
-        until = supply[index + 1].at if index + 1 < len(supply) else end
-        total += max(0.0, min(until, end) - max(each.at, begin)) * each.environments
-    return total
+    held = between(supply, begin, end)
+    ends = [*(each.at for each in held[1:]), *([end] if held else [])]
+    return sum(
+        (until - each.at) * each.environments for each, until in zip(held, ends, strict=True)
+    )
+
+
+def between(supply: Sequence[Supply], begin: float, end: float) -> list[Supply]:
+    """What held between two times: every change in them, and what there was at their beginning."""
+    before = [each for each in supply if each.at <= begin]
+    after = [each for each in supply if begin < each.at < end]
+    return [*(each._replace(at=begin) for each in before[-1:]), *after]
 
 
 def _first(
-    supply: Sequence[Supply],
-    begin: float,
-    end: float,
-    *,
-    at_least: float = 0.0,
-    at_most: float = math.inf,
+    supply: Sequence[Supply], begin: float, end: float, fits: Callable[[Supply], bool]
 ) -> float:
-    """Seconds from ``begin`` until supply is within bounds for the first time; NaN if never."""
-    # Half an environment is none: what base needs, rounded up, is the least that there can be.
-    highest = max(1, math.ceil(at_most)) if math.isfinite(at_most) else math.inf
-    for index, each in enumerate(supply):
-        until = supply[index + 1].at if index + 1 < len(supply) else math.inf
-        if until > begin and each.at < end and at_least <= each.environments <= highest:
-            return max(0.0, each.at - begin)
-    return math.nan
+    """Seconds from ``begin`` until supply fits for the first time; NaN if it never does."""
+    times = (each.at - begin for each in between(supply, begin, end) if fits(each))
+    return next(times, math.nan)
 
 
 def _recover(requests: Sequence[Request], phases: Phases) -> float:

@@ -153,7 +153,7 @@ class _Player:
 
     def _tell_supply(self, now: float) -> None:
         ordered = max(self._orders, default=0)
-        self.played.supply.append(Supply(now, max(self._pool.count, ordered)))
+        self.played.supply.append(Supply(now, max(self._pool.count, ordered), self._pool.count))
 
     def _set_tick(self, now: float) -> None:
         limits = self._pool.limits
@@ -223,16 +223,16 @@ def summed(plan: Plan, played: Played, *, trace: Trace, mean_service: float) -> 
 def _levels(run: Run, played: Played) -> None:
     """Who waits and runs, and how many environments there are, at the end of each row."""
     assigned = sorted(when for when, _ in played.waits)
-    supply, begun, inside, environments = 0, 0, 0.0, 0
+    supply, begun, inside, now = 0, 0, 0.0, Supply(0.0, 0, 0)
     for row in run.rows:
         end = row.at + run.row_seconds
         while supply < len(played.supply) and played.supply[supply].at < end:
-            environments = played.supply[supply].environments
+            now = played.supply[supply]
             supply += 1
         inside += row.offered - row.answered - row.failed
         while begun < len(assigned) and assigned[begun] < end:
             begun += 1
-        row.environments = environments
+        row.environments, row.ready = now.environments, now.ready
         # Who was assigned and is not answered runs; who is late may run on for nobody.
-        row.running = min(inside, environments)
+        row.running = min(inside, now.ready)
         row.waiting = inside - row.running

@@ -60,7 +60,8 @@ class Waits:
 class Row:
     """One stretch of time: what came and ended in it, and who was there at its end.
 
-    ``needed`` is the concurrency that demand asks for (Little's law).
+    ``needed`` is the concurrency that demand asks for (Little's law). ``environments`` are held,
+    ordered ones too; ``ready`` ones can work.
     """
 
     at: float
@@ -71,6 +72,7 @@ class Row:
     waiting: float = 0.0
     running: float = 0.0
     environments: float = 0.0
+    ready: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -36,13 +36,14 @@ def test_a_span_counts_outcomes_and_takes_failures_as_the_deadline() -> None:
 
 def test_supply_figures_of_a_run_by_hand() -> None:
     """One environment; at 11 s two, at 12 s four; two again at 25 s, one at 30 s."""
-    supply = [Supply(*each) for each in ((0, 1), (11, 2), (12, 4), (25, 2), (30, 1))]
+    changes = ((0, 1), (11, 2), (12, 4), (25, 2), (30, 1))
+    supply = [Supply(at, count, count) for at, count in changes]
 
     found = elasticity.elasticity(_steady(), supply, PHASES, started=[0.0, 10.5, 12.0])
 
     assert found.detect == 0.5
     assert found.enough == 2
-    assert found.scale_in == 5
+    assert found.scale_in == 10
     assert found.instance_seconds == 11 + 2 + 13 * 4 + 5 * 2 + 10
     assert found.busy_seconds == 80
     assert (found.peak, found.overshoot) == (4, 1)
@@ -51,11 +52,22 @@ def test_supply_figures_of_a_run_by_hand() -> None:
     assert found.utilisation == pytest.approx(80 / 85)
 
 
+def test_what_is_ordered_is_paid_for_but_cannot_work() -> None:
+    """Four are ordered at 12 s and can work from 18 s on."""
+    supply = [Supply(0, 1, 1), Supply(12, 4, 1), Supply(18, 4, 4)]
+
+    found = elasticity.elasticity(_steady(), supply, PHASES)
+
+    assert found.enough == 8
+    assert found.lag_loss == 8 * 3
+    assert found.instance_seconds == 12 + 28 * 4
+
+
 def test_what_never_happens_is_not_a_number() -> None:
     """Never enough, never detected, never recovered: NaN, and None in JSON."""
     late = [each if each.due < 10 else each._replace(outcome=LATE) for each in _steady()]
 
-    found = elasticity.elasticity(late, [Supply(0, 2)], PHASES)
+    found = elasticity.elasticity(late, [Supply(0, 2, 2)], PHASES)
 
     assert math.isnan(found.detect)
     assert math.isnan(found.enough)
@@ -70,8 +82,8 @@ def test_recovered_means_calm_for_five_seconds_in_a_row() -> None:
         for each in _steady()
     ]
 
-    assert elasticity.elasticity(slow, [Supply(0, 4)], PHASES).recover == 4
-    assert elasticity.elasticity(_steady(), [Supply(0, 4)], PHASES).recover == 0
+    assert elasticity.elasticity(slow, [Supply(0, 4, 4)], PHASES).recover == 4
+    assert elasticity.elasticity(_steady(), [Supply(0, 4, 4)], PHASES).recover == 0
 
 
 def test_percentiles_are_samples() -> None:

@@ -48,7 +48,7 @@ def test_nobody_is_lost(name: str, model: str) -> None:
         seen += row.offered - row.answered - row.failed
         assert seen == pytest.approx(row.waiting + row.running), row
         assert min(row.waiting, row.answered, row.failed) >= 0
-        assert 0 <= row.running <= row.environments
+        assert 0 <= row.running <= row.ready <= row.environments
     assert run.offered == pytest.approx(run.answered + run.failed + run.inside)
     assert run.offered == pytest.approx(TRACE.requests, rel=0.05)
 
@@ -129,7 +129,7 @@ def test_an_idle_environment_goes_when_its_time_has_come() -> None:
 
     played = _tiny(plan, (1, 1))
 
-    assert played.supply[0] == (1, 1)
+    assert played.supply[0] == (1, 1, 1)
     assert played.supply[1].environments == 0
     assert played.supply[1].at == pytest.approx(4, abs=0.01)
 
@@ -154,7 +154,7 @@ def test_an_autoscaler_orders_after_its_metric_and_gets_it_after_the_start() -> 
         plan, [Arrival(*each) for each in drawn], seconds=10, deadline=5, mean_service=0.4
     )
 
-    assert [(each.at, each.environments) for each in played.supply[:3]] == [(0, 1), (2, 8), (5, 8)]
+    assert played.supply[:3] == [(0, 1, 1), (2, 8, 1), (5, 8, 8)]
     assert all(each.outcome == OK for each in played.requests)
 
 

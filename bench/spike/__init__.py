@@ -16,7 +16,7 @@ from dataclasses import replace
 from bench import processor
 from bench.figures import Report
 from bench.setting import ROOT, Setting, Unavailable
-from bench.spike import coalescing, elastic, plots, purging, scale, shots
+from bench.spike import coalescing, elastic, overload, plots, purging, scale, shots
 from bench.spike.elastic import Elastic
 from bench.spike.scale import Scale
 from dynimo.simulating import validating
@@ -44,6 +44,7 @@ def measure(setting: Setting, size: Scale) -> Report:
     report.notes.append(f"commit {_commit()}; 1 run of each")
     parts: dict[str, Callable[[Report, Setting, Scale], None]] = {
         "A": _elastic,
+        "B": _overload,
         "C": _coalescing,
         "D": _purging,
     }
@@ -93,6 +94,30 @@ def _elastic_goals(report: Report, ours: Elastic, *, goals: bool) -> None:
     add("back near base after", found.scale_in, "s", 30)
 
 
+def _overload(report: Report, setting: Setting, size: Scale) -> None:
+    """Dynimo's own figures with their goals, where the load is twice the capacity."""
+    found = []
+    for each in overload.run(setting, size):
+        if isinstance(each, Unavailable):
+            report.missing.append(str(each))
+        else:
+            found.append(each)
+    for each in found:
+        if each.name != "dynimo" or each.factor < 20:
+            continue
+        named = f"B {each.factor}x:"
+        report.add(f"{named} goodput over capacity", each.goodput, at_least=0.9)
+        report.add(f"{named} live answered", each.live_ok_share * 100, "%", at_least=99,
+                   note=f"prefetch {each.prefetch_ok_share:.1%}")  # fmt: skip
+        report.add(f"{named} accepted, p99", each.accepted_ms_p99, "ms", at_most=2500)
+        if each.shed:
+            report.add(f"{named} turned away within, p99", each.shed_ms_p99, "ms", at_most=20)
+        report.add(f"{named} calm after", each.calm_seconds, "s", at_most=2)
+    report.blocks += overload.lines(found)
+    report.details["overload"] = [each.document() for each in found]
+    _void(report, "B", [each.late_ms_p99 for each in found])
+
+
 def _coalescing(report: Report, setting: Setting, size: Scale) -> None:
     found = []
     for factor in size.factors:
@@ -111,9 +136,9 @@ def _coalescing(report: Report, setting: Setting, size: Scale) -> None:
 
 def _purging(report: Report, setting: Setting, size: Scale) -> None:
     found = []
-    for kind in ("soft", "hard"):
+    for kind, factors in (("soft", size.factors), ("hard", (max(size.factors),))):
         try:
-            for factor in size.factors:
+            for factor in factors:
                 with _Load(report, f"D at {factor}x, {kind}"):
                     found.append(purging.run(setting, size, factor, kind))
         except Unavailable as reason:

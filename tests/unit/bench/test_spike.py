@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench.setting import Unavailable
-from bench.spike import coalescing, elastic, plots, purging, scale, shots
+from bench.spike import coalescing, elastic, overload, plots, purging, scale, shots
 from bench.spike.shots import Shot, Shown, Volley
 from dynimo.simulating import elasticity, validating
 from dynimo.simulating.elasticity import LATE, OK, OTHER, SHED, Supply
@@ -189,3 +189,39 @@ def test_who_waits_is_who_came_and_has_neither_an_environment_nor_an_answer() ->
     assert waiting == [2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     assert [at for at, count in zip(times, failed, strict=True) if count] == [5.0]
     assert sum(failed) * plots.EACH_SECONDS == 1
+
+
+def test_under_overload_what_counts_is_what_was_answered_in_the_step() -> None:
+    """Goodput over capacity, classes apart, silence, and how long it took to be calm again."""
+    of = overload.phases(scale.QUICK, 20, 10.0)
+    ended = [(Shot(0.5, "/base"), _shown(0.1))]
+    for number in range(60):  # of 120 that could be offered: each second one live, one prefetch
+        due = of.step + number * 0.1
+        good = number % 2 == 0
+        ended.append(
+            (Shot(due, "/x", not good), _shown(0.2 if good else 0.01, 200 if good else 503))
+        )
+    ended += [
+        (Shot(of.step_end + 0.2, "/after"), _shown(0.9)),
+        (Shot(of.step_end + 0.4, "/after"), _shown(0.1)),
+    ]
+
+    found = overload.judged(_volley(*ended), of, name="dynimo", capacity=10.0)
+
+    assert (found.offered, found.ok, found.shed) == (60, 30, 30)
+    assert found.goodput == pytest.approx(29 / 60)
+    assert (found.live_ok_share, found.prefetch_ok_share) == (1.0, 0.0)
+    assert found.shed_ms_p99 == pytest.approx(10)
+    assert found.silence_seconds == pytest.approx(0.2)
+    assert found.calm_seconds == pytest.approx(0.2)
+
+
+def test_half_of_an_overload_only_prefetches_and_no_target_comes_twice() -> None:
+    """Each request is for a picture of its own."""
+    of = overload.phases(scale.FULL, 20, 50.0)
+
+    schedule = overload.schedule(of, iter(f"/{number}" for number in range(10_000)))
+
+    assert len({each.target for each in schedule}) == len(schedule)
+    share = sum(each.prefetch for each in schedule) / len(schedule)
+    assert share == pytest.approx(0.5, abs=0.05)

@@ -98,6 +98,9 @@ class Pool:
             return [self._assign(name, invocation)]
         if self._should_start(now):
             start = self._start(now)
+            if self._queue:  # whoever has waited longest comes first, also here
+                self._queue[invocation] = now + self.limits.queue_seconds
+                invocation, _ = self._queue.popitem(last=False)
             return [start, self._assign(start.environment, invocation)]
         if self.waiting >= self.limits.queue:
             return [Reject(invocation, "full")]

@@ -60,6 +60,45 @@ def test_a_short_job_is_awaited_rather_than_starting_another_environment() -> No
     assert pool.arrive("c", 1.0) == []
 
 
+def _busy(pool: Pool, count: int, seconds: float) -> None:
+    """So many environments with something inside, and this known of how long that takes."""
+    for number in range(count):
+        pool.arrive(f"first-{number}", 0.0)
+    pool.finish("demo-1", "first-0", seconds, seconds)
+    pool.arrive("again", seconds)
+
+
+def test_a_wait_that_is_short_for_its_work_is_worth_no_environment() -> None:
+    """Of nine that take 100 ms one is free in 11 ms: only the third who waits starts another.
+
+    A peak of chance would else leave environments behind that nobody needs (decision 16).
+    """
+    pool = _pool(environments=20)
+    _busy(pool, 9, 0.1)
+
+    assert [pool.arrive(name, 1.0) for name in ("a", "b")] == [[], []]
+    assert pool.arrive("c", 1.0)[0] == Start("demo-10")
+
+
+def test_long_work_is_no_reason_to_wait_long() -> None:
+    """A third of a minute would be: patience has a limit of its own."""
+    pool = _pool(environments=20)
+    _busy(pool, 9, 60.0)
+
+    assert pool.arrive("a", 61.0) == [Start("demo-10"), Assign("demo-10", "a")]
+
+
+def test_a_new_environment_goes_to_whoever_has_waited_longest() -> None:
+    """Not to the one whose arrival made it be started."""
+    pool = _pool(environments=20)
+    _busy(pool, 9, 0.1)
+    for name in ("a", "b"):
+        pool.arrive(name, 1.0)
+
+    assert pool.arrive("c", 1.0) == [Start("demo-10"), Assign("demo-10", "a")]
+    assert pool.finish("demo-2", "first-1", 1.0, 0.1) == [Assign("demo-2", "b")]
+
+
 def test_a_full_queue_turns_away() -> None:
     """The queue has a limit with a name."""
     pool = _pool(environments=1, queue=1)

@@ -90,7 +90,7 @@ def test_the_spike_is_lost_by_the_metric_and_met_by_dynimo() -> None:
     assert small.failed > 0.7 * small.offered
     assert metric.failed > 0.2 * metric.offered
     assert dynimo.failed == 0
-    assert dynimo.waits.percentile(99) <= 0.02
+    assert dynimo.waits.percentile(99) <= 0.05
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

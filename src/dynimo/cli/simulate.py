@@ -68,16 +68,22 @@ def command(trace: str, plot: str | None, validate: str | None, as_json: bool, *
     if validate is not None:
         return _validate(Path(validate), as_json=as_json)
     from dynimo.simulating import comparing
+    from dynimo.simulating.demand import TraceError
 
+    if plot is not None and not Path(plot).parent.is_dir():
+        raise Refused(f"{plot} cannot be written: there is no such folder.", exits.NOT_FOUND)
     demand = _trace(trace, given["base"], given["factor"])
     circumstances = _circumstances(given)
     results = []
-    for run in comparing.runs(demand, circumstances):
-        results.append(run)
-        if not as_json and len(results) == 1:
-            _head(demand, circumstances, run)
-        if not as_json:
-            _line(run, given["memory"])
+    try:
+        for run in comparing.runs(demand, circumstances):
+            results.append(run)
+            if not as_json and len(results) == 1:
+                _head(demand, circumstances, run)
+            if not as_json:
+                _line(run, given["memory"])
+    except TraceError as error:
+        raise click.UsageError(f"{error}.") from None
     if as_json:
         click.echo(json.dumps(_document(demand, circumstances, results, given["memory"])))
     if plot is not None:

@@ -10,11 +10,13 @@ from dynimo.functions.config import Config as FunctionsConfig
 from dynimo.functions.pool import Limits
 from dynimo.simulating import aggregate, exact, plans
 from dynimo.simulating.chart import Panel, draw, shown
-from dynimo.simulating.demand import Service, Trace, arrivals
+from dynimo.simulating.demand import Service, Trace, TraceError, arrivals
 from dynimo.simulating.outcome import Run
 
 EXACT_REQUESTS_MAX = 60_000
 """Traces of up to so many requests on one node are simulated request by request."""
+EXACT_ASKED_MAX = 5_000_000
+"""Of the exact model, where somebody asks for it: some minutes and gigabytes."""
 GOOD_FAILED_MAX = 0.001
 
 
@@ -74,9 +76,18 @@ def of_node(trace: Trace, given: Circumstances) -> list[plans.Plan]:
 
 
 def runs(trace: Trace, given: Circumstances) -> Iterator[Run]:
-    """Simulate each way of supply in turn: one node's share, times the nodes."""
+    """Simulate each way of supply in turn: one node's share, times the nodes.
+
+    Raises:
+        TraceError: the exact model was asked for, and there are too many requests for it.
+    """
     group = nodes(trace, given)
     share = replace(trace, rates=tuple(rate / group for rate in trace.rates))
+    if given.model == "exact" and share.requests > EXACT_ASKED_MAX:
+        raise TraceError(
+            f"{trace.name}: {share.requests:,.0f} requests on a node are too many for the exact"
+            f" model (at most {EXACT_ASKED_MAX:,}); use the aggregate one"
+        )
     exactly = given.model == "exact" or (
         given.model == "auto" and share.requests <= EXACT_REQUESTS_MAX
     )

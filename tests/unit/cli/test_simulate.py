@@ -56,8 +56,13 @@ def test_a_trace_from_a_file(tmp_path: Path) -> None:
     [
         (("lunch-spike",), 3, "there is no trace and no file 'lunch-spike'; traces are step"),
         (("bad.csv",), 2, "bad.csv, line 2: 'five,6' is not two numbers"),
-        (("step", "--plot", "no/such/folder/a.svg"), 1, "cannot be written: No such file"),
+        (
+            ("step", "--plot", "no/such/folder/a.svg"),
+            3,
+            "cannot be written: there is no such folder",
+        ),
         (("step", "--factor", "0.5"), 2, "0.5 is not in the range x>=1"),
+        (("daily-curve", "--base", "1000", "--model", "exact"), 2, "too many for the exact model"),
         (("--validate", "none.json"), 3, "there is no file 'none.json'"),
         (("--validate", "bad.csv"), 2, "bad.csv is no result of `dynimo bench spike --json`"),
     ],

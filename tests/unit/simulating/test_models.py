@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from dynimo.functions.pool import Limits
 from dynimo.simulating import aggregate, comparing, demand, exact, plans
-from dynimo.simulating.demand import Arrival, Service, Trace
+from dynimo.simulating.demand import Arrival, Service
 from dynimo.simulating.elasticity import LATE, OK, SHED
 from dynimo.simulating.outcome import Run, Waits
 
 PLANS = {
     "small": plans.fixed("small", 2, queue_seconds=20, queue=10_000),
     "peak": plans.fixed("peak", 29, queue_seconds=20, queue=10_000),
+    "plenty": plans.fixed("plenty", 60, queue_seconds=20, queue=100),
     "short queue": plans.fixed("short queue", 4, queue_seconds=20, queue=10),
     "metric": plans.autoscaled(
         "metric",
@@ -28,20 +31,24 @@ TRACE = demand.step(10, 20, before=18, during=24, after=18)
 """In whole windows of the metric: a fleet of just the load's size would be all chance."""
 
 
-def _run(plan: plans.Plan, model: str, trace: Trace = TRACE, seed: int = 1) -> Run:
-    service = Service()
+@functools.cache
+def _run(name: str, model: str, seed: int = 1) -> Run:
+    return _fresh(PLANS[name], model, seed)
+
+
+def _fresh(plan: plans.Plan, model: str, seed: int = 1) -> Run:
     if model == "aggregate":
-        return aggregate.run(plan, trace, service_seconds=0.1, deadline=5, seed=seed)
-    drawn = demand.arrivals(trace, service, seed=seed)
-    played = exact.play(plan, drawn, seconds=trace.seconds, deadline=5, mean_service=0.1)
-    return exact.summed(plan, played, trace=trace, mean_service=0.1)
+        return aggregate.run(plan, TRACE, service_seconds=0.1, deadline=5, seed=seed)
+    drawn = demand.arrivals(TRACE, Service(), seed=seed)
+    played = exact.play(plan, drawn, seconds=TRACE.seconds, deadline=5, mean_service=0.1)
+    return exact.summed(plan, played, trace=TRACE, mean_service=0.1)
 
 
 @pytest.mark.parametrize("model", ["exact", "aggregate"])
 @pytest.mark.parametrize("name", sorted(PLANS))
 def test_nobody_is_lost(name: str, model: str) -> None:
     """In every row so far: offered = answered + failed + waiting + running."""
-    run = _run(PLANS[name], model)
+    run = _run(name, model)
 
     seen = 0.0
     for row in run.rows:
@@ -56,7 +63,7 @@ def test_nobody_is_lost(name: str, model: str) -> None:
 @pytest.mark.parametrize("model", ["exact", "aggregate"])
 def test_littles_law_holds(model: str) -> None:
     """Mean concurrency is rate times service time: busy seconds are what demand asks for."""
-    run = _run(PLANS["peak"], model)
+    run = _run("peak", model)
 
     steady = [row.running for row in run.rows if 25 <= row.at < 40]
     assert sum(steady) / len(steady) == pytest.approx(200 * 0.1, rel=0.15)
@@ -66,7 +73,7 @@ def test_littles_law_holds(model: str) -> None:
 @pytest.mark.parametrize("model", ["exact", "aggregate"])
 def test_who_is_prescaled_with_room_never_waits(model: str) -> None:
     """Three times the need, and nobody waits or fails; and everything there is stays there."""
-    run = _run(plans.fixed("plenty", 60, queue_seconds=20, queue=100), model)
+    run = _run("plenty", model)
 
     assert run.failed == 0
     assert run.waits.percentile(100) == 0
@@ -76,7 +83,7 @@ def test_who_is_prescaled_with_room_never_waits(model: str) -> None:
 @pytest.mark.parametrize("name", sorted(PLANS))
 def test_the_aggregate_model_is_near_the_exact_one(name: str) -> None:
     """Failures, supply and use agree, where both can be run."""
-    one, other = _run(PLANS[name], "exact"), _run(PLANS[name], "aggregate")
+    one, other = _run(name, "exact"), _run(name, "aggregate")
 
     assert other.failed / other.offered == pytest.approx(one.failed / one.offered, abs=0.05)
     assert other.environment_seconds == pytest.approx(one.environment_seconds, rel=0.15)
@@ -85,7 +92,7 @@ def test_the_aggregate_model_is_near_the_exact_one(name: str) -> None:
 
 def test_the_spike_is_lost_by_the_metric_and_met_by_dynimo() -> None:
     """What the simulator is for, in one line each."""
-    small, metric, dynimo = (_run(PLANS[name], "exact") for name in ("small", "metric", "dynimo"))
+    small, metric, dynimo = (_run(name, "exact") for name in ("small", "metric", "dynimo"))
 
     assert small.failed > 0.7 * small.offered
     assert metric.failed > 0.2 * metric.offered
@@ -96,8 +103,8 @@ def test_the_spike_is_lost_by_the_metric_and_met_by_dynimo() -> None:
 def test_the_same_seed_gives_the_same_run() -> None:
     """A result can be repeated by anyone."""
     for model in ("exact", "aggregate"):
-        assert _run(PLANS["few"], model).rows == _run(PLANS["few"], model).rows
-    assert _run(PLANS["few"], "exact").rows != _run(PLANS["few"], "exact", seed=2).rows
+        assert _run("few", model).rows == _fresh(PLANS["few"], model).rows
+    assert _run("few", "exact").rows != _run("few", "exact", seed=2).rows
 
 
 def _tiny(plan: plans.Plan, *arrivals: tuple[float, float], deadline: float = 5) -> exact.Played:

@@ -121,6 +121,7 @@ def _ended(serving: Serving, volley: Volley, drawn: Sequence[Arrival], of: Phase
         if later.environments > earlier.environments
     ]
     parameters = dict(serving.parameters)
+    parameters["overhead_seconds"] = overhead_seconds(requests, of)
     if parameters["kind"] == "on-demand":
         parameters["cold_start_seconds"] = cold_start_seconds(volley, drawn)
     return Elastic(
@@ -145,6 +146,16 @@ def births(volley: Volley) -> list[float]:
     """When each environment that answered anything began its first work; monotonic seconds."""
     told = {each.run.rpartition("/")[2] for each in volley.shown if each.run}
     return sorted(int(began) / 1e9 for began in told)
+
+
+def overhead_seconds(requests: Sequence[Request], of: Phases) -> float:
+    """How much longer than the service answers took in base: the median."""
+    extra = [
+        each.seconds - each.service
+        for each in requests
+        if of.begin <= each.due < of.step and each.outcome == elasticity.OK
+    ]
+    return max(0.0, elasticity.percentile(extra, 50)) if extra else 0.0
 
 
 def cold_start_seconds(volley: Volley, drawn: Sequence[Arrival]) -> float:

@@ -29,7 +29,7 @@ def test_every_kind_of_command_is_run_here() -> None:
     """A new one in the README must be run by a test, or this one fails."""
     assert {command.split()[0] for command in COMMANDS} == {"./dynimo", "curl", "eval", "aws"}
     verbs = {command.split()[1] for command in COMMANDS if command.startswith("./dynimo")}
-    assert verbs == {"up", "check", "new", "deploy", "invoke", "logs"}
+    assert verbs == {"up", "check", "new", "deploy", "invoke", "logs", "simulate"}
 
 
 def test_the_addresses_give_pictures(serve: Callable[..., Server]) -> None:
@@ -54,6 +54,22 @@ def test_the_function_of_the_readme_answers(serve: Callable[..., Server]) -> Non
 
     assert verb == "up"
     assert server.get("/hello?name=Ada").json == {"hello": "Ada", "version": "1"}
+
+
+def test_the_simulation_prints_what_is_shown(tmp_path: Path) -> None:
+    """The same seed, the same figures; and the picture is there."""
+    (command,) = (each for each in COMMANDS if "simulate" in each)
+    told = subprocess.run(
+        [sys.executable, "-m", "dynimo", *shlex.split(command)[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert told.returncode == 0, told.stderr
+    assert f"```\n{told.stdout}```" in README
+    assert (tmp_path / "failover.svg").stat().st_size > 1000
 
 
 def test_the_readme_shows_the_example_as_it_is() -> None:

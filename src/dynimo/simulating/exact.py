@@ -140,7 +140,8 @@ class _Player:
                     due, service = self._arrivals[number]
                     began = max(now, self._ready_at[environment])
                     self.played.waits.append((now, began - due))
-                    self._later(began + service, _FINISH, (environment, number, began))
+                    end = began + service + self._plan.overhead_seconds
+                    self._later(end, _FINISH, (environment, number, began))
                 case Stop(environment):
                     del self._ready_at[environment]
                     changed = True

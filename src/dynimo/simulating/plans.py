@@ -45,11 +45,16 @@ def sized(rate: float, service_seconds: float, target: float, minimum: int = 1) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One way of supply. ``cold_start_seconds`` is from the order to the handler's first line."""
+    """One way of supply. ``cold_start_seconds`` is from the order to the handler's first line.
+
+    ``overhead_seconds`` is how much longer than its service a request keeps an environment: what
+    handing over and taking back cost.
+    """
 
     name: str
     limits: Limits
     cold_start_seconds: float
+    overhead_seconds: float = 0.0
     autoscaling: Autoscaling | None = None
 
 

@@ -6,7 +6,7 @@ Reads the ``elastic`` part of what ``dynimo bench spike --json`` prints. No meas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dynimo.functions.pool import Limits
@@ -83,7 +83,10 @@ def plan(name: str, given: Mapping[str, Any]) -> plans.Plan:
 
 
 def simulated(run: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of a run of the benchmark, had it gone as the simulator thinks."""
+    """The figures of a run of the benchmark, had it gone as the simulator thinks.
+
+    What a start and a hand-over cost is as measured in that run before its step.
+    """
     phases = elasticity.Phases(**run["phases"])
     service = Service(mean_seconds=phases.service_seconds, sigma=run["sigma"])
     trace = step(
@@ -93,8 +96,12 @@ def simulated(run: Mapping[str, Any]) -> dict[str, float]:
         during=phases.step_end - phases.step,
         after=phases.end - phases.step_end,
     )
-    played = exact.play(
+    made = replace(
         plan(run["plan"], run["parameters"]),
+        overhead_seconds=run["parameters"]["overhead_seconds"],
+    )
+    played = exact.play(
+        made,
         arrivals(trace, service, seed=run["seed"]),
         seconds=trace.seconds,
         deadline=run["deadline_seconds"],

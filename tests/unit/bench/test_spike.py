@@ -125,6 +125,19 @@ def test_an_environment_is_born_with_its_first_run_and_that_is_its_cold_start() 
     assert elastic.cold_start_seconds(volley, of) == pytest.approx(0.02)
 
 
+def test_what_a_hand_over_costs_is_taken_from_base_alone() -> None:
+    """The median of what good answers took beyond their service, before the step."""
+    of = elastic.phases(scale.QUICK, 10)
+    before, after = of.begin + 1, of.step + 1
+    requests = [
+        *(elasticity.Request(before, 0.1 + extra, OK, 0.1) for extra in (0.002, 0.004, 0.006)),
+        elasticity.Request(before, 5.0, LATE, 0.1),
+        elasticity.Request(after, 3.0, OK, 0.1),
+    ]
+
+    assert elastic.overhead_seconds(requests, of) == pytest.approx(0.004)
+
+
 def test_supply_is_told_by_the_schedules_time() -> None:
     """What there was before counts from its beginning."""
     supply = [Supply(90.0, 2, 2), Supply(99.0, 4, 3), Supply(101.0, 5, 5)]
@@ -145,7 +158,7 @@ def _elastic() -> elastic.Elastic:
         supply=supply,
         found=elasticity.elasticity(requests, supply, of),
         spans=elasticity.spans(requests, of, scale.DEADLINE_SECONDS),
-        parameters={"kind": "fixed", "environments": 15},
+        parameters={"kind": "fixed", "environments": 15, "overhead_seconds": 0.0},
         late_ms_p99=1.0,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import pytest
@@ -128,6 +129,17 @@ def test_a_cold_start_is_waited_for_once() -> None:
 
     assert [each.seconds for each in played.requests] == pytest.approx([1.5, 1])
     assert played.started == [0]
+
+
+def test_a_hand_over_keeps_the_environment_and_the_caller() -> None:
+    """What it costs is added to each."""
+    plan = dataclasses.replace(
+        plans.fixed("one", 1, queue_seconds=20, queue=10), overhead_seconds=0.25
+    )
+
+    played = _tiny(plan, (0, 1), (0, 1))
+
+    assert [each.seconds for each in played.requests] == pytest.approx([1.25, 2.5])
 
 
 def test_an_idle_environment_goes_when_its_time_has_come() -> None:

@@ -129,6 +129,10 @@ def _coalescing(report: Report, setting: Setting, size: Scale) -> None:
         note = f"{last.waiters} waiters, max {last.behind_ms_max:.1f} ms"
         behind = f"C {factor}x: behind the first answer, p99"
         report.add(behind, last.behind_ms_p99, "ms", at_most=10, note=note)
+    try:
+        found.append(coalescing.beside(setting, size, max(size.factors)))
+    except Unavailable as reason:
+        report.notes.append(str(reason))
     report.blocks += coalescing.lines(found)
     report.details["coalescing"] = [each.document() for each in found]
     _void(report, "C", [each.late_ms_p99 for each in found])

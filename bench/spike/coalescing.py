@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.setting import Setting
-from bench.spike import scale, servers, shots
+from bench.spike import nginx_lock, scale, servers, shots
 from bench.spike.scale import Scale
 from bench.spike.shots import Shot, Volley
-from dynimo.simulating import demand, elasticity
+from dynimo.simulating import demand, elasticity, plans
 
 KEYS, HOT_CLIENTS = 1_000, 100
 HOT = "hot"
@@ -27,6 +27,7 @@ LINES = HOT_CLIENTS + 50
 class Coalesced:
     """What came of it. A waiter is a request that came while a run for its key was under way."""
 
+    name: str
     factor: int
     offered: int
     failed: int
@@ -75,14 +76,31 @@ def run(setting: Setting, size: Scale, factor: int) -> Coalesced:
     """Dynimo at this factor, its cache cold."""
     sent = schedule(size, factor)
     with servers.dynimo(setting) as ours:
-        setting.say(f"C, {factor}x: {sent[-1].due:.0f} s")
+        setting.say(f"C, {factor}x: Dynimo, {sent[-1].due:.0f} s")
         before = servers.runs_so_far(ours.ports[0])
         (volley,) = servers.send(setting, [ours], sent, lines=LINES)
         runs = servers.runs_so_far(ours.ports[0]) - before
-    return judged(volley, factor=factor, runs=runs)
+    return judged(volley, name="Dynimo", factor=factor, runs=runs)
 
 
-def judged(volley: Volley, *, factor: int, runs: int) -> Coalesced:
+def beside(setting: Setting, size: Scale, factor: int) -> Coalesced:
+    """The lock of nginx at this factor, its cache cold, in front of a fleet sized for the peak.
+
+    Raises:
+        Unavailable: nginx is not here.
+    """
+    sent = schedule(size, factor)
+    rate = scale.BASE_PER_SECOND * factor
+    peak = plans.sized(rate, scale.SERVICE_SECONDS, plans.TARGET_UTILISATION)
+    with nginx_lock.start(setting, peak) as (theirs, came):
+        setting.say(f"C, {factor}x: nginx, {sent[-1].due:.0f} s")
+        before = came()
+        (volley,) = servers.send(setting, [theirs], sent, lines=LINES)
+        runs = came() - before
+    return judged(volley, name=theirs.name, factor=factor, runs=runs)
+
+
+def judged(volley: Volley, *, name: str, factor: int, runs: int) -> Coalesced:
     """Pure: the figures of one volley."""
     behind = behind_leaders_ms(volley)
     hot = {
@@ -91,6 +109,7 @@ def judged(volley: Volley, *, factor: int, runs: int) -> Coalesced:
         if f"/{HOT}?" in shot.target and shown.status == 200
     }
     return Coalesced(
+        name=name,
         factor=factor,
         offered=len(volley.shots),
         failed=sum(each.status != 200 for each in volley.shown),
@@ -128,8 +147,8 @@ def behind_leaders_ms(volley: Volley) -> list[float]:
 def lines(found: Sequence[Coalesced]) -> list[str]:
     """For a person."""
     return [
-        f"  C at {each.factor}x: {each.offered:,} offered, {each.failed} failed; {each.keys} keys,"
-        f" {each.runs} runs ({each.runs_a_key:.2f} a key; {each.hot_runs} for the hot one);"
+        f"  C at {each.factor}x, {each.name}: {each.offered:,} offered, {each.failed} failed;"
+        f" {each.keys} keys, {each.runs} runs ({each.runs_a_key:.2f} a key);"
         f" {each.waiters:,} waited, behind the first answer p99 {each.behind_ms_p99:.1f} ms,"
         f" max {each.behind_ms_max:.1f} ms"
         for each in found

@@ -3,7 +3,7 @@
 As good as such a fleet can be: its queue is one for all and in order, whoever has left is skipped,
 an idle process is given work at once, and what is ordered is ready to the moment. Its size is
 fixed, or follows the request rate as ``dynimo.simulating.plans.Autoscaling`` says. ``/supply``
-tells when its size changed.
+tells when its size changed, ``/came`` how many came.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class _Client(asyncio.Protocol):
         target = data.split(b" ", 2)[1].decode()
         if target == "/supply":
             self.answer(200, json.dumps(self._fleet.supply).encode())
+        elif target == "/came":
+            self.answer(200, json.dumps(self._fleet.came).encode())
         elif target == "/readyz":
             self.answer(200)
         else:
@@ -112,7 +114,7 @@ class Fleet:
         self._all: set[_Process] = set()
         self._queue: collections.deque[_Client] = collections.deque()
         self._wanted = self._ordered = 0
-        self._came = 0
+        self.came = 0
         self._first = asyncio.Event()
         self._windows: list[float] = []
         self.supply: list[tuple[float, int, int]] = []
@@ -135,7 +137,7 @@ class Fleet:
 
     def take(self, client: _Client) -> None:
         """Serve a client, now or when it is its turn."""
-        self._came += 1
+        self.came += 1
         self._first.set()
         if self._idle:
             self._idle.pop().serve(client)
@@ -168,10 +170,11 @@ class Fleet:
             return
         loop = asyncio.get_running_loop()
         await self._first.wait()
+        counted = 0
         while True:
             await asyncio.sleep(scaling.metric_seconds)
-            self._windows.append(self._came / scaling.metric_seconds)
-            self._came = 0
+            self._windows.append((self.came - counted) / scaling.metric_seconds)
+            counted = self.came
             wanted = scaling.desired(self._windows, self._service_seconds)
             if wanted > max(self._wanted, self._ordered):
                 self._ordered = wanted

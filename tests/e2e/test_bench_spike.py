@@ -41,7 +41,7 @@ def test_a_profile_runs_and_one_key_makes_one_run(tmp_path: Path) -> None:
     report = measure(Setting(data=tmp_path), scale.TINY)
 
     assert report.missing == []
-    (found,) = report.details["coalescing"]
+    found = report.details["coalescing"][0]
     assert found["failed"] == 0
     assert found["runs_a_key"] == 1.0
     assert found["hot_runs"] == 1

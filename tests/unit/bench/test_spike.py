@@ -105,7 +105,7 @@ def test_waiters_are_those_who_came_before_the_first_answer() -> None:
     )
 
     behind = coalescing.behind_leaders_ms(volley)
-    found = coalescing.judged(volley, factor=5, runs=2)
+    found = coalescing.judged(volley, name="x", factor=5, runs=2)
 
     assert sorted(behind) == pytest.approx([2, 10])
     assert (found.keys, found.runs_a_key, found.failed, found.waiters) == (2, 1.0, 1, 2)

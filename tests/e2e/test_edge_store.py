@@ -64,6 +64,38 @@ def test_what_is_stored_can_be_seen_and_purged(edge: Edge) -> None:
     assert edge.get("/b").body == b"/b 2"
 
 
+def test_warm_fetches_what_is_not_there(edge: Edge, origin: Origin, tmp_path: Path) -> None:
+    """A list, then the popular ones after a soft purge; the key goes no further than the edge."""
+    edge.get("/1")
+    listed = tmp_path / "list"
+    listed.write_text("# for the launch\n\n" + "".join(f"/{n}\n" for n in range(1, 21)))
+    first = _told(edge, "warm", str(listed), "--at-once", "3")
+    again = _told(edge, "warm", str(listed))
+    edge.get("/7")
+    _told(edge, "purge", "--all", "--soft")
+    popular = _told(edge, "warm", "--popular", "2")
+
+    assert (first["asked"], first["fetched"], first["there"], first["failed"]) == (20, 19, 1, 0)
+    assert (again["fetched"], again["there"]) == (0, 20)
+    assert (popular["asked"], popular["stale"]) == (2, 2)
+    assert all(origin.asked[f"/{number}"] >= 1 for number in range(1, 21))
+    assert not any("x-dynimo-key" in each or "dynimo-priority" in each for each in origin.seen)
+
+
+def test_warm_says_what_could_not_be_had(edge: Edge, origin: Origin, tmp_path: Path) -> None:
+    """Addresses that fail are told and make the command fail; a list that is none is refused."""
+    origin.headers["cache-control"] = "no-store"
+    listed = tmp_path / "list"
+    listed.write_text("/a\n")
+    failed = cli("edge", "warm", str(listed), "--data", str(edge.data))
+    listed.write_text("ftp://x/\n")
+    wrong = cli("edge", "warm", str(listed), "--data", str(edge.data))
+
+    assert (failed.returncode, wrong.returncode) == (1, 2)
+    assert "/a: not stored" in failed.stderr
+    assert "line 1 is no address" in wrong.stderr
+
+
 def test_purges_hold_after_a_kill(edge: Edge, origin: Origin) -> None:
     """A purge that was answered is still one when the server was killed at once."""
     edge.get("/a")

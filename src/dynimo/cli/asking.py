@@ -19,6 +19,23 @@ ANSWER_SECONDS_MAX = 120.0
 _CODES = {403: exits.DENIED, 404: exits.NOT_FOUND}
 
 
+def known(data: Path) -> tuple[str, str]:
+    """(the server's address, the key of its data folder).
+
+    Raises:
+        Refused: no server runs on ``data``, or the key may not be read.
+    """
+    from dynimo.datafolder import ADDRESS_FILE, KEY_FILE
+
+    try:
+        return (data / ADDRESS_FILE).read_text().strip(), (data / KEY_FILE).read_text().strip()
+    except FileNotFoundError:
+        text = f"no server runs on {data}; start one with `dynimo up`, or name its --data folder."
+        raise Refused(text, exits.UNAVAILABLE) from None
+    except OSError as error:
+        raise Refused(f"{error.filename}: {error.strerror}.", exits.DENIED) from None
+
+
 def ask(
     data: Path,
     method: str,
@@ -33,16 +50,7 @@ def ask(
     Raises:
         Refused: no server runs on ``data``, it does not answer, or it refuses in its own words.
     """
-    from dynimo.datafolder import ADDRESS_FILE, KEY_FILE
-
-    try:
-        address = (data / ADDRESS_FILE).read_text().strip()
-        key = (data / KEY_FILE).read_text().strip()
-    except FileNotFoundError:
-        text = f"no server runs on {data}; start one with `dynimo up`, or name its --data folder."
-        raise Refused(text, exits.UNAVAILABLE) from None
-    except OSError as error:
-        raise Refused(f"{error.filename}: {error.strerror}.", exits.DENIED) from None
+    address, key = known(data)
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(
         parts.hostname or "127.0.0.1", parts.port, timeout=ANSWER_SECONDS_MAX

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dynimo.cli import edge_store, exits, purge, serving, words
+from dynimo.cli import edge_store, edge_warm, exits, purge, serving, words
 
 PROFILES = ("strict", "resilient")
 
@@ -81,5 +81,11 @@ async def _run(settings: Any, upstream: str, profile: str) -> int:
     return exits.OK
 
 
-for _each in (purge.command, edge_store.stats, edge_store.top, edge_store.inspect):
+for _each in (
+    purge.command,
+    edge_store.stats,
+    edge_store.top,
+    edge_store.inspect,
+    edge_warm.command,
+):
     command.add_command(_each)

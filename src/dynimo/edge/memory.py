@@ -1,9 +1,10 @@
 """The memory tier: S3-FIFO by bytes. No clock, no freshness, no I/O.
 
-New entries pass a small queue (a tenth of the budget); only those used again before they reach its
-end, or seen lately (the ghost list), enter the main queue, where each use buys one more round. So a
-flood of one-time objects cannot push out the popular ones, and a hit costs one addition: nothing
-is moved (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
+New entries pass a small queue (a twentieth of the budget); only those used again before they reach
+its end, or seen lately (the ghost list), enter the main queue, where each use buys one more round.
+So a flood of one-time objects cannot push out the popular ones, and a hit costs one addition:
+nothing is moved (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
+What was purged is found to be so when it is looked at.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from dynimo.edge.purges import Purges
 from dynimo.edge.stored import Stored
 
-SMALL_SHARE = 0.1
+SMALL_SHARE = 0.05
 USES_MAX = 3
 GHOSTS_MAX = 100_000
 

@@ -19,8 +19,10 @@ PRIVATE_PREFIX = "dynimo-"
 
 _HOP = frozenset(
     {"connection", "expect", "keep-alive", "proxy-connection", "te", "trailer",
-     "transfer-encoding", "upgrade", "http2-settings"}
+     "transfer-encoding", "upgrade", "http2-settings", "x-dynimo-key"}
 )  # fmt: skip
+"""And the operator's key, which is nobody's business behind the edge."""
+
 _OURS = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range",
      "content-length"}

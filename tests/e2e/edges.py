@@ -46,7 +46,8 @@ class Origin:
 
             def do_GET(self) -> None:
                 origin.asked[self.path] += 1
-                origin.seen.append({name.lower(): value for name, value in self.headers.items()})
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                origin.seen.append({**headers, "target": self.path})
                 body = f"{self.path} {origin.asked[self.path]}".encode()
                 self.send_response(200)
                 for name, value in origin.headers.items():

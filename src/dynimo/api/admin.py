@@ -100,8 +100,8 @@ class Admin:
         except ValueError as error:
             return _problem(400, "bad_purge", f"{error} Ask with one of {PURGES}.")
         except (OSError, sqlite3.Error) as error:
-            message = f"It is purged, but the disk failed ({error}): a crash may undo it."
-            return _problem(500, "disk", message)
+            message = f"It is purged here, but not surely for good and everywhere: {error}."
+            return _problem(500, "not_everywhere", message)
         return _json(200, {"purged": purged})
 
 

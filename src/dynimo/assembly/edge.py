@@ -12,6 +12,7 @@ from typing import Any
 from dynimo import gauges
 from dynimo.api.admin import Admin
 from dynimo.api.edge_desk import EdgeDesk
+from dynimo.assembly.shielding import Shielding
 from dynimo.backends.clocks import SystemClock
 from dynimo.datafolder import DataFolder
 from dynimo.edge import profiles
@@ -44,20 +45,22 @@ class EdgeServer:
         edge = profiles.BY_NAME[profile](settings.edge)
         if edge.disk_folder is None and edge.disk_bytes > 0:
             edge = replace(edge, disk_folder=self.folder.path / "cache")
-        self.cache = Cache(self.upstream, settings=edge, clock=clock, offers=lambda _: ())
+        self._shielding = Shielding(edge, settings.upstreams, self.upstream, clock)
+        self.cache = Cache(self._shielding.origin, settings=edge, clock=clock, offers=lambda _: ())
         plain = settings.log.form == "plain" or (settings.log.form == "auto" and os.isatty(2))
         self._requests = RequestLog(metrics, clock, lines=settings.log.requests, plain=plain)
         admin = Admin(
-            self.cache, metrics=metrics, purge=self.cache.purge, ready=lambda: {"edge": "ok"},
-            statistics=self.statistics, key=self.folder.key(), bare=False,
+            self.cache, metrics=metrics, purge=self._shielding.purge(self.cache.purge),
+            ready=lambda: {"edge": "ok"}, statistics=self.statistics, key=self.folder.key(),
+            bare=False,
         )  # fmt: skip
         desk = EdgeDesk(
             admin, inspect=self.cache.inspect, top=self.cache.top, key=self.folder.key()
         )
         self.server = Server(
-            desk,
+            self._shielding.door(desk, self.cache.purge),
             config=settings.web,
-            fast=self.cache.lookup_nowait,
+            fast=self._shielding.quick(self.cache.lookup_nowait),
             on_response=self._requests.add,
         )
 
@@ -84,6 +87,7 @@ class EdgeServer:
         self.folder.withdraw_address()
         await self.server.stop(self.settings.stop_seconds)
         await self.cache.close()
+        await self._shielding.close()
         await self.upstream.close()
         self._requests.flush()
         flush_logs()
@@ -95,4 +99,5 @@ class EdgeServer:
             "edge": self.cache.statistics(),
             "server": self.server.statistics(),
             "upstream": self.upstream.statistics(),
+            "shield": self._shielding.statistics(),
         }

@@ -134,6 +134,8 @@ class Cache:
             account = Status(forwarded="miss", detail="crowded").text(self._settings.name)
             return answer.from_passed(answer.crowded(), account)
         composed = self._compose(found, vary, timing)
+        if not self._shows_tags(request):
+            answer.without_tags(composed)
         given = answer.conditioned(
             request.method, headers, composed, cut=found.growing is None
         )  # fmt: skip
@@ -193,7 +195,13 @@ class Cache:
         else:
             assert found.response is not None
             response = answer.from_passed(found.response, account, vary, timing)
-        return response if self._settings.tags_shown else answer.without_tags(response)
+        return response
+
+    def _shows_tags(self, request: message.Request) -> bool:
+        """Say whether whoever asks is to see tags: another edge, or anybody by a setting."""
+        settings = self._settings
+        from_peer = bool(settings.peer_key) and keys.PEER_HEADER in request.headers
+        return settings.tags_shown or from_peer
 
     async def _pass(self, request: message.Request) -> message.Response:
         """Let another method through; one that may change things drops what is stored."""

@@ -59,6 +59,25 @@ class Config:
     tags_shown: bool = False
     """Whether clients see the tags of an answer (``Surrogate-Key``, ``Cache-Tag``)."""
 
+    peers: tuple[str, ...] = ()
+    """All edges in front of the same origin, this one included: ``http://HOST:PORT``, the same list
+    on each. Each key is then fetched from the origin by one of them. For ``dynimo edge``."""
+
+    peer_self: str = ""
+    """Which of ``peers`` this one is."""
+
+    peer_key: str = ""
+    """A secret that the edges share; with it they prove themselves to each other."""
+
+    peer_connect_seconds: float = 0.5
+    """How long a connection to another edge may take; then it is passed by."""
+
+    peer_head_seconds: float = 30.0
+    """How long another edge may take to begin its answer, the origin's time included."""
+
+    peer_down_seconds: float = 5.0
+    """How long an edge that did not answer is passed by."""
+
     honour_request_directives: bool = False
     """Whether a client's ``Cache-Control: no-cache`` and ``no-store`` are obeyed.
 

@@ -39,8 +39,11 @@ READ_ATTEMPTS = 2
 PRESENCE_ROWS = 50_000
 """After so many new objects the memory of keys is written down again, when idle."""
 
-COUNT_MAX = 2000
-"""A purge counts what it takes up to this many; above, the true number is larger."""
+COUNT_EXACT_MAX, COUNT_MAX = 200, 2000
+"""What a purge takes is counted exactly up to the one, by the disk alone up to the other."""
+
+LEARN_PAUSE_SECONDS = 0.002
+"""Between two pages of keys, so that requests are not kept waiting by those that are learned."""
 
 SMALL_STEPS_MAX = 4096
 """Notes (uses, forwards) waiting to be written; more are dropped."""
@@ -201,10 +204,12 @@ class DiskTier:
             self._remembered = 0, 0
         try:
             for table, last in zip(("objects", "forwards"), self._remembered, strict=True):
-                for _, key in index.keys_since(self._reader(), table, last):
-                    self._presence.add(key)
+                for page in index.keys_since(self._reader(), table, last):
+                    for key in page:
+                        self._presence.add(key)
                     if self._stopping:
                         return
+                    time.sleep(LEARN_PAUSE_SECONDS)
         except sqlite3.Error as error:
             self._failed(error)
         else:
@@ -316,10 +321,15 @@ class DiskTier:
         """Note that purges up to this number are done; the next one that is written says so."""
         self._done_to = number
 
-    async def taken_keys(self, selector: purge.Selector) -> set[str]:
-        """Return the keys that a purge would take, at most ``COUNT_MAX``; none if reading fails."""
-        found = await self.ask(lambda db: sweep.taken_keys(db, selector, COUNT_MAX))
-        return found or set()
+    async def taken(self, selector: purge.Selector) -> tuple[int, set[str]]:
+        """Return how many objects a purge would take, and the keys if they are few."""
+
+        def count(db: sqlite3.Connection) -> tuple[int, set[str]]:
+            number = sweep.count(db, selector, COUNT_MAX)
+            few = number <= COUNT_EXACT_MAX
+            return number, sweep.taken_keys(db, selector, COUNT_EXACT_MAX) if few else set()
+
+        return await self.ask(count) or (0, set())
 
     async def ask(self, question: Callable[[sqlite3.Connection], _T]) -> _T | None:
         """Ask the index something in a reader thread; None if that fails or the tier is off."""

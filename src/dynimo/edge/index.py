@@ -21,7 +21,10 @@ BUSY_SECONDS = 5.0
 ROW_BYTES = 1024
 """What a row and a file's last half-filled block count for, beside the body."""
 
-KEYS_PAGE = 5_000
+CHECKPOINT_PAGES = 4000
+"""Pages of 4 KiB in the log before they go to their places: each time that forces the disk."""
+
+KEYS_PAGE = 250
 FORWARDS_MAX = 1_000_000
 VERSION = 2
 """Of the tables below. An index of another version begins anew."""
@@ -93,6 +96,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     except sqlite3.Error:
         connection.close()
         raise
@@ -127,9 +131,9 @@ def find(connection: sqlite3.Connection, key: str, headers: Mapping[str, str]) -
 
 def find_all(connection: sqlite3.Connection, selector: purge.Selector, limit: int) -> list[Row]:
     """Return the objects that a selector takes, at most so many."""
-    where, arguments = sweep.where(selector)
-    query = f"SELECT {_COLUMNS} FROM objects WHERE {where} LIMIT ?"  # noqa: S608 - constants
-    return [_row(row) for row in connection.execute(query, (*arguments, limit))]
+    where = sweep.found(selector)
+    query = f"SELECT {_COLUMNS} FROM {where.rows} WHERE {where.condition} LIMIT ?"  # noqa: S608 - constants
+    return [_row(row) for row in connection.execute(query, (*where.arguments, limit))]
 
 
 def most_hit(connection: sqlite3.Connection, limit: int) -> list[Row]:
@@ -138,12 +142,12 @@ def most_hit(connection: sqlite3.Connection, limit: int) -> list[Row]:
     return [_row(row) for row in connection.execute(query, (limit,))]
 
 
-def keys_since(connection: sqlite3.Connection, table: str, last: int) -> Iterator[tuple[int, str]]:
-    """Yield id and key of later objects (or forwards), a page at a time: no transaction stays."""
+def keys_since(connection: sqlite3.Connection, table: str, last: int) -> Iterator[list[str]]:
+    """Yield keys of later objects (or forwards), a page at a time: no transaction stays open."""
     query = f"SELECT rowid, key FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?"  # noqa: S608 - constants
     while True:
         rows = connection.execute(query, (last, KEYS_PAGE)).fetchall()
-        yield from rows
+        yield [key for _, key in rows]
         if len(rows) < KEYS_PAGE:
             return
         last = rows[-1][0]

@@ -15,6 +15,9 @@ from dynimo.web import message
 INTERNAL_HOST = "|"
 """Stands where the host would; no valid Host can be this, so nobody outside can ask for it."""
 
+PEER_HEADER = "dynimo-peer"
+"""With the peers' key: this request is another edge's. Whoever is in front takes it from others."""
+
 ACCEPT_BYTES_MAX = 4096
 """A longer Accept counts as none."""
 

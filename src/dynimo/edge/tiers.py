@@ -162,12 +162,13 @@ class Tiers:
     async def _purge(self, selector: Selector, taken: set[str], *, durable: bool) -> int:
         made = self.purges.add(selector, self._now())
         self._counting.add(made.number)
+        number = 0
         try:
             if self.disk is not None:
-                counted, _ = await asyncio.gather(
-                    self.disk.taken_keys(selector), self.disk.remember(made, durable=durable)
+                (number, named), _ = await asyncio.gather(
+                    self.disk.taken(selector), self.disk.remember(made, durable=durable)
                 )
-                taken |= counted
+                taken |= named
         except OSError as error:
             if durable:
                 raise
@@ -175,7 +176,9 @@ class Tiers:
         finally:
             self._counting.discard(made.number)
             self._start_sweeping()
-        return max(len(taken), self._count() if selector.everything else 0)
+        if selector.everything:
+            number = self._count()
+        return max(len(taken), number if number > disk.COUNT_EXACT_MAX else 0)
 
     def _in_memory(self, selector: Selector) -> set[str]:
         """Return the keys in memory that a purge takes, what their decisions led to included."""

@@ -130,6 +130,8 @@ def _started(report: Report, data: Path, count: int, setting: Setting) -> None:
             os.kill(program.pid, 9)
     report.add("memory with all known, PSS", resting, "MiB")
     with _serving(_empty(data), setting) as (program, port):
+        note = "the same program with nothing on its disk, to compare"
+        report.add("start on no object", time.monotonic() - program.started, "s", note=note)
         time.sleep(1)
         empty = memory.tree_mib([program.pid])
     each = (resting - empty) * 1024 * 1024 / count

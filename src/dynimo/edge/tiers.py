@@ -35,6 +35,9 @@ PENDING_MAX = 10_000
 SLICE_ENTRIES = 500
 """A sweep through memory lets requests in after so many."""
 
+SWEEP_PAUSE_SECONDS = 0.2
+"""Before a sweep: purges that come together are written down before the disk is busy with them."""
+
 WAIT_SECONDS, WAITS_MAX = 0.1, 100
 """How often a sweep looks whether the fills that are older have ended; then they are not stored."""
 
@@ -207,6 +210,7 @@ class Tiers:
     async def _sweep(self) -> None:
         """Drop what the purges took, until none is left that matters."""
         while self.purges.pending:
+            await asyncio.sleep(SWEEP_PAUSE_SECONDS)
             batch = self._next_batch()
             if not batch:
                 return

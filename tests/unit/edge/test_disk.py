@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
@@ -242,6 +243,20 @@ async def test_purge_reaches_objects_whose_decision_is_forgotten(
     assert (await second.get("/a")).body == b"new"
 
 
+def assert_agreeing(folder: Path) -> None:
+    """Every row has its body, whole; the totals are the sums; tags belong to objects there are."""
+    held = bodies.Bodies(folder)
+    with contextlib.closing(index.connect(folder / "index.sqlite")) as db:
+        rows = db.execute("SELECT file, length, cost FROM objects").fetchall()
+        totals = db.execute("SELECT count, bytes FROM totals").fetchone()
+        strays = db.execute(
+            "SELECT count(*) FROM tags WHERE object NOT IN (SELECT id FROM objects)"
+        ).fetchone()
+    assert all(held.read(file, length) is not None for file, length, _ in rows)
+    assert totals == (len(rows), sum(cost for *_, cost in rows))
+    assert strays == (0,)
+
+
 WRITER = """
 import asyncio, os, sys
 from pathlib import Path
@@ -283,9 +298,61 @@ async def test_kill_in_the_middle_of_writing_leaves_only_whole_objects(tmp_path:
                 whole += 1
                 assert found.body == (b"%06d" % number) * 5000
         assert whole > 0
+        assert_agreeing(tmp_path)
         assert tier.statistics()["disk_torn"] == 0
         assert list((tmp_path / "aside").iterdir()) == []
         await tier.close()
+
+
+CHURN = """
+import asyncio, random, sys
+from pathlib import Path
+from dynimo.edge import config, disk, purge
+from dynimo.edge.stored import Stored
+
+async def main():
+    chance = random.Random(int(sys.argv[2]))
+    tier = disk.DiskTier(Path(sys.argv[1]), config.Config(disk_bytes=2_000_000), lambda: 1.0)
+    await tier.open()
+    sweeps = []
+    for number in range(1, 100000):
+        key, tag = chance.randrange(300), chance.randrange(20)
+        body = b"%d " % key * chance.randrange(1, 9000)
+        tier.put(Stored(key=f"h/{key}", names=(), values=(), status=200, body=body, born=1.0,
+                        headers=(("surrogate-key", f"t{tag}"),), lifetime=600.0, stamp=number))
+        if number % 20 == 0:
+            chosen = purge.Selector(text=f"t{tag}", tag=True, soft=number % 40 == 0)
+            made = purge.Purge(number=number, at=1.0, selector=chosen)
+            sweeps.append(asyncio.create_task(tier.sweep(made)))
+        if number % 5 == 0:
+            await asyncio.sleep(0.001)
+        if number == 500:
+            print("going", flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_kill_amid_replacing_purging_and_evicting_leaves_index_and_bodies_agreeing(
+    tmp_path: Path,
+) -> None:
+    """Wherever it is killed: what the index names is there, whole, and is what its key says."""
+    for life in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHURN, str(tmp_path), str(life)], stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"going\n"
+        await asyncio.sleep(0.04 * life)  # no condition: a kill at any moment
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=10)
+        assert_agreeing(tmp_path)
+    tier = await opened(tmp_path)
+    found = [(key, await tier.get(f"h/{key}", {})) for key in range(300)]
+    assert any(one is not None for _, one in found)
+    assert all(set(one.body.split()) == {b"%d" % key} for key, one in found if one is not None)
+    assert tier.statistics()["disk_torn"] == 0
+    await tier.close()
 
 
 LIMITED = """

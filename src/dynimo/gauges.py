@@ -6,6 +6,7 @@ Only the wiring of numbers to names; the parts count, ``telemetry`` prints.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from dynimo.edge.cache import Cache
 from dynimo.functions.fleet import Fleet
@@ -25,10 +26,25 @@ _BY_FUNCTION: Mapping[str, tuple[str, Callable[[Fleet], float]]] = {
 }
 
 
+Shedding: TypeAlias = Callable[[], Mapping[str, Mapping[str, float]]]
+"""What each lane is at, by the name of its function."""
+_BY_LANE = {
+    "limit": "Requests that may be in progress before a function.",
+    "running": "Requests in progress.",
+    "waiting": "Requests that wait before a function.",
+}
+
+
 def expose(
-    metrics: Metrics, invoker: Invoker, cache: Cache, server: Callable[[], Mapping[str, int]]
+    metrics: Metrics,
+    invoker: Invoker,
+    cache: Cache,
+    server: Callable[[], Mapping[str, int]],
+    shedding: Shedding,
 ) -> None:
     """Let ``metrics`` read all of it; ``server`` gives the counts of whatever speaks HTTP."""
+    for key, help_text in _BY_LANE.items():
+        metrics.watch(f"dynimo_shedding_{key}", help_text, _of_lanes(shedding, key))
     for name, (help_text, of_fleet) in _BY_FUNCTION.items():
         metrics.watch(name, help_text, _each(invoker, of_fleet))
     expose_edge(metrics, cache, server)
@@ -42,6 +58,10 @@ def expose_edge(metrics: Metrics, cache: Cache, server: Callable[[], Mapping[str
 
 def _each(invoker: Invoker, of_fleet: Callable[[Fleet], float]) -> Callable[[], dict[str, float]]:
     return lambda: {name: of_fleet(fleet) for name, fleet in invoker.fleets.items()}
+
+
+def _of_lanes(shedding: Shedding, key: str) -> Callable[[], dict[str, float]]:
+    return lambda: {name: lane[key] for name, lane in shedding().items()}
 
 
 def _numbers(told: Mapping[str, object]) -> dict[str, float]:

@@ -28,6 +28,7 @@ from dynimo.logs.config import Config as LogsConfig
 from dynimo.metering.config import Config as MeteringConfig
 from dynimo.model.errors import ConfigError
 from dynimo.registry.config import Config as RegistryConfig
+from dynimo.shedding.config import Config as SheddingConfig
 from dynimo.upstreams.config import Config as UpstreamsConfig
 from dynimo.upstreams.policy import Policy
 from dynimo.web.config import Config as WebConfig
@@ -86,6 +87,7 @@ class Settings:
     app_folders: tuple[str, ...] = ()
     edge: EdgeConfig = field(default_factory=EdgeConfig)
     web: WebConfig = field(default_factory=WebConfig)
+    shedding: SheddingConfig = field(default_factory=SheddingConfig)
     upstreams: UpstreamsConfig = field(default_factory=UpstreamsConfig)
     tls: TlsConfig = field(default_factory=TlsConfig)
     gateway: GatewayConfig = field(default_factory=GatewayConfig)

@@ -75,6 +75,17 @@ class Metrics:
             "dynimo_billed_milliseconds", "Init and run, rounded up.", ["function"], registry=of
         )
 
+        self.sheds = Counter(
+            "dynimo_shed",
+            "Requests turned away because there was too much to do.",
+            ["priority", "reason"],
+            registry=of,
+        )
+
+    def shed(self, priority: str, reason: str) -> None:
+        """A request of this class was turned away."""
+        self.sheds.labels(priority, reason).inc()
+
     def answered(self, requests: Sequence[tuple[int, float]]) -> None:
         """HTTP requests were answered: (status, seconds) of each."""
         self.requests.inc(len(requests))

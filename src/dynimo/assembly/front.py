@@ -1,4 +1,4 @@
-"""The chain that a request passes: door, downloads, admin, edge, gateway; each hands on the rest.
+"""The chain that a request passes: door, downloads, admin, edge, shedder, gateway; each hands on.
 
 Reads from the outside in. What each of them does is its own business.
 """
@@ -31,9 +31,11 @@ from dynimo.edge.cache import Cache
 from dynimo.edge.config import Config as EdgeConfig
 from dynimo.gateway.gateway import Invoke
 from dynimo.gateway.passport import KEY_HEADER, PassportControl
+from dynimo.gateway.routes import Routes
 from dynimo.model.names import Place
 from dynimo.requestlog import RequestLog
 from dynimo.settings import LogConfig, Settings
+from dynimo.shedding.shedder import Classified, Shedder
 from dynimo.telemetry import Metrics
 from dynimo.web.forwarding import Trust
 from dynimo.web.message import Request, Response
@@ -59,15 +61,20 @@ class Front:
         ready: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Mapping[str, Any]],
         queues: Ask,
+        places: Callable[[str], int],
     ) -> None:
         place = Place(settings.identity.account, settings.identity.region)
         gateway, self.origins = behind_edge(settings, uploads.routes, invoke, clock)
         edge = _edge(settings.edge, folder)
-        self.cache = Cache(gateway, settings=edge, clock=clock, offers=uploads.routes.offers)
+        self.shedder = Shedder(
+            gateway, config=settings.shedding, clock=clock,
+            lane_of=_function_of(uploads.routes), places=places, on_shed=metrics.shed,
+        )  # fmt: skip
+        self.cache = Cache(self.shedder, settings=edge, clock=clock, offers=uploads.routes.offers)
         uploads.purge = self.cache.purge
         self.requests = _request_log(settings.log, metrics, clock)
         admin = Admin(
-            PassportControl(self.cache, folder.key()),
+            Classified(PassportControl(self.cache, folder.key()), folder.key()),
             metrics=metrics, purge=self.cache.purge, ready=ready, statistics=statistics,
             key=folder.key(),
         )  # fmt: skip
@@ -113,6 +120,16 @@ class Front:
             second(request, response, seconds)
 
         return both
+
+
+def _function_of(routes: Routes) -> Callable[[Request], str]:
+    """Which function, or functions in shares, will serve a request; empty where none will."""
+
+    def function_of(request: Request) -> str:
+        target = routes.match(request).target
+        return "+".join(target.functions) if target is not None else ""
+
+    return function_of
 
 
 def _edge(edge: EdgeConfig, folder: DataFolder) -> EdgeConfig:

@@ -93,11 +93,13 @@ class Platform:
             ready=self._ready,
             statistics=self.statistics,
             queues=self.later.ask,
+            places=self._places,
         )
         self.cache, self.server = self.front.cache, self.front.server
         self.fronts = fronts(settings, folder, self.front, self.metrics)
         serving = (self.fronts or self.server).statistics
-        gauges.expose(self.metrics, self.invoker, self.cache, serving)
+        shedding = self.front.shedder.statistics
+        gauges.expose(self.metrics, self.invoker, self.cache, serving, shedding)
 
     @classmethod
     async def assemble(cls, settings: Settings, base: Path) -> Platform:
@@ -180,6 +182,7 @@ class Platform:
         return {
             "edge": self.cache.statistics(),
             "server": (self.fronts or self.server).statistics(),
+            "shedding": self.front.shedder.statistics(),
             "backlog": self.later.statistics(),
             "upstreams": {name: each.statistics() for name, each in self.front.origins.items()},
             "functions": {
@@ -227,6 +230,15 @@ class Platform:
         """What the owner of a function says of chains that go round."""
         held = self.registry.documents.get(RECURSION, version.place.account, version.function)
         return str(held["RecursiveLoop"]) if held is not None else "Terminate"
+
+    def _places(self, function: str) -> int:
+        """How many invocations of an app's function (``one+other`` in shares) can run at once.
+
+        0 while none of them has a fleet.
+        """
+        fleets = self.invoker.fleets
+        held = [fleets[name].pool.limits for name in function.split("+") if name in fleets]
+        return sum(limits.environments * limits.concurrency for limits in held)
 
     def _own_address(self) -> str:
         """Where code on this machine reaches the platform; nothing before it listens."""

@@ -54,7 +54,7 @@ class Asker:
         self, flight: collapse.Flight[Found], wanted: Wanted, entry: Stored | None
     ) -> Found:
         """Ask upstream, revalidating ``entry`` if there is one."""
-        request = wanted.request
+        request = replace(wanted.request, abandoned=flight.is_abandoned)
         revalidating = entry is not None and bool(entry.etag or entry.last_modified)
         if entry is not None and revalidating:
             self.counts["revalidations"] += 1

@@ -33,11 +33,16 @@ class Flight(Generic[T]):
     waiters: int = 0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     result: asyncio.Future[T] | None = field(default=None, repr=False)
+    awaited: bool = False
 
     def tell(self, result: T) -> None:
         """Give those who wait what they wait for; the fill may go on behind it."""
         if self.result is not None and not self.result.done():
             self.result.set_result(result)
+
+    def is_abandoned(self) -> bool:
+        """Say whether everybody who waited for it has left."""
+        return self.awaited and not self.waiters
 
 
 class Collapse(Generic[T]):
@@ -80,6 +85,7 @@ class Collapse(Generic[T]):
             self.collapsed += 1
         assert flight.result is not None
         flight.waiters += 1
+        flight.awaited = True
         try:
             return await asyncio.shield(flight.result), joined
         finally:

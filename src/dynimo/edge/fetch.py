@@ -24,6 +24,9 @@ _OF_THIS_CLIENT = frozenset({206, 304, 412, 416})
 _DEMANDS = frozenset({"max-age", "min-fresh", "no-cache", "no-store"})
 """What a client says that wants nothing stale."""
 
+SHED_HEADER = "dynimo-shed"
+"""What says of a 503 which class was turned away, and why: ``2; yield``."""
+
 
 class Fetcher:
     """Brings one key at a time."""
@@ -79,6 +82,8 @@ class Fetcher:
                 return Found(status=replace(entry.hit(now), detail="crowded"), stored=entry)
             if not joined:
                 return found
+            if _shed_for_less(found, wanted):
+                continue
             if not found.shared or (found.growing is not None and not found.growing.whole):
                 return await self._passed(wanted, None)
             stored = found.stored
@@ -106,9 +111,11 @@ class Fetcher:
 
     def _refresh_behind(self, wanted: Wanted, entry: Stored) -> None:
         self.counts["stale"] += 1
+        priority = max(wanted.request.priority, message.Priority.REVALIDATE)
+        behind = replace(wanted, request=replace(wanted.request, priority=priority))
         self.flights.spawn(
             self._identity(wanted), wanted.key,
-            lambda flight: self._renew(flight, wanted, entry),
+            lambda flight: self._renew(flight, behind, entry),
         )  # fmt: skip
 
     def _held(self, wanted: Wanted) -> Stored | None:
@@ -174,3 +181,11 @@ class Fetcher:
         elif found.response is not None and found.response.pieces and not flight.waiters:
             await found.response.pieces.aclose()
         return found
+
+
+def _shed_for_less(found: Found, wanted: Wanted) -> bool:
+    """Say whether one that matters less was turned away, where this one might not be."""
+    if found.response is None or found.response.status != 503:
+        return False
+    priority, _, reason = found.response.headers.get(SHED_HEADER).partition("; ")
+    return bool(priority) and (reason == "gone" or int(priority) > wanted.request.priority)

@@ -5,6 +5,7 @@ Every HTTP part of Dynimo is one shape, ``Handler``, so parts nest in any order.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -82,6 +83,15 @@ class Headers:
         return f"Headers({self.pairs!r})"
 
 
+class Priority(enum.IntEnum):
+    """What matters more when not everything can be done; the smallest matters most."""
+
+    LIVE = 0
+    REVALIDATE = 1
+    PREFETCH = 2
+    WARM = 3
+
+
 @dataclass(slots=True, kw_only=True)
 class Request:
     """One request. ``path`` and ``query`` are as received, still percent-encoded.
@@ -92,6 +102,7 @@ class Request:
     ``proxied`` says that it claimed to come from somebody else than its connection's other end;
     ``marked`` that it has one of the server's ``slow_headers``. ``proof`` is who signed it, where
     that was proved before it came here; nothing from outside can set it.
+    ``abandoned`` tells whether nobody waits for the answer any more, where cancelling does not.
     """
 
     method: str
@@ -109,6 +120,8 @@ class Request:
     proxied: bool = False
     marked: bool = False
     proof: object = None
+    priority: Priority = Priority.LIVE
+    abandoned: Callable[[], bool] | None = None
 
     @property
     def target(self) -> str:

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from dynimo.web import config, message, server
+from tests.requests import ACCEPTED, GET, HOST, REFUSED
 
 pytestmark = pytest.mark.e2e
 SECONDS = 5.0
 LARGE_BYTES = 64_000_000
+NEVER = threading.Event()
+"""Waiting for it is passing time: a slow client is slow in real time."""
 
 
 @dataclass
@@ -89,7 +92,7 @@ def status_of(answer: bytes) -> int:
 LIMITS = config.Config(
     head_timeout_seconds=0.4, body_timeout_seconds=0.4, idle_timeout_seconds=0.8,
     write_timeout_seconds=0.3, write_rate_bytes_min=1 << 30, linger_timeout_seconds=0.4,
-    connections_max=20, body_bytes_max=1000,
+    connections_max=20, body_bytes_max=1000, body_rate_bytes_min=1000,
 )  # fmt: skip
 
 
@@ -126,90 +129,6 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     assert not thread.is_alive()
 
 
-HOST = b"Host: a.example\r\n"
-GET = b"GET /x HTTP/1.1\r\n"
-CHUNKED = b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
-
-REFUSED = {
-    "no host": (GET + b"\r\n", 400),
-    "two hosts": (GET + HOST + b"Host: b\r\n\r\n", 400),
-    "two equal hosts": (GET + HOST + HOST + b"\r\n", 400),
-    "space in host": (GET + b"Host: a b\r\n\r\n", 400),
-    "path in host": (GET + b"Host: a/b\r\n\r\n", 400),
-    "user in host": (GET + b"Host: u@a\r\n\r\n", 400),
-    "empty host": (GET + b"Host:\r\n\r\n", 400),
-    "bad port": (GET + b"Host: a:b\r\n\r\n", 400),
-    "CL and TE": (
-        b"POST / HTTP/1.1\r\n" + HOST
-        + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-    ),
-    "TE in 1.0": (
-        b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-    ),
-    "unknown TE": (
-        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501,
-    ),
-    "TE twice": (
-        b"POST / HTTP/1.1\r\n" + HOST
-        + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
-    ),
-    "TE disguised": (
-        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: xchunked\r\n\r\n", 400,
-    ),
-    "two equal CL": (GET + HOST + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\na", 400),
-    "two CL": (GET + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\na", 400),
-    "listed CL": (GET + HOST + b"Content-Length: 1, 1\r\n\r\na", 400),
-    "signed CL": (GET + HOST + b"Content-Length: +1\r\n\r\na", 400),
-    "hex CL": (GET + HOST + b"Content-Length: 0x1\r\n\r\na", 400),
-    "empty CL": (GET + HOST + b"Content-Length:\r\n\r\n", 400),
-    "endless CL": (GET + HOST + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n", 400),
-    "obs-fold": (GET + HOST + b"X: a\r\n b\r\n\r\n", 400),
-    "bare LF": (b"GET / HTTP/1.1\nHost: a\n\n", 400),
-    "one bare LF": (GET + b"Host: a\nX: b\r\n\r\n", 400),
-    "bare CR": (GET + HOST + b"X: a\rb\r\n\r\n", 400),
-    "NUL in value": (GET + HOST + b"X: a\0b\r\n\r\n", 400),
-    "NUL in target": (b"GET /\0 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "control in value": (GET + HOST + b"X: a\x01b\r\n\r\n", 400),
-    "space before colon": (GET + HOST + b"X : a\r\n\r\n", 400),
-    "no colon": (GET + HOST + b"nonsense\r\n\r\n", 400),
-    "empty name": (GET + HOST + b": a\r\n\r\n", 400),
-    "space first": (GET + b" Host: a\r\n\r\n", 400),
-    "HTTP/2.0": (b"GET / HTTP/2.0\r\n" + HOST + b"\r\n", 505),
-    "HTTP/1.9": (b"GET / HTTP/1.9\r\n" + HOST + b"\r\n", 505),
-    "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-    "HTTP/0.9": (b"GET /\r\n\r\n", 400),
-    "lower-case http": (b"GET / http/1.1\r\n" + HOST + b"\r\n", 400),
-    "two spaces": (b"GET  / HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "space in target": (b"GET /a b HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "fragment": (b"GET /a#b HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "raw UTF-8 target": ("GET /\u00e9 HTTP/1.1\r\n".encode() + HOST + b"\r\n", 400),
-    "no slash": (b"GET x HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "star GET": (b"GET * HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "foreign authority": (b"GET http://b.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "user in authority": (b"GET http://u@a.example/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "CONNECT": (b"CONNECT a:1 HTTP/1.1\r\n" + HOST + b"\r\n", 501),
-    "unknown method": (b"BREW / HTTP/1.1\r\n" + HOST + b"\r\n", 501),
-    "method no token": (b"GE(T / HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "64 KB target": (b"GET /" + b"a" * 65536 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
-    "64 KB header": (GET + HOST + b"X: " + b"a" * 65536 + b"\r\n\r\n", 431),
-    "200 headers": (GET + HOST + b"X: a\r\n" * 200 + b"\r\n", 431),
-    "unknown expectation": (GET + HOST + b"Expect: miracles\r\n\r\n", 417),
-    "body over the limit": (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1001\r\n\r\n", 413),
-    "chunks over the limit": (CHUNKED + b"3e9\r\n", 413),
-    "chunk 0x1": (CHUNKED + b"0x1\r\na\r\n0\r\n\r\n", 400),
-    "chunk 0_1": (CHUNKED + b"0_1\r\na\r\n0\r\n\r\n", 400),
-    "chunk -1": (CHUNKED + b"-1\r\na\r\n0\r\n\r\n", 400),
-    "chunk ends in LF": (CHUNKED + b"1\na\r\n0\r\n\r\n", 400),
-    "chunk extension with CR": (CHUNKED + b"1;a\rb\r\na\r\n0\r\n\r\n", 400),
-    "chunk without CRLF": (CHUNKED + b"1\r\nab0\r\n\r\n", 400),
-    "chunk size empty": (CHUNKED + b"\r\n", 400),
-    "chunk size huge": (CHUNKED + b"fffffffff\r\n", 400),
-    "bad trailer": (CHUNKED + b"0\r\nno colon here\r\n\r\n", 400),
-    "many blank lines": (b"\r\n" * 50 + GET + HOST + b"\r\n", 400),
-    "TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", 400),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("case", REFUSED)
 def test_malformed_request_is_refused_and_the_connection_closed(site: Site, case: str) -> None:
     """Whatever two parsers could read in two ways is answered with an error, then the end."""
@@ -220,24 +139,6 @@ def test_malformed_request_is_refused_and_the_connection_closed(site: Site, case
     assert b"connection: close" in head
     assert {"error", "message"} == set(json.loads(body))
     assert site.seen == []
-
-
-ACCEPTED = {
-    "plain": (GET + HOST, "GET", "/x", ""),
-    "port": (GET + b"Host: a.example:8080\r\n", "GET", "/x", ""),
-    "IPv6 host": (GET + b"Host: [::1]:80\r\n", "GET", "/x", ""),
-    "blank line first": (b"\r\n" + GET + HOST, "GET", "/x", ""),
-    "1.0 without host": (b"GET /x?y HTTP/1.0\r\n", "GET", "/x?y", ""),
-    "absolute form": (b"GET http://A.example/x?y=1 HTTP/1.1\r\n" + HOST, "GET", "/x?y=1", ""),
-    "absolute, no path": (b"GET http://a.example HTTP/1.1\r\n" + HOST, "GET", "/", ""),
-    "OPTIONS star": (b"OPTIONS * HTTP/1.1\r\n" + HOST, "OPTIONS", "*", ""),
-    "escapes stay": (b"GET /%2e%2e/%00?%20 HTTP/1.1\r\n" + HOST, "GET", "/%2e%2e/%00?%20", ""),
-    "dots stay": (b"GET /a/../b//c HTTP/1.1\r\n" + HOST, "GET", "/a/../b//c", ""),
-    "GET with a body": (GET + HOST + b"Content-Length: 3\r\n\r\nabc", "GET", "/x", "abc"),
-    "chunked": (CHUNKED + b"3;e=1\r\nabc\r\n2\r\nde\r\n0\r\nT: v\r\n\r\n", "POST", "/x", "abcde"),
-    "upgrade ignored": (GET + HOST + b"Connection: upgrade\r\nUpgrade: h2c\r\n", "GET", "/x", ""),
-    "tabs around a value": (GET + b"Host:\t a.example \t\r\n", "GET", "/x", ""),
-}
 
 
 @pytest.mark.parametrize("case", ACCEPTED)
@@ -368,17 +269,46 @@ def test_reader_too_slow_is_cut_off(site: Site) -> None:
 
 
 def test_one_connection_too_many_is_503(site: Site) -> None:
-    """Above the limit a connection is answered 503 and closed."""
+    """Above the limit, with none that rests, a connection is answered 503 and closed."""
     clients = [site.connect() for _ in range(LIMITS.connections_max)]
     try:
         for client in clients:
-            client.sendall(GET + HOST + b"\r\n")
-            assert status_of(read(client, until=b"]")) == 200
+            client.sendall(GET)
         with site.connect() as late:
             assert status_of(read(late)) == 503
     finally:
         for client in clients:
             client.close()
+
+
+def test_resting_connections_make_room_for_new_ones(site: Site) -> None:
+    """Above the limit those that rest between requests are closed, and the new one is served."""
+    clients = [site.connect() for _ in range(LIMITS.connections_max)]
+    try:
+        for client in clients:
+            client.sendall(GET + HOST + b"\r\n")
+            assert status_of(read(client, until=b"]")) == 200
+        assert status_of(site.ask(GET + HOST + b"\r\n", until=b"]")) == 200
+        assert site.server is not None
+        assert site.server.statistics()["connections_evicted"] == LIMITS.connections_max
+        assert read(clients[0]) == b""
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_a_body_that_comes_fast_enough_has_all_its_time(site: Site) -> None:
+    """What has come buys time at the slowest allowed rate; a trickle buys none and is 408."""
+    with site.connect() as steady, site.connect() as trickle:
+        for client in (steady, trickle):
+            client.sendall(b"POST /x HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\n")
+        for _ in range(10):
+            steady.sendall(b"x" * 99)
+            trickle.sendall(b"x")
+            NEVER.wait(LIMITS.body_timeout_seconds / 6)
+        steady.sendall(b"x" * 10)
+        assert status_of(read(steady, until=b"]")) == 200
+        assert status_of(read(trickle)) == 408
 
 
 def test_stop_lets_requests_in_progress_finish(site: Site) -> None:

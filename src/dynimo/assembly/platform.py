@@ -6,8 +6,10 @@ Started from the bottom up and stopped in reverse. No decision is made here that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
+import resource
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,6 +113,7 @@ class Platform:
             ConfigError: the data folder cannot be used, or is in use.
             DeployError: an app cannot be deployed.
         """
+        _allow_files()
         folder = DataFolder.own(Path(settings.data))
         sandbox = await ProcessSandbox.open(
             SandboxConfig(
@@ -251,3 +254,10 @@ class Platform:
             fleet.version.function: "ok" if fleet.zygote is not None else "its zygote is starting"
             for fleet in fleets
         } | {"edge": "ok"}
+
+
+def _allow_files() -> None:
+    """Let this process open as many files as it may: each connection is one."""
+    with contextlib.suppress(OSError, ValueError):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

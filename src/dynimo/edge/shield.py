@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from dynimo import ports
 from dynimo.edge import key as keys
-from dynimo.edge.fetch import UNREACHABLE_HEADER
+from dynimo.edge.asking import UNREACHABLE_HEADER
 from dynimo.edge.ring import Ring, choose
 from dynimo.web import message
 

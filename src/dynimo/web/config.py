@@ -37,7 +37,11 @@ class Config:
     """From a head's first byte to its last, else 408; also for a new connection's first byte."""
 
     body_timeout_seconds: float = 30.0
-    """From the head's end to the body's end, else 408."""
+    """From the head's end to the body's end, else 408; what has come adds the time that it takes at
+    the slowest allowed rate."""
+
+    body_rate_bytes_min: int = 16 * 1024
+    """Bytes per second under which a body is too slow."""
 
     idle_timeout_seconds: float = 75.0
     """How long a kept-alive connection may rest between requests; then it is closed."""
@@ -57,8 +61,13 @@ class Config:
     linger_bytes_max: int = 1024 * 1024
     """How many bytes to drop while lingering."""
 
-    connections_max: int = 4096
-    """Connections at once; one more is answered 503 and closed."""
+    connections_max: int = 16_384
+    """Connections at once, or what the limit of open files leaves. Over it those that rest longest
+    between requests are closed; if none rests, one more is answered 503 and closed."""
+
+    connections_per_address_max: int = 0
+    """Connections of one client address at once, with the same rule; 0: no limit of its own, as a
+    proxy in front is one address."""
 
     pipelined_bytes_max: int = 64 * 1024
     """Bytes taken in behind a request in progress; then reading stops."""

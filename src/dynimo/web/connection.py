@@ -43,9 +43,9 @@ class Connection(asyncio.Protocol):
     """Speaks HTTP/1.1 with one client."""
 
     __slots__ = (
-        "_blank_lines", "_body", "_buffer", "_config", "_date", "_loop", "_parser", "_paused",
-        "_request", "_room", "_scanned", "_scheduled", "_server", "_task", "_transport",
-        "_unread", "_upload", "_writing", "deadline", "peer", "state",
+        "_blank_lines", "_body", "_body_until", "_buffer", "_config", "_date", "_loop", "_parser",
+        "_paused", "_request", "_room", "_scanned", "_scheduled", "_served", "_server", "_task",
+        "_transport", "_unread", "_upload", "_writing", "deadline", "peer", "state",
     )  # fmt: skip
 
     def __init__(self, server: Host, loop: asyncio.AbstractEventLoop) -> None:
@@ -62,7 +62,9 @@ class Connection(asyncio.Protocol):
         self._request: message.Request | None = None
         self._body: chunks.ChunkedBody | chunks.CountedBody | None = None
         self._task: asyncio.Task[None] | None = None
+        self._body_until = math.inf
         self._upload = False
+        self._served = False
         self._room: asyncio.Future[None] | None = None
         self._paused = False
         self._writing = True
@@ -138,7 +140,7 @@ class Connection(asyncio.Protocol):
             self._rest()
             self._advance()
         elif self.state is State.BODY:
-            self.deadline = self._loop.time() + self._config.body_timeout_seconds
+            self.deadline = self._body_until = self._loop.time() + self._config.body_timeout_seconds
             self._advance()
         elif self.state is State.HANDLER:
             self.deadline = math.inf
@@ -158,6 +160,10 @@ class Connection(asyncio.Protocol):
             self._refuse(faults.Fault(408, "RequestTimeout", "The request took too long to come."))
         else:
             self._transport.abort()
+
+    def is_idle(self) -> bool:
+        """Say whether it has been served and rests until its next request."""
+        return self._served and self.state is State.HEAD and not self._buffer and self._writing
 
     def drain(self) -> None:
         """Close now if no request is in progress; otherwise the answer will be the last."""
@@ -254,12 +260,11 @@ class Connection(asyncio.Protocol):
 
     def _begin_body(self, request: message.Request) -> None:
         limit, length = self._config.body_bytes_max, self._parser.length
-        self.deadline = self._loop.time() + self._config.body_timeout_seconds
+        self.deadline = self._body_until = self._loop.time() + self._config.body_timeout_seconds
         if length > limit or self._parser.chunked:
             self._upload = self._server.uploads.admit(request)
             if self._upload:
                 limit = self._config.large_body_bytes_max
-                self.deadline += limit / self._config.large_body_rate_bytes_min
         if length > limit:
             raise faults.Fault(413, "BodyTooLarge", f"A body may have {limit} bytes at most.")
         self._request = request
@@ -280,6 +285,10 @@ class Connection(asyncio.Protocol):
         assert self._body is not None
         self._buffer = self._body.feed(self._buffer)
         if not self._body.done:
+            # What comes fast enough has all the time it needs; a trickle buys almost none.
+            limits, received = self._config, len(self._body.body)
+            rate = limits.large_body_rate_bytes_min if self._upload else limits.body_rate_bytes_min
+            self.deadline = self._body_until + received / rate
             return False
         self._end_upload()
         request, self._request = self._request, None
@@ -414,6 +423,7 @@ class Connection(asyncio.Protocol):
 
     def _rest(self) -> None:
         """Set the deadline for what comes next: a new request, or the rest of one begun."""
+        self._served = True
         timeouts = self._config
         wait = timeouts.head_timeout_seconds if self._buffer else timeouts.idle_timeout_seconds
         self.deadline = self._loop.time() + wait

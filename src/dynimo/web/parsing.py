@@ -15,6 +15,8 @@ import httptools
 
 from dynimo.web import config, faults, forwarding, message
 
+BAD_LINE = "A line must end in CRLF, and CR or LF stand nowhere else."
+
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-\"$-~]+) HTTP/([0-9])\.([0-9])"
 )
@@ -91,7 +93,7 @@ class HeadParser:
         """
         lines = head.count(b"\r\n")
         if head.count(b"\n") != lines or head.count(b"\r") != lines:
-            raise faults.bad_request("A line must end in CRLF, and CR or LF stand nowhere else.")
+            raise faults.bad_request(BAD_LINE)
         match = _REQUEST_LINE.match(head)
         if match is None or head[match.end()] != 13:
             raise faults.bad_request("The request line is not METHOD TARGET HTTP/1.1.")
@@ -194,7 +196,7 @@ def check_partial(buffer: bytes, scanned: int, limits: config.Config) -> int:
     at = buffer.find(b"\n", max(0, scanned - 1))
     while at >= 0:
         if at == 0 or buffer[at - 1] != 13:
-            raise faults.bad_request("A line must end in CRLF.")
+            raise faults.bad_request(BAD_LINE)
         at = buffer.find(b"\n", at + 1)
     return max(0, len(buffer) - 3)
 

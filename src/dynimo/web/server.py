@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import Callable
 
 from dynimo.web import faults, forwarding, message, tls, writing
+from dynimo.web.census import Census
 from dynimo.web.config import Config
 from dynimo.web.connection import Connection
 from dynimo.web.host import Connected
@@ -20,6 +22,12 @@ from dynimo.web.uploads import Uploads
 
 SWEEP_SECONDS_MAX = 1.0
 SWEEP_SECONDS_MIN = 0.02
+
+FILES_KEPT = 512
+"""Open files that connections leave to the rest of the process, or a quarter of all if fewer."""
+
+TURNED_AWAY_MAX = 256
+"""Connections over the limit that are still given an answer at once; more are just closed."""
 
 Fast = Callable[[message.Request], message.Response | bytes | None]
 OnResponse = Callable[[message.Request, message.Response, float], None]
@@ -62,7 +70,11 @@ class Server:
         self._accepted = 0
         self._turned_away = 0
         self._expired = 0
-        self._connections: set[Connected] = set()
+        self._evicted = 0
+        self._connections: Census[Connected] = Census(
+            min(self.config.connections_max, _files_for_connections()),
+            self.config.connections_per_address_max,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -125,13 +137,13 @@ class Server:
         self.stopping = True
         for listening in self._listening:
             listening.close()
-        for connection in tuple(self._connections):
+        for connection in self._connections:
             connection.drain()
         try:
             async with asyncio.timeout(grace_seconds):
                 await self._empty.wait()
         except TimeoutError:
-            for connection in tuple(self._connections):
+            for connection in self._connections:
                 connection.abort()
         if self._tasks:
             for task in self._tasks:
@@ -147,6 +159,7 @@ class Server:
             "connections": len(self._connections),
             "connections_accepted": self._accepted,
             "connections_turned_away": self._turned_away,
+            "connections_evicted": self._evicted,
             "connections_expired": self._expired,
             "requests": self.requests,
             "requests_in_progress": len(self._tasks),
@@ -158,17 +171,23 @@ class Server:
 
     def admit(self, connection: Connected) -> faults.Fault | None:
         """Count a connection in; what to answer it when there are too many (it is still swept)."""
-        self._connections.add(connection)
         self._empty.clear()
         self._accepted += 1
-        if len(self._connections) <= self.config.connections_max:
+        now = asyncio.get_running_loop().time()
+        stays, leaving = self._connections.enter(connection, now)
+        for resting in leaving:
+            self._evicted += 1
+            resting.drain()
+        if stays:
             return None
         self._turned_away += 1
+        if len(self._connections) > self._connections.most + TURNED_AWAY_MAX:
+            connection.abort()
         return faults.Fault(503, "TooManyConnections", "The server has no place left.")
 
     def forget(self, connection: Connected) -> None:
         """Count a connection out."""
-        self._connections.discard(connection)
+        self._connections.leave(connection)
         if not self._connections:
             self._empty.set()
 
@@ -189,7 +208,13 @@ class Server:
         while True:
             await asyncio.sleep(pause)
             now = loop.time()
-            for connection in tuple(self._connections):
+            for connection in self._connections:
                 if connection.deadline < now:
                     self._expired += 1
                     connection.expire()
+
+
+def _files_for_connections() -> int:
+    """How many connections the limit of open files allows."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(1, files - min(FILES_KEPT, files // 4)) if files > 0 else 1 << 30

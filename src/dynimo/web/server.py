@@ -23,6 +23,9 @@ from dynimo.web.uploads import Uploads
 SWEEP_SECONDS_MAX = 1.0
 SWEEP_SECONDS_MIN = 0.02
 
+SWEEP_SLICE, SWEEP_EXPIRY_COST = 500, 50
+"""Connections looked at before others get their turn; ending one costs as much as so many looks."""
+
 FILES_KEPT = 512
 """Open files that connections leave to the rest of the process, or a quarter of all if fewer."""
 
@@ -207,11 +210,16 @@ class Server:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(pause)
-            now = loop.time()
+            now, work = loop.time(), 0
             for connection in self._connections:
+                work += 1
                 if connection.deadline < now:
                     self._expired += 1
+                    work += SWEEP_EXPIRY_COST
                     connection.expire()
+                if work >= SWEEP_SLICE:  # thousands at once must not hold up those who ask
+                    work = 0
+                    await asyncio.sleep(0)
 
 
 def _files_for_connections() -> int:

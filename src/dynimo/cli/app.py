@@ -30,6 +30,7 @@ VERBS = {
     "queue": "Look into the built-in queues: dead letters and results; redrive or purge them.",
     "purge": "Drop stored answers from a running server's edge cache.",
     "doctor": "Show what is on, what is missing, and the command that mends it.",
+    "chaos": "Break a server of its own on purpose, and show what clients saw of it.",
     "settings": "List every setting, its default and its environment variable.",
     "simulate": "Show what a spike would meet: prescaled, autoscaled and Dynimo, in virtual time.",
     "check": "Check an app's folder before it is deployed.",

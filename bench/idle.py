@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from bench import corpus, figures, load, memory
+from bench import corpus, figures, load, memory, processor
 from bench.beside_peers import largest_first
 from bench.figures import Report
 from bench.peers.contender import Recipe
@@ -41,6 +41,7 @@ ANSWER_SECONDS_MAX = 10.0
 class _Tally:
     p99_ms: list[float] = field(default_factory=list)
     p50_ms: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
     failed: int = 0
 
 
@@ -108,14 +109,14 @@ def _turns(
     still = idle
     asyncio.run(_live(port, target, _Tally(), seconds=2))  # the first warms up
     for number in range(setting.rounds(ROUNDS)):
-        asyncio.run(_live(port, target, alone, seconds=SECONDS))
+        _measured(server, alone)
         before = memory.pss_kib(pid)
         opened = crowd.tell(f"idle {idle}")
         if opened < idle:
             raise Unavailable(f"only {opened:,} of {idle:,} connections were answered")
         per_connection.append((memory.pss_kib(pid) - before) / idle)
         crowd.tell(f"slow {SLOW}")
-        asyncio.run(_live(port, target, beside, seconds=SECONDS))
+        _measured(server, beside)
         still = min(still, crowd.tell("count"))
         ended = crowd.tell("close")
         _wait_gone(port)
@@ -128,10 +129,19 @@ def _turns(
         spread = figures.spread(tally.p99_ms)
         report.add(f"p99, {name}", figures.median(tally.p99_ms), "ms", note=spread)
         report.add(f"failed, {name}", tally.failed, at_most=0)
+        report.add(f"a core's time in use, {name}", figures.median(tally.busy) * 100, "%")
     ratio = figures.ratio_of_rounds(beside.p99_ms, alone.p99_ms)
     report.add("p99 beside / alone", ratio, at_most=RATIO_GOAL)
     report.add("resting connections held", still, at_least=idle, note=f"and {SLOW:,} slow senders")
     report.add("memory of one", per_connection[0], "KiB", note="the server's PSS, first round")
+
+
+def _measured(server: tuple[int, str, int], tally: _Tally) -> None:
+    """One round of live traffic, and what processor time the server took for everything."""
+    port, target, pid = server
+    before = processor.seconds([pid])
+    asyncio.run(_live(port, target, tally, seconds=SECONDS))
+    tally.busy.append((processor.seconds([pid]) - before) / SECONDS)
 
 
 def _wait_gone(port: int) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -34,14 +33,16 @@ def handler(event, context):
 LIVE, PREFETCH = 12, 24
 
 
-@pytest.fixture
-def slow(serve: Callable[..., Server], tmp_path: Path) -> Server:
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose one function takes a tenth of a second and runs once at a time."""
-    folder = tmp_path / "slow"
-    folder.mkdir()
-    (folder / "app.toml").write_text(APP)
-    (folder / "work.py").write_text(CODE)
-    return serve("--app", str(folder))
+    folder = tmp_path_factory.mktemp("shedding")
+    (folder / "slow").mkdir()
+    (folder / "slow" / "app.toml").write_text(APP)
+    (folder / "slow" / "work.py").write_text(CODE)
+    server = Server(folder / "data", ("--app", str(folder / "slow"))).start()
+    yield server
+    server.stop()
 
 
 def test_under_overload_live_requests_are_answered_and_prefetches_are_not(slow: Server) -> None:
@@ -81,7 +82,7 @@ def test_health_and_metrics_are_answered_while_work_waits(
         return float(sum(lane["waiting"] for lane in lanes.values()))
 
     with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(slow.get, f"/slow/{number}") for number in range(20)]
+        asked = [pool.submit(slow.get, f"/slow/live/{number}") for number in range(20)]
         wait_until(lambda: waiting() > 0)
         statuses = [slow.get(path).status for path in ("/livez", "/health", "/metrics")]
         still = waiting()

@@ -136,6 +136,12 @@ class Lane:
             self._leave(ticket)
         return []
 
+    def outlook(self, priority: Priority, now: float) -> str:
+        """Why one of this class that came now would be turned away; empty if it would not."""
+        if not self.waiting:
+            return ""
+        return self._refusal(Ticket(priority, now), now)
+
     def tick(self, now: float) -> list[Ticket]:
         """Time has passed: turn away those who can no longer be answered in time."""
         decided: list[Ticket] = []
@@ -165,8 +171,9 @@ class Lane:
         ahead = sum(len(queue) for queue in self._queues[: priority + 1])
         own = len(self._queues[priority])
         wait = (ahead + 1) * self.typical / self.limit
-        if own and ahead > own and wait > CLASSES[priority].target_seconds:
-            return YIELD  # one candidate of a class is enough for the share that it has now
+        has_next_turn = not own and self._passed_over[priority] >= SHARE_ONE_IN
+        if ahead > own and wait > CLASSES[priority].target_seconds and not has_next_turn:
+            return YIELD  # a higher class takes all there is
         if wait > self._codels[priority].patience:
             return OVERLOAD
         return LATE if now + wait + self.typical > self.deadline(ticket) else ""
@@ -240,7 +247,7 @@ class Lane:
         self._passed_over[ticket.priority] = 0
         if self.waiting:
             for lower in range(ticket.priority + 1, len(Priority)):
-                self._passed_over[lower] += bool(self._queues[lower])
+                self._passed_over[lower] += 1
 
     def _turn_away(self, ticket: Ticket, reason: str, decided: list[Ticket]) -> None:
         self._leave(ticket)

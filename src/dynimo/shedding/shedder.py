@@ -11,13 +11,15 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from dynimo import ports
+from dynimo.sdk.http import FORWARD_HEADER
 from dynimo.shedding import classes
 from dynimo.shedding.config import Config
 from dynimo.shedding.gradient import Gradient
 from dynimo.shedding.lane import REASONS, Lane, Ticket
-from dynimo.web.message import Handler, Headers, Request, Response
+from dynimo.web.message import Handler, Headers, Priority, Request, Response
 
 SHED_HEADER = "dynimo-shed"
 """Tells the edge for which class, and why, one was turned away; it never leaves the edge."""
@@ -90,6 +92,7 @@ class Shedder:
         self._on_shed = on_shed
         self._lanes: dict[str, Lane] = {}
         self._waiting: dict[Ticket, asyncio.Future[None]] = {}
+        self._leads_to: dict[str, str] = {}
         self._believed_until = -math.inf
         self._ticking: dict[str, Callable[[], None]] = {}
 
@@ -103,6 +106,12 @@ class Shedder:
             return await self._following(request)
         now = self._clock.monotonic()
         lane = self._lane(name, now)
+        if request.priority:
+            # What leads to a function that would turn it away need not be done at all.
+            further = self._lanes.get(self._leads_to.get(name, ""))
+            reason = further.outlook(request.priority, now) if further is not None else ""
+            if further is not None and reason:
+                return self._refuse(further, request.priority, reason)
         ticket = Ticket(request.priority, now, now + self._config.deadline_seconds)
         if request.abandoned is not None:
             ticket.abandoned = request.abandoned
@@ -110,8 +119,12 @@ class Shedder:
         if ticket.verdict is None:
             await self._wait(name, lane, ticket)
         if ticket.verdict:
-            return self._refuse(lane, ticket, ticket.verdict)
-        return await self._serve(lane, ticket, request)
+            return self._refuse(lane, ticket.priority, ticket.verdict)
+        response = await self._serve(lane, ticket, request)
+        if name not in self._leads_to and FORWARD_HEADER in response.headers:
+            path = response.headers.get(FORWARD_HEADER).partition("?")[0]
+            self._leads_to[name] = self._lane_of(replace(request, path=path, internal=True))
+        return response
 
     def statistics(self) -> dict[str, dict[str, float]]:
         """What each lane is at: its limit, how many run and wait, the usual milliseconds."""
@@ -170,8 +183,8 @@ class Shedder:
         delay = max(TICK_SECONDS_MIN, when - self._clock.monotonic())
         self._ticking[name] = self._clock.call_later(delay, tick)
 
-    def _refuse(self, lane: Lane, ticket: Ticket, reason: str) -> Response:
-        self._on_shed(ticket.priority.name.lower(), reason)
+    def _refuse(self, lane: Lane, priority: Priority, reason: str) -> Response:
+        self._on_shed(priority.name.lower(), reason)
         backlog = math.ceil((lane.waiting + 1) * lane.typical / lane.limit)
         seconds = max(RETRY_SECONDS_MIN, min(RETRY_SECONDS_MAX, backlog))
         headers = Headers.__new__(Headers)
@@ -179,7 +192,7 @@ class Shedder:
             ("content-type", "application/json"),
             ("cache-control", "no-store"),
             ("retry-after", str(seconds)),
-            (SHED_HEADER, f"{int(ticket.priority)}; {reason}"),
+            (SHED_HEADER, f"{int(priority)}; {reason}"),
         ]
         return Response(status=503, headers=headers, body=_TEXTS[reason])
 

@@ -132,13 +132,20 @@ def test_warming_leaves_room() -> None:
     assert _ask(lane).verdict is None or lane.running == 3
 
 
-def test_one_candidate_of_a_lower_class_waits_while_a_higher_one_does() -> None:
-    """The others hear no at once, as they would after waiting."""
+def test_while_a_higher_class_waits_a_lower_one_hears_no_at_once() -> None:
+    """Unless its turn is due: then one of it may wait, and is next."""
     lane = _lane(typical=1.0)
-    _ask(lane)
+    running = _ask(lane)
     _ask(lane)
 
-    assert (_ask(lane, PREFETCH).verdict, _ask(lane, PREFETCH).verdict) == (None, "yield")
+    assert _ask(lane, PREFETCH).verdict == "yield"
+    assert lane.outlook(PREFETCH, 0.0) == "yield"
+    for _ in range(SHARE_ONE_IN):
+        _ask(lane)
+        (running,) = lane.finish(running, 0.0)
+    due = _ask(lane, PREFETCH)
+    assert (due.verdict, _ask(lane, PREFETCH).verdict) == (None, "yield")
+    assert lane.finish(running, 0.0) == [due]
 
 
 def test_a_queue_that_only_stands_is_cut_and_a_burst_is_not() -> None:

@@ -28,7 +28,7 @@ class Rig:
             self._function,
             config=Config(**config),  # type: ignore[arg-type]
             clock=SystemClock(),
-            lane_of=lambda request: "f" if request.path.startswith("/f") else "",
+            lane_of=lambda request: {"/f/": "f", "/le": "lead"}.get(request.path[:3], ""),
             places=lambda _: 1,
             on_shed=lambda priority, reason: self.shed.append((priority, reason)),
         )
@@ -37,6 +37,9 @@ class Rig:
 
     async def _function(self, request: Request) -> Response:
         self.seen.append(request)
+        if request.path.startswith("/lead"):
+            forward = request.path.replace("/lead", "/f")
+            return Response(headers=Headers([("dynimo-forward", forward)]))
         if request.path != "/fast":
             await self.gate.wait()
         headers = Headers([("cache-control", self.control)])
@@ -169,3 +172,21 @@ async def test_those_who_wait_too_long_are_told_in_time() -> None:
     assert rig.shed == [("live", "late")]
     rig.gate.set()
     await running
+
+
+async def test_what_leads_to_a_refusal_is_not_begun() -> None:
+    """A prefetch whose decision would lead to a crowded function is turned away before it."""
+    rig = Rig()
+    rig.gate.set()
+    assert (await rig.ask("/lead/1")).body == b"/f/1"
+    rig.gate.clear()
+    lane = rig.shedder._lanes["f"]
+    lane.typical = 1.0
+    asked = [rig.ask(f"/f/{number}") for number in range(2, 5)]
+    await rig.settled(1, 2)
+
+    assert (await rig.ask("/lead/9", *PREFETCH)).status == 503
+    assert [request.path for request in rig.seen].count("/lead/9") == 0
+    assert rig.shed == [("prefetch", "yield")]
+    rig.gate.set()
+    await asyncio.gather(*asked)

@@ -64,6 +64,7 @@ class Front:
         places: Callable[[str], int],
     ) -> None:
         place = Place(settings.identity.account, settings.identity.region)
+        key = folder.key()
         gateway, self.origins = behind_edge(settings, uploads.routes, invoke, clock)
         edge = _edge(settings.edge, folder)
         self.shedder = Shedder(
@@ -74,16 +75,13 @@ class Front:
         uploads.purge = self.cache.purge
         self.requests = _request_log(settings.log, metrics, clock)
         admin = Admin(
-            Classified(PassportControl(self.cache, folder.key()), folder.key()),
-            metrics=metrics, purge=self.cache.purge, ready=ready, statistics=statistics,
-            key=folder.key(),
+            Classified(PassportControl(self.cache, key), key),
+            metrics=metrics, purge=self.cache.purge, ready=ready, statistics=statistics, key=key,
         )  # fmt: skip
-        edge_desk = EdgeDesk(
-            admin, inspect=self.cache.inspect, top=self.cache.top, key=folder.key()
-        )
-        desk = QueueDesk(edge_desk, queues, folder.key())
-        apps_admin = AppsAdmin(desk, uploads, folder.key())
-        downloads = Downloads(apps_admin, code_zip, folder.key().encode())
+        edge_desk = EdgeDesk(admin, inspect=self.cache.inspect, top=self.cache.top, key=key)
+        desk = QueueDesk(edge_desk, queues, key)
+        apps_admin = AppsAdmin(desk, uploads, key)
+        downloads = Downloads(apps_admin, code_zip, key.encode())
         urls = ServedUrls(downloads, url_table, gatekeeper, invoke, region=place.region)
         door = Door(services, gatekeeper, urls, region=place.region)
         self.https = Https(settings.tls)

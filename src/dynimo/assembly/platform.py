@@ -11,11 +11,12 @@ import gc
 import logging
 import resource
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dynimo import gauges
+from dynimo.api.aws.calls import Operation
 from dynimo.api.aws.cloudwatch_logs import CloudWatchLogs
 from dynimo.api.aws.lambda_misc import RECURSION
 from dynimo.assembly.apps import Apps
@@ -84,11 +85,7 @@ class Platform:
             metrics=self.metrics,
             uploads=self.uploads,
             invoke=self.invoker.invoke,
-            services={
-                "lambda": self.functions.operations(),
-                "logs": CloudWatchLogs(self.logs).operations(),
-                "sts": self.trust.operations(),
-            },
+            services=self._services(),
             gatekeeper=self.trust.gatekeeper,
             code_zip=self.registry.contents.zip_path,
             url_table=self.functions.urls,
@@ -204,6 +201,13 @@ class Platform:
         """Whether a source folder is closed to the users that functions run as."""
         apart = self.sandbox.describe().get("own user") == "on"
         return apart and place.startswith("/") and Path(place).stat().st_mode & 0o005 != 0o005
+
+    def _services(self) -> dict[str, Sequence[Operation]]:
+        return {
+            "lambda": self.functions.operations(),
+            "logs": CloudWatchLogs(self.logs).operations(),
+            "sts": self.trust.operations(),
+        }
 
     def _invoker(self) -> Invoker:
         return Invoker(

@@ -149,10 +149,6 @@ class Connection(asyncio.Protocol):
 
     # What the server says.
 
-    def is_idle(self) -> bool:
-        """Say whether it rests between requests."""
-        return self.state is State.HEAD and not self._buffer
-
     def expire(self) -> None:
         """End it: the deadline has passed."""
         begun = self.state is State.BODY or (self.state is State.HEAD and bool(self._buffer))

@@ -17,6 +17,7 @@ import msgspec
 
 from dynimo import ports
 from dynimo.backends.interpreters import Interpreters
+from dynimo.backends.sandboxes.cgroup_shares import Shares
 from dynimo.backends.sandboxes.cgroups import Groups
 from dynimo.backends.sandboxes.config import Config, Measures
 from dynimo.backends.sandboxes.process import ProcessSandbox
@@ -37,6 +38,7 @@ ROOT_MEASURES = frozenset(
         "network namespace",
         "cgroup memory limit",
         "cgroup process limit",
+        "processor shares",
     }
 )
 
@@ -57,7 +59,8 @@ async def opened(config: Config) -> ProcessSandbox:
     groups = Groups.open(without=config.without)
     if known is not None and groups.describe().items() <= known.found.items():
         config.scratch.mkdir(parents=True, exist_ok=True)
-        return ProcessSandbox(config, known, groups, _PRESENT)
+        shares = Shares.open(without=config.without)
+        return ProcessSandbox(config, known, groups, shares, _PRESENT)
     made = await ProcessSandbox.open(config, _PRESENT)
     _measures[config.without] = made._measures
     return made

@@ -449,3 +449,31 @@ def test_probe_speaks_json() -> None:
         [sys.executable, "-I", "-S", "-c", source], capture_output=True, timeout=30, check=True
     )
     assert "seccomp" in json.loads(done.stdout)
+
+
+async def test_each_version_weighs_the_same(tmp_path: Path) -> None:
+    """However many environments it has: they are all in its one group, and the platform in none."""
+    sandbox = await sandbox_kit.opened(Config(scratch=tmp_path / "scratch"))
+    if sandbox.describe()["processor shares"] != "on":
+        pytest.skip(f"processor shares: {sandbox.describe()['processor shares']}")
+    try:
+        folder = code(tmp_path / "code", "def handler(event, context): return event")
+        async with zygote(sandbox, folder) as one, zygote(sandbox, folder) as other:
+            places = []
+            for each in (one, other):
+                environments = [Environment(each), Environment(each)]
+                for environment in environments:
+                    await environment.call([])
+                places.append({_cpu_group(each.process.pid) for each in environments})
+    finally:
+        await sandbox.close()
+
+    assert all(len(groups) == 1 for groups in places)
+    assert places[0] != places[1]
+    assert _cpu_group(os.getpid()) not in places[0] | places[1]
+
+
+def _cpu_group(pid: int) -> str:
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    (found,) = [line.split(":", 2)[2] for line in lines if "cpu" in line.split(":")[1].split(",")]
+    return found

@@ -28,6 +28,14 @@ def find(mountinfo: str, membership: str) -> tuple[int, Mapping[str, str]]:
     return 2, dict.fromkeys(CONTROLLERS, folder)
 
 
+def legacy(mountinfo: str, membership: str, controller: str) -> str | None:
+    """Give the folder of this process in a controller's hierarchy of version 1, if there is one."""
+    places, _ = _mounts(mountinfo, (controller,))
+    if controller not in places:
+        return None
+    return _join(places[controller], _own(membership).get(controller, "/"))
+
+
 def oom_kills(text: str) -> int:
     """The ``oom_kill`` counter of memory.events (version 2) or memory.oom_control (version 1)."""
     for line in text.splitlines():
@@ -37,7 +45,9 @@ def oom_kills(text: str) -> int:
     return 0
 
 
-def _mounts(mountinfo: str) -> tuple[dict[str, tuple[str, str]], tuple[str, str] | None]:
+def _mounts(
+    mountinfo: str, controllers: tuple[str, ...] = CONTROLLERS
+) -> tuple[dict[str, tuple[str, str]], tuple[str, str] | None]:
     """Controller → (mount point, its root inside the hierarchy), and the same of version 2."""
     legacy: dict[str, tuple[str, str]] = {}
     unified: tuple[str, str] | None = None
@@ -51,7 +61,7 @@ def _mounts(mountinfo: str) -> tuple[dict[str, tuple[str, str]], tuple[str, str]
             unified = place
         elif kind == "cgroup":
             for option in options.split(","):
-                if option in CONTROLLERS:
+                if option in controllers:
                     legacy[option] = place
     return legacy, unified
 

@@ -24,6 +24,7 @@ MEASURES = (
     "scoped signals and sockets",
     "cgroup memory limit",
     "cgroup process limit",
+    "processor shares",
     "memory watchdog",
 )
 """In the order in which they are told."""

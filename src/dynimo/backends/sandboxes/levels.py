@@ -25,6 +25,7 @@ _NOT_STOPPED: Mapping[str, str] = {
     "private /tmp": "filling the disk: /tmp is a folder of the host's, only each file is bounded",
     "cgroup memory limit": "a burst of memory between two looks, 50 ms apart",
     "cgroup process limit": "processes up to one bound for all functions together",
+    "processor shares": "slowing its neighbours with many busy processes",
     "scoped signals and sockets": "reaching abstract sockets of the host",
     "network namespace": "nothing more, but the network switch 'loopback' is refused",
 }

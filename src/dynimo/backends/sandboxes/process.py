@@ -24,6 +24,7 @@ from dynimo.backends import interpreters
 from dynimo.backends.interpreters import Interpreters
 from dynimo.backends.sandboxes import cgroups, launching, plans, reports
 from dynimo.backends.sandboxes import config as settings
+from dynimo.backends.sandboxes.cgroup_shares import MEASURE, Share, Shares
 from dynimo.backends.sandboxes.cgroup_slots import Slot
 from dynimo.backends.sandboxes.cgroups import Groups
 from dynimo.backends.sandboxes.config import Config, Measures
@@ -55,12 +56,18 @@ class ProcessSandbox:
     """Starts zygotes under the measures that ``open`` found to hold."""
 
     def __init__(
-        self, config: Config, measures: Measures, groups: Groups, present: Interpreters
+        self,
+        config: Config,
+        measures: Measures,
+        groups: Groups,
+        shares: Shares,
+        present: Interpreters,
     ) -> None:
         self._config = config
         self.present = present
         self._measures = measures
         self._groups = groups
+        self._shares = shares
         self._watchdog = Watchdog()
         self._folder = config.scratch / str(os.getpid())
         self._zygotes: dict[_Place, ForkingZygote | ExecutingZygote] = {}
@@ -82,9 +89,10 @@ class ProcessSandbox:
         config.scratch.mkdir(parents=True, exist_ok=True)
         _clear_stale(config.scratch)
         groups = Groups.open(without=config.without)
-        probed = _probe(config, groups)
+        shares = Shares.open(without=config.without)
+        probed = {**_probe(config, groups), MEASURE: shares.found}
         measures = settings.settle(probed, config.without, root=os.geteuid() == 0)
-        return cls(config, measures, groups, present)
+        return cls(config, measures, groups, shares, present)
 
     def describe(self) -> Mapping[str, str]:
         """Each measure, in a fixed order: ``on``, or why not."""
@@ -127,7 +135,7 @@ class ProcessSandbox:
             place,
             lambda process, slot: process.begin(
                 place.start(alone=True),
-                slot.join if slot else (),
+                place.joins(slot),
                 seconds=spec.init_timeout_seconds,
             ),
             init_ms,
@@ -143,6 +151,7 @@ class ProcessSandbox:
             await zygote.close()
         self._watchdog.close()
         await asyncio.to_thread(self._groups.close)
+        await asyncio.to_thread(self._shares.close)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _launch(self, place: _Place, zygote: ForkingZygote) -> tuple[Started, dict[str, Any]]:
@@ -181,7 +190,7 @@ class ProcessSandbox:
         try:
             ready = await process.begin(
                 place.start(alone=False),
-                slot.join if slot is not None else (),
+                place.joins(slot),
                 seconds=spec.init_timeout_seconds,
             )
         except BaseException:
@@ -207,7 +216,7 @@ class ProcessSandbox:
         )
         for path in (scratch, root):
             path.mkdir(parents=True, mode=0o700)
-        return _Place(self, spec, folder, plan, launch)
+        return _Place(self, spec, folder, plan, launch, self._shares.make())
 
     def _launch_of(self, spec: ports.SandboxSpec) -> Launch:
         task, layers = tracebacks.TASK_ROOT, LAYERS_ROOT
@@ -217,6 +226,9 @@ class ProcessSandbox:
 
     def _leave(self, place: _Place) -> None:
         self._zygotes.pop(place, None)
+        if place.share is not None:
+            self._shares.give_back(place.share)
+            place.share = None
         shutil.rmtree(place.folder, ignore_errors=True)
 
     def _take_slot(self, memory_mib: int) -> Slot | None:
@@ -271,12 +283,19 @@ class _Place:
         folder: Path,
         plan: planning.Plan,
         launch: Launch,
+        share: Share | None,
     ) -> None:
         self._sandbox = sandbox
+        self.share = share
         self.spec = spec
         self.folder = folder
         self._plan = plan
         self.launch = launch
+
+    def joins(self, slot: Slot | None) -> list[int]:
+        """What a process of it writes to before anything else, to be in its groups."""
+        share = [self.share.join] if self.share is not None else []
+        return [*(slot.join if slot is not None else ()), *share]
 
     def start(self, *, alone: bool) -> dict[str, Any]:
         """The ``start`` command for a zygote, or for an environment that imports by itself."""

@@ -26,10 +26,12 @@ from dynimo.assembly.fronts import fronts
 from dynimo.assembly.services import LambdaService
 from dynimo.assembly.trust import Trust
 from dynimo.assembly.uploads import Uploads
+from dynimo.backends import memory
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.datafolder import DataFolder
+from dynimo.functions import headroom
 from dynimo.functions.invoker import Invoker
 from dynimo.logs import layout as logs_layout
 from dynimo.logs.store import Store
@@ -210,7 +212,7 @@ class Platform:
         }
 
     def _invoker(self) -> Invoker:
-        return Invoker(
+        invoker = Invoker(
             sandbox=self.sandbox,
             clock=self.clock,
             config=self.settings.functions,
@@ -222,6 +224,10 @@ class Platform:
             recursion=self._recursion,
             deployment=self.apps.deployment,
         )
+        wanted = self.settings.functions.memory_reserve_mib
+        reserve = headroom.reserve_mib(wanted, memory.total_mib())
+        invoker.mind(headroom.Headroom(memory.available_mib, self.clock, reserve_mib=reserve))
+        return invoker
 
     async def _listen(self) -> int:
         wanted = self.settings.port

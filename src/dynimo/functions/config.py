@@ -19,6 +19,8 @@ class Config:
     ``zygote_idle_seconds`` after its last use. ``recursion_max`` is how often a chain of
     invocations may pass through the same function. ``url_domain`` (``example.org:8080``) makes the
     addresses of function URLs ``http://ID.lambda-url.REGION.DOMAIN/``; without it they are paths.
+    No environment begins while less than ``memory_reserve_mib`` of the machine's memory are left
+    (0: a twentieth, at least 256), but the first of a version; then what is idle ends.
     ``packages`` are those of the platform's own installation that a Python function made through
     the API finds behind its own code, as AWS offers boto3; none if empty.
     """
@@ -35,6 +37,7 @@ class Config:
     burst: int = 1000
     burst_per_second: float = 100.0
     zygotes_max: int = 500
+    memory_reserve_mib: int = 0
     zygote_idle_seconds: float = 600.0
     recursion_max: int = 16
     url_domain: str = ""

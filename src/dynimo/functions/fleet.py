@@ -55,7 +55,8 @@ class Surroundings:
     """What a fleet is given besides its version, and where it tells what happens.
 
     ``own_variables`` makes the variables of one environment (its credentials); ``held`` hears how
-    many MiB-seconds an environment's memory was kept while it was idle.
+    many MiB-seconds an environment's memory was kept while it was idle; ``room`` says whether the
+    machine can take one more.
     """
 
     sandbox: ports.Sandbox
@@ -65,6 +66,7 @@ class Surroundings:
     stream_bytes_max: int
     own_variables: Callable[[], Mapping[str, str]] = dict
     held: Callable[[float], None] = lambda _: None
+    room: Callable[[], bool] = lambda: True
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ class Fleet:
         around: Surroundings,
     ) -> None:
         self.version = version
-        self.pool = Pool(str(version), limits)
+        self.pool = Pool(str(version), limits, room=around.room)
         self.zygote: ports.Zygote | None = None
         self.zygote_restarts = 0
         self.used_at = around.clock.monotonic()
@@ -153,6 +155,10 @@ class Fleet:
     def limit(self, limits: Limits) -> None:
         """Live under other limits from now on."""
         self._act(self.pool.limit(limits, self._clock.monotonic()))
+
+    def let_go(self) -> None:
+        """Memory is short: end what is idle."""
+        self._act(self.pool.let_go())
 
     def withdraw(self, invocation_id: str) -> bool:
         """The caller has left. What still waits is dropped (True); what runs runs to its end."""
@@ -401,7 +407,10 @@ class Fleet:
 
     def _set_tick(self) -> None:
         """Wake up when the pool has something to do; an earlier wake-up will do."""
-        if self._tick_at is not None and self._tick_at <= self._clock.monotonic() + self._soonest:
+        soon = self._tick_at is not None and (
+            self._tick_at <= self._clock.monotonic() + self._soonest
+        )
+        if soon and not self.pool.waiting:
             return  # nothing that began just now can be due before that
         when = None if self._stopping else self.pool.next_tick()
         if when is None or (self._tick_at is not None and self._tick_at <= when):

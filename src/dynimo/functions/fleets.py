@@ -105,6 +105,18 @@ class Fleets:
         self._pinned.discard(arn)
         self._drop(arn)
 
+    def let_go(self) -> None:
+        """Memory is short: end every idle environment, and the longest idle version's zygote."""
+        for fleet in list(self._held.values()):
+            fleet.let_go()
+        idle = [
+            fleet
+            for arn, fleet in self._held.items()
+            if arn not in self._pinned and _is_idle(fleet)
+        ]
+        if idle:
+            self._drop(min(idle, key=lambda fleet: fleet.used_at).version.arn)
+
     def retire(self, version: Version) -> None:
         """Let go of a version that is replaced or gone: its fleet finishes what runs, then ends."""
         self._failed.pop(version.arn, None)

@@ -18,6 +18,7 @@ from dynimo.functions.admission import Admission
 from dynimo.functions.config import Config
 from dynimo.functions.fleet import Fleet, Surroundings
 from dynimo.functions.fleets import Fleets
+from dynimo.functions.headroom import Headroom
 from dynimo.functions.journal import Journal
 from dynimo.functions.specs import Deployment, of_app, pool_limits, sandbox_spec
 from dynimo.functions.usage import usage
@@ -85,6 +86,16 @@ class Invoker:
         self._provisioned: dict[str, int] = {}
         self.admission = Admission(config.concurrency_max)
         self.held = Fleets(self._fleet, clock, config)
+        self._room: Callable[[], bool] = lambda: True
+
+    def mind(self, headroom: Headroom) -> None:
+        """Start environments from now on only while the machine has memory for them."""
+        self._room = headroom
+        # Not at once: it is asked in the middle of a decision.
+        headroom.on_short = self._let_go_soon
+
+    def _let_go_soon(self) -> None:
+        self._clock.call_later(0, self.held.let_go)
 
     async def deploy(
         self,
@@ -280,6 +291,7 @@ class Invoker:
             response_bytes_max=self._config.response_bytes_max,
             stream_bytes_max=self._config.stream_bytes_max,
             own_variables=lambda: self._credentials(version),
+            room=self._room,
             held=lambda mib_seconds: self._meter.held(arn, label, mib_seconds=mib_seconds),
         )
         return Fleet(

@@ -8,6 +8,7 @@ argument), no asyncio. Whoever calls must carry out every action returned, in or
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -44,6 +45,9 @@ class Reject:
     reason: str
 
 
+ROOM_SECONDS = 0.1
+"""When a start that the machine had no room for is tried again, if nothing ends before."""
+
 Action: TypeAlias = Start | Assign | Stop | Reject
 
 
@@ -79,7 +83,14 @@ class _Environment:
 class Pool:
     """The environments of one version, and the invocations waiting for one."""
 
-    def __init__(self, prefix: str, limits: Limits, cold_start_seconds: float = 0.01) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        limits: Limits,
+        cold_start_seconds: float = 0.01,
+        room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``room`` says whether the machine can take one more environment."""
         self.limits = limits
         self._prefix = prefix
         self._born = 0
@@ -90,6 +101,8 @@ class Pool:
         self._service_seconds = 0.0
         self._cold_start_seconds = cold_start_seconds
         self._burst = scaling.Burst(limits.burst, limits.burst_per_second)
+        self._room = room
+        self._refused_at: float | None = None
 
     def arrive(self, invocation: str, now: float) -> list[Action]:
         """Someone wants to run: an idle environment, a new one, the queue, or no."""
@@ -155,6 +168,15 @@ class Pool:
         """Nothing can be started for now (its zygote is gone); who arrives waits in the queue."""
         self._suspended = True
 
+    def let_go(self) -> list[Action]:
+        """Memory is short: let every idle environment go that is not of the reserve."""
+        idle = [name for name, slot in self._environments.items() if not slot.running]
+        spare = len(self._environments) - self.limits.reserve
+        going = idle[: max(0, spare)]
+        for name in going:
+            del self._environments[name]
+        return [Stop(name) for name in going]
+
     def resume(self, now: float) -> list[Action]:
         """Environments can be started again: serve those who waited."""
         self._suspended = False
@@ -178,6 +200,7 @@ class Pool:
             ]
         if self._queue and not self._suspended and self.count < self.limits.environments:
             times += [when for when in (self._burst.next_at,) if when is not None]
+            times += [self._refused_at + ROOM_SECONDS] if self._refused_at is not None else []
         return min(times, default=None)
 
     def observe_cold_start(self, seconds: float) -> None:
@@ -254,7 +277,7 @@ class Pool:
         return actions
 
     def _should_start(self, now: float) -> bool:
-        return (
+        wanted = (
             not self._suspended
             and self._burst.ready(now)
             and scaling.should_start(
@@ -265,6 +288,10 @@ class Pool:
                 cold_start_seconds=self._cold_start_seconds,
             )
         )
+        # The first is always allowed: without it nobody of this version would ever be answered.
+        refused = wanted and bool(self._environments) and not self._room()
+        self._refused_at = now if refused else None
+        return wanted and not refused
 
     def __repr__(self) -> str:
         return (

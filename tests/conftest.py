@@ -1,6 +1,9 @@
 """What every test of the project shares: a clean environment, free ports, waiting with a limit.
 
-Also the rule about skips: on a laptop a test whose tool is missing skips and names it; under
+Also how they are divided between processes: whole files (pyproject.toml says so), since the tests
+of a file may share a server; what may take long begins first, so that no core is idle at the end.
+
+And the rule about skips: on a laptop a test whose tool is missing skips and names it; under
 ``CI=true`` (or ``DYNIMO_REQUIRE_ALL=1``) a skip is a failure, since `.ci/run` installs every tool
 and a suite that silently tests less would still be green. Nothing about one part belongs here.
 """
@@ -11,6 +14,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +24,12 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.01
+PROCESSES_MAX = 4
+"""More would meet at the same disk and at the same cores as the servers that they start."""
+STRICT = "skip_is_failure"
+"""What a process that divides the tests tells the processes that run them."""
 
 
 def require_all(environment: dict[str, str]) -> bool:
@@ -56,11 +64,38 @@ class SkipIsFailure:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the switch for skips, then clear the environment of settings meant for other runs."""
-    if require_all(dict(os.environ)):
-        config.pluginmanager.register(SkipIsFailure(), "skip-is-failure")
+    strict = getattr(config, "workerinput", {}).get(STRICT, require_all(dict(os.environ)))
+    if strict:
+        config.pluginmanager.register(SkipIsFailure(), STRICT)
     for name in list(os.environ):
         if name.startswith(("DYNIMO_", "AWS_")):
             del os.environ[name]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the switch on: the environment that it stood in is clean by now."""
+    node.workerinput[STRICT] = node.config.pluginmanager.hasplugin(STRICT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each core; none for a single file, which would not be divided."""
+    files = {each.partition("::")[0] for each in config.args}
+    if len(files) == 1 and files.pop().endswith(".py"):
+        return 0
+    return min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests have more time than others come first; else the order stays."""
+    allowed: dict[Path, float] = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        seconds = float(marker.args[0]) if marker else 0.0
+        allowed[item.path] = max(seconds, allowed.get(item.path, 0.0))
+    items.sort(key=lambda item: -allowed[item.path])
 
 
 @pytest.fixture
@@ -74,7 +109,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    """``wait_until(condition, seconds=10)``: polls; AssertionError once the time is up.
+    """``wait_until(condition, seconds=30)``: polls; AssertionError once the time is up.
 
     For things outside this process that send no event: another process's port, file or death.
     """

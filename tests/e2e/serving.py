@@ -17,6 +17,8 @@ START_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
 STOP_SECONDS = 30.0
 """All three are generous: a machine may be busy, and what is asked for comes sooner or never."""
+PATIENT = {"DYNIMO_FUNCTIONS_INIT_TIMEOUT_SECONDS": "60"}
+"""What a server is told by default: an import that is slow because the machine is, may be slow."""
 LAST_WORD = "Stop with Ctrl-C."
 
 
@@ -62,7 +64,7 @@ class Server:
             stdout=self.log,
             stderr=self.log,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "DYNIMO_PORT": "0", **self.environment},
+            env={**os.environ, **PATIENT, "DYNIMO_PORT": "0", **self.environment},
         )
         address = self.data / "address"
         deadline = time.monotonic() + START_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def made(aws: Any, name: str, code: str | bytes = MIRROR, **settings: Any) -> st
     return url.partition("/lambda-url/")[2].rstrip("/")
 
 
+@functools.cache
 def vendored(example: str, *names: str) -> bytes:
     """An example's folder zipped with what it imports, as ``pip install --target`` would lay it."""
     code = (EXAMPLES / example / "main.py").read_bytes()

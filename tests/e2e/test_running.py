@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,7 @@ own = "given"
 """
 FILES = """\
 from pathlib import Path
+from typing import Any
 from dynimo.sdk.settings import sources
 def handler(event, context):
     return (Path(sources()["own"]) / "a.txt").read_text()
@@ -85,15 +87,16 @@ def test_the_event_may_be_a_file_or_what_comes_in(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("event", "kind", "said"),
     [
-        ('{"raise": "no"}', "ValueError", "no"),
-        ('{"exit": 1}', "Runtime.ExitError", ""),
-        ('{"spin": 1}', "Sandbox.Timedout", "timed out after 0.50 seconds"),
+        ({"raise": "no"}, "ValueError", "no"),
+        ({"exit": 1}, "Runtime.ExitError", ""),
+        ({"spin": 1}, "Sandbox.Timedout", "timed out after 0.50 seconds"),
     ],
 )
 def test_a_failure_has_the_shape_of_awss_and_is_a_status(
-    folder: Path, event: str, kind: str, said: str
+    folder: Path, event: dict[str, Any], kind: str, said: str
 ) -> None:
-    done = _run(folder, "greet.py", "--event", event, "--timeout", "0.5")
+    limit = "0.5" if "spin" in event else "60"
+    done = _run(folder, "greet.py", "--event", json.dumps(event), "--timeout", limit)
     told = json.loads(done.stdout)
     assert done.returncode == 1
     assert told["errorType"] == kind

@@ -301,7 +301,7 @@ def test_wildcards_are_those_of_a_shell(text: str, pattern: str) -> None:
 
 def test_a_pattern_of_stars_keeps_nobody_busy() -> None:
     """Whoever writes a session's policy cannot stop the platform with it."""
-    began = time.monotonic()
+    began = time.process_time()
     patterns.like("*a" * 1000 + "b", "a" * 2000)
     patterns.like("*?a" * 600 + "b", "a" * 2000)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -115,6 +115,6 @@ def test_a_hostile_pattern_is_quick() -> None:
     """Stars cannot make it look at the same text again and again."""
     match = compiled('{ $.a = "' + "*a" * 200 + '" }')
     assert match is not None
-    began = time.monotonic()
+    began = time.process_time()
     assert match('{"a": "' + "a" * 50_000 + 'b"}') is False
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -64,9 +64,10 @@ def page(tests: list[Case], ours: Mapping[str, str], nginx: Mapping[str, str], v
     suites = dict.fromkeys(test.suite for test in tests)
     for suite in suites:
         lines += ["", f"## {suite}", "", "| test | kind | Dynimo | nginx |", "|---|---|---|---|"]
-        lines += [
-            f"| `{test.id}` | {test.kind} | {ours[test.id]} | {nginx.get(test.id, '')} |"
-            for test in tests
-            if test.suite == suite
-        ]
+        lines += [row(test, ours[test.id], nginx) for test in tests if test.suite == suite]
     return "\n".join(lines) + "\n"
+
+
+def row(test: Case, verdict: str, nginx: Mapping[str, str]) -> str:
+    """The line of one test."""
+    return f"| `{test.id}` | {test.kind} | {verdict} | {nginx.get(test.id, '')} |"

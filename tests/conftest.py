@@ -17,7 +17,6 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -31,15 +30,6 @@ PROCESSES_MAX = 4
 """More would meet at the same disk and at the same cores as the servers that they start."""
 STRICT = "skip_is_failure"
 """What a process that divides the tests tells the processes that run them."""
-
-
-hypothesis.settings.register_profile(
-    "patient",
-    parent=hypothesis.settings.default,
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-"""Examples are judged by what they do: a busy machine may take its time over each."""
 
 
 def require_all(environment: dict[str, str]) -> bool:
@@ -74,7 +64,6 @@ class SkipIsFailure:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the switch for skips, then clear the environment of settings meant for other runs."""
-    hypothesis.settings.load_profile("patient")
     strict = getattr(config, "workerinput", {}).get(STRICT, require_all(dict(os.environ)))
     if strict:
         config.pluginmanager.register(SkipIsFailure(), STRICT)

@@ -19,7 +19,8 @@ import refusals
 TRIES_MAX = 4
 """Times a file is read again because it changed meanwhile."""
 SETTLE_SECONDS = 0.02
-"""A file changed so recently may change again without its timestamp telling; wait and look."""
+"""A file changed so recently may change again without its timestamp telling: its clock ticks only
+every few milliseconds. So such a file is read later."""
 _WALK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 _NOT_THERE = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EISDIR})
@@ -52,11 +53,14 @@ class FolderFile:
         """
         for _ in range(TRIES_MAX):
             before = os.fstat(self._descriptor)
+            if _is_recent(before):
+                time.sleep(SETTLE_SECONDS)
+                before = os.fstat(self._descriptor)
+                if _is_recent(before):
+                    continue
             if before.st_size > self._limits.source_bytes:
                 raise too_large(self._limits)
             data = self._contents(before.st_size)
-            if abs(time.time() - before.st_mtime) < SETTLE_SECONDS:
-                time.sleep(SETTLE_SECONDS)
             after = os.fstat(self._descriptor)
             if _revision(before) == _revision(after) and len(data) == after.st_size:
                 return original.Original(
@@ -120,6 +124,10 @@ def _walk(root: str, relative: str) -> int:
         return os.open(name, _OPEN, dir_fd=at)
     finally:
         os.close(at)
+
+
+def _is_recent(found: os.stat_result) -> bool:
+    return abs(time.time() - found.st_mtime) < SETTLE_SECONDS
 
 
 def _revision(found: os.stat_result) -> str:

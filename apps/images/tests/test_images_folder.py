@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,30 +93,70 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
     assert set(Path("/proc/self/fd").iterdir()) == before
 
 
-def test_a_file_that_is_replaced_is_never_mixed(tmp_path: Path) -> None:
-    """While one process overwrites the file in place, readers see one version or a 503."""
+LONG_AGO = (1_000_000_000, 1_000_000_000)
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """``written(N)``: while ``a``, all A, is read, it is overwritten with B in N steps."""
     path = tmp_path / "a"
     path.write_bytes(b"A" * 900)
-    stop = threading.Event()
+    os.utime(path, LONG_AGO)
+    pread = os.pread
 
-    def overwrite() -> None:
-        with path.open("r+b", buffering=0) as file:
-            while not stop.is_set():
-                for letter in (b"A", b"B"):
-                    for at in range(0, 900, 300):
-                        os.pwrite(file.fileno(), letter * 300, at)
+    def begin(count: int) -> None:
+        steps = iter(range(count))
 
-    writer = threading.Thread(target=overwrite)
-    writer.start()
-    try:
-        for _ in range(5):
-            try:
-                assert len(set(read(tmp_path, "a"))) == 1
-            except refusals.Refusal as refusal:
-                assert refusal.status == 503
-    finally:
-        stop.set()
-        writer.join()
+        def read_and_write(descriptor: int, size: int, offset: int) -> bytes:
+            data = pread(descriptor, size, offset)
+            for step in steps:
+                with path.open("r+b") as file:
+                    os.pwrite(file.fileno(), b"B" * 300, 300 * step % 900)
+                break
+            return data
+
+        monkeypatch.setattr(os, "pread", read_and_write)
+
+    return begin
+
+
+def test_a_file_that_changes_meanwhile_is_read_again(
+    tmp_path: Path, written: Callable[[int], None]
+) -> None:
+    """Until nobody writes any more: what is read is one version."""
+    written(folder.TRIES_MAX - 1)
+    assert read(tmp_path, "a") == b"B" * 900
+
+
+def test_a_file_that_does_not_stop_changing_is_refused(
+    tmp_path: Path, written: Callable[[int], None]
+) -> None:
+    """503: whoever asks again may be luckier."""
+    written(1000)
+    with pytest.raises(refusals.Refusal) as caught:
+        read(tmp_path, "a")
+    assert caught.value.status == 503
+
+
+def test_a_change_that_its_time_does_not_tell_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two writes within one tick have one time; the first alone is never taken for the file."""
+    path = tmp_path / "a"
+    path.write_bytes(b"B" * 300 + b"A" * 600)
+    first = path.stat().st_mtime_ns
+
+    now = first / 1e9
+
+    def second_write(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        path.write_bytes(b"B" * 900)
+        os.utime(path, ns=(first, first))
+
+    monkeypatch.setattr(time, "sleep", second_write)
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert read(tmp_path, "a") == b"B" * 900
 
 
 def test_a_new_version_has_another_revision(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import random
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Timer
+from threading import Event, Timer
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,8 +16,8 @@ from tests.e2e.aws import kit
 from tests.e2e.serving import Server
 
 ROUNDS = 5
-SECONDS_MIN, SECONDS_MAX = 0.05, 0.6
-"""How long changes go on before the kill."""
+SECONDS_MAX, MORE_SECONDS_MAX = 30.0, 0.3
+"""How long a first change of each kind may take, and how long they go on before the kill."""
 CODE = "def handler(e, c): return {n}"
 BASES = ("updated", "published", "moved")
 """Functions that are changed, each in its own way; others are made."""
@@ -81,13 +81,14 @@ CHANGES: dict[Change, State] = {
 }  # fmt: skip
 
 
-def until_it_ends(server: Server, change: Change, done: int) -> int:
-    """Change and change again; the number of the last change that was acknowledged."""
+def until_it_ends(server: Server, change: Change, done: int, first: Event) -> int:
+    """Change and change again, ``first`` is the first; the number of the last acknowledged one."""
     aws = kit.client(server)
     with contextlib.suppress(BotoCoreError, ClientError, ConnectionError):
         while True:
             change(aws, done + 1)
             done += 1
+            first.set()
     return done
 
 
@@ -102,10 +103,15 @@ def test_a_kill_leaves_before_or_after(serve: Callable[..., Server]) -> None:
     for _ in range(ROUNDS):
         assert server.process is not None
         kit.development_key(server.data)  # else each change would begin by asking for it
-        Timer(random.uniform(SECONDS_MIN, SECONDS_MAX), server.process.kill).start()
+        firsts = {each: Event() for each in CHANGES}
         with ThreadPoolExecutor(len(CHANGES)) as threads:
-            changing = {each: threads.submit(until_it_ends, server, each, done[each])
-                        for each in CHANGES}  # fmt: skip
+            changing = {
+                each: threads.submit(until_it_ends, server, each, done[each], first)
+                for each, first in firsts.items()
+            }
+            begun = [first.wait(SECONDS_MAX) for first in firsts.values()]
+            Timer(random.uniform(0, MORE_SECONDS_MAX), server.process.kill).start()
+        assert all(begun)
         acknowledged = {each: one.result() for each, one in changing.items()}
         server.stop()
 

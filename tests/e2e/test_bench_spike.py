@@ -17,13 +17,13 @@ def test_the_sender_keeps_to_its_schedule_whatever_the_answers_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is sent when due and ends once: in turn, too late, or at once where nobody listens."""
-    monkeypatch.setattr(scale, "DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr(scale, "DEADLINE_SECONDS", 3.0)
     setting = Setting(data=tmp_path)
     work = "/spike/once/{}?seconds={}"
     sent = [
         Shot(0.0, work.format(1, 0.3)),
         Shot(0.05, work.format(2, 0.3)),
-        Shot(0.1, work.format(3, 0.9)),
+        Shot(0.1, work.format(3, 4.0)),
     ]
     with servers.fleet(setting, "one", 1) as one:
         nobody = servers.Serving(name="nobody", ports=(1,), pid=one.pid)

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.01
 PROCESSES_MAX = 4
 """More would meet at the same disk and at the same cores as the servers that they start."""
@@ -109,7 +109,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    """``wait_until(condition, seconds=30)``: polls; AssertionError once the time is up.
+    """``wait_until(condition, seconds=60)``: polls; AssertionError once the time is up.
 
     For things outside this process that send no event: another process's port, file or death.
     """

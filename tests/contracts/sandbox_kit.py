@@ -22,7 +22,7 @@ from dynimo.backends.sandboxes.cgroups import Groups
 from dynimo.backends.sandboxes.config import Config, Measures
 from dynimo.backends.sandboxes.process import ProcessSandbox
 
-SECONDS_MAX = 40
+SECONDS_MAX = 60.0
 """Generous: a machine may be busy."""
 _ids = itertools.count()
 

@@ -327,7 +327,7 @@ async def test_a_kill_ends_all_that_the_program_began(
     folder = written(tmp_path / "code", bootstrap=source)
     async with zygote(sandbox, folder, "x", runtime="provided.al2023") as started:
         environment = Environment(started)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await environment.watcher.line_arrived.wait()
         environment.process.kill()
         await environment.watcher.ended()
@@ -369,7 +369,7 @@ async def test_neighbours_get_no_answer(sandbox: ProcessSandbox, tmp_path: Path)
         first, second = Environment(started), Environment(started)
         addresses: list[str] = []
         for each in (first, second):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await each.watcher.line_arrived.wait()
             addresses.append(each.watcher.lines[0])
         assert await call(first, addresses[0]) == "pong."

@@ -76,7 +76,7 @@ class Caller:
     async def _outcome(self, fleet: Fleet, invocation: Invocation) -> Outcome:
         heard: asyncio.Future[Outcome | DynimoError] = asyncio.get_running_loop().create_future()
         fleet.run(invocation, heard.set_result)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             outcome = await heard
         assert isinstance(outcome, Outcome)
         return outcome

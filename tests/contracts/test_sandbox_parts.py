@@ -202,6 +202,6 @@ async def test_system_clock_calls_back_and_can_be_stopped() -> None:
     cancel = clock.call_later(0, lambda: pytest.fail("cancelled calls must not come"))
     cancel()
     clock.call_later(0, called.set)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await called.wait()
     assert clock.now() > 1e9

@@ -18,7 +18,7 @@ from tests.e2e import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 LAST_WORD = "Stop with Ctrl-C."
 
 

@@ -11,7 +11,7 @@ import socket
 import threading
 from typing import Self
 
-SECONDS_MAX = 30.0
+SECONDS_MAX = 60.0
 
 WAITS = """
 import socket

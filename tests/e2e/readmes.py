@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.e2e import packages
 
 SECONDS_MAX = 120.0
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.05
 _COMMAND = re.compile(r"^    (\S.*)$", re.MULTILINE)
 _URL = re.compile(r"https?://\S+")

@@ -19,7 +19,7 @@ from tests.e2e.serving import family
 
 pytestmark = pytest.mark.e2e
 
-SECONDS_MAX = 30.0
+SECONDS_MAX = 60.0
 """Generous: a machine may be busy."""
 HANDLER = 'def handler(event, context):\n    print("saw", event)\n    return "one"\n'
 APP = """\

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.serving import Server
 
 pytestmark = pytest.mark.e2e
-SECONDS = 10.0
+SECONDS = 60.0
 END = b"\r\n\r\n"
 
 

@@ -27,7 +27,7 @@ reload_seconds = 3600
 [access_log]
 form = "combined"
 """
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60.0
 
 
 class Site:

@@ -399,7 +399,7 @@ async def test_nothing_outlives_a_killed_platform(tmp_path: Path, level: str) ->
         sys.executable, "-c", platform_program(), str(tmp_path), level, "stay",
         stdout=subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert platform.stdout is not None
         await platform.stdout.readline()
         below = descendants(platform.pid)

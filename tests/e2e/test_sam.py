@@ -24,7 +24,7 @@ from tests.e2e.serving import Server
 pytestmark = pytest.mark.e2e
 
 SECONDS_MAX = 60.0
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 STACK = """\
 AWSTemplateFormatVersion: 2010-09-09
 Transform: AWS::Serverless-2016-10-31

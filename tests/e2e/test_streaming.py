@@ -12,7 +12,7 @@ from dynimo.web.server import Server
 async def _answer(server: Server, request: bytes, port: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    data = await asyncio.wait_for(reader.read(), 10)
+    data = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     return data
 
@@ -101,7 +101,7 @@ async def test_a_client_that_leaves_ends_the_maker() -> None:
     await asyncio.sleep(0.3)
     ahead = made
     writer.transport.abort()
-    await asyncio.wait_for(closed.wait(), 10)
+    await asyncio.wait_for(closed.wait(), 60)
     await server.stop(0)
 
     assert ahead < 200, "back-pressure held the maker"

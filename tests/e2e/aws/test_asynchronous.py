@@ -110,7 +110,7 @@ def test_an_event_that_fails_is_tried_three_times_and_told(
         DestinationConfig={"OnFailure": {"Destination": QUEUE + "failed"}},
     )
     request = later(aws, "picky", {"fail": "no luck"})
-    wait_until(lambda: messages(server, "failed") and messages(server, "letters"), 30)
+    wait_until(lambda: messages(server, "failed") and messages(server, "letters"))
 
     (record,) = [json.loads(each["body"]) for each in messages(server, "failed")]
     (letter,) = messages(server, "letters")
@@ -154,7 +154,7 @@ def test_a_result_goes_to_a_function_and_to_sqs(
         got.extend(at.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []))
         return bool(got)
 
-    wait_until(received, 30)
+    wait_until(received)
     body = json.loads(got[0]["Body"])
     assert body["responsePayload"] == 42
     assert body["requestContext"]["condition"] == "Success"
@@ -174,14 +174,14 @@ def test_what_failed_can_be_sent_again(
         },
     )
     later(aws, "mended", {"n": 1})
-    wait_until(lambda: messages(server, "broken"), 30)
+    wait_until(lambda: messages(server, "broken"))
     aws.update_function_code(
         FunctionName="mended", ZipFile=kit.zipped("def handler(e, c): return e")
     )
     kit.updated(aws, "mended")
 
     redriven = held(server, "redrive", "broken")
-    wait_until(lambda: messages(server, "whole"), 30)
+    wait_until(lambda: messages(server, "whole"))
 
     assert redriven == {"redriven": 1}
     assert messages(server, "broken") == []
@@ -212,18 +212,18 @@ def test_a_queue_feeds_a_function_while_its_mapping_is_enabled(
             at.delete_message(QueueUrl=done, ReceiptHandle=each["ReceiptHandle"])
         return len(got) >= count
 
-    wait_until(lambda: collected(4), 30)
+    wait_until(lambda: collected(4))
     assert sorted(got) == ["0", "1", "2", "3"]  # 3 was refused once, and came again alone
 
     aws.update_event_source_mapping(UUID=mapping, Enabled=False)
-    wait_until(lambda: aws.get_event_source_mapping(UUID=mapping)["State"] == "Disabled", 30)
+    wait_until(lambda: aws.get_event_source_mapping(UUID=mapping)["State"] == "Disabled")
     at.send_message(QueueUrl=url, MessageBody="4")
     counted = at.get_queue_attributes(
         QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]  # fmt: skip
     assert counted["ApproximateNumberOfMessages"] == "1"
     aws.update_event_source_mapping(UUID=mapping, Enabled=True)
-    wait_until(lambda: collected(5), 30)
+    wait_until(lambda: collected(5))
     assert got[-1] == "4"
     aws.delete_event_source_mapping(UUID=mapping)
 
@@ -265,7 +265,7 @@ def test_nothing_that_was_acknowledged_is_lost_by_a_kill(
             json.loads(each["body"])["responsePayload"]["n"] for each in messages(server, "kept")
         }
 
-    wait_until(lambda: acknowledged <= ended(), 60)
+    wait_until(lambda: acknowledged <= ended())
 
 
 def _send_until_killed(server: Server, acknowledged: set[int]) -> None:

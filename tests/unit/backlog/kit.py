@@ -18,7 +18,7 @@ from dynimo.model.names import Place
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 QUEUE = "arn:aws:dynimo:us-east-1:000000000000:queue/"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 QUICK = {
     "first_retry_seconds": 0.01,
     "second_retry_seconds": 0.02,

@@ -16,7 +16,7 @@ async def together(rig: Any, count: int, target: str = "/a", **headers: str) -> 
     """Ask ``count`` times at once; the origin answers when all are waiting."""
     rig.origin.gate.clear()
     tasks = [asyncio.ensure_future(rig.get(target, **headers)) for _ in range(count)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await rig.origin.asked.wait()
         while rig.cache.statistics()["collapsed"] + rig.origin.count < count:
             await asyncio.sleep(0.001)

@@ -40,7 +40,7 @@ async def opened(folder: Path, **settings: Any) -> disk.DiskTier:
 
 async def flushed(tier: disk.DiskTier) -> dict[str, int | str]:
     """Wait until all that was put is written; return the counts."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await tier.settled()
         while tier.statistics()["disk_pending"]:
             await asyncio.sleep(0.005)
@@ -420,7 +420,7 @@ async def test_mounted_disk_that_is_full(make_rig: Any, reply: Any, tmp_path: Pa
             body = os.urandom(200_000)
             rig.origin.answers[f"/{number}"] = reply(body, cache_control=FRESH)
             assert body == (await rig.get(f"/{number}")).body
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while rig.cache.statistics()["disk_pending"]:
                 await asyncio.sleep(0.01)
         assert int(rig.cache.statistics()["disk_errors"]) > 0

@@ -16,7 +16,7 @@ from dynimo.edge.growing import BrokenOff
 from dynimo.web import message
 
 FRESH = "max-age=60"
-SECONDS = 5.0
+SECONDS = 60.0
 
 
 @dataclass

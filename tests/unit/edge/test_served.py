@@ -14,7 +14,7 @@ HOST = b"Host: a.example\r\n"
 
 async def ask(port: int, data: bytes) -> bytes:
     """Send bytes, return all that comes."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(data)
         answer = await reader.read()

@@ -52,7 +52,7 @@ class Rig:
 
     async def settled(self, running: int, waiting: int) -> None:
         """Wait until the lane holds so many."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 lane = self.shedder.statistics().get("f", {"running": 0, "waiting": 0})
                 if (lane["running"], lane["waiting"]) == (running, waiting):

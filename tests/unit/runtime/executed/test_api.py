@@ -84,7 +84,7 @@ async def rig() -> AsyncIterator[Rig]:
     made = Rig()
     await made.api.open(made.listener)
     listening = asyncio.create_task(made.exchange.listen())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         yield made
     made.platform.close()
     await listening

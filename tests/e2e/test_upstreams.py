@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -243,6 +245,22 @@ def test_patterns_hosts_and_redirects_answer(site: Site) -> None:
     moved = site.server.get("/old/x?q=1")
     assert (moved.status, moved.headers["location"]) == (308, "/echo/x?q=1")
     assert site.server.get("/any", {"host": "a.tenants.example"}).body == b"a tenant"
+
+
+def test_a_route_to_an_upstream_that_nobody_named_is_refused(site: Site, tmp_path: Path) -> None:
+    """When it is deployed, with those that there are; a stranger's app names no address."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.toml", APP.replace('"front"', '"other"').replace('"shop"', '"inner"'))
+        archive.writestr("front.py", CODE)
+    key = (site.server.data / "admin.key").read_text().strip()
+    refused = site.server.get(
+        "/_dynimo/apps/other", {"x-dynimo-key": key}, method="PUT", body=packed.getvalue()
+    )
+
+    assert refused.status == 400
+    assert "'inner'" in refused.json["message"]
+    assert "there are: shop" in refused.json["message"]
 
 
 def test_the_operator_sees_what_happened_when(site: Site) -> None:

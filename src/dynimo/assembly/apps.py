@@ -18,7 +18,7 @@ from dynimo import discovery
 from dynimo.functions.invoker import Invoker
 from dynimo.functions.specs import Deployment
 from dynimo.gateway.table import Target
-from dynimo.model.errors import InitError, ResourceNotFound
+from dynimo.model.errors import DeployError, InitError, ResourceNotFound
 from dynimo.model.function import Version
 from dynimo.model.names import Place
 from dynimo.registry.apps import LIVE, publish
@@ -137,6 +137,17 @@ class Apps:
             own[SOURCES_VARIABLE] = json.dumps(places)
             readable += [Path(place) for place in places.values() if place.startswith("/")]
         return Deployment(own=own, readable=tuple(readable))
+
+    def check_upstreams(self, app: sdk_app.App) -> None:
+        """Refuse routes to upstreams that the operator has not named. Raises DeployError."""
+        named = self._settings.gateway.upstreams
+        for route in app.routes:
+            if route.upstream and route.upstream not in named:
+                known = ", ".join(sorted(named)) or "none"
+                raise DeployError(
+                    f"The route {route.label} leads to the upstream {route.upstream!r}, which is"
+                    f" not in [gateway.upstreams]; there are: {known}."
+                )
 
     def content(self, sha256: str) -> sdk_app.App:
         """An app as it was published. Raises ManifestError."""

@@ -131,6 +131,7 @@ class Uploads:
                 " started; change it there and start again."
             )
         self._check_names(app)
+        self._apps.check_upstreams(app)
         code = await asyncio.to_thread(published.content, self._registry, app, self._config)
         kept = self._apps.content(code.sha256)
         rollout = plan(self._registry, self._place, kept, code, before, share)

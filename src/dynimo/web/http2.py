@@ -134,8 +134,8 @@ class Http2(asyncio.Protocol):
     # What the server says.
 
     def is_idle(self) -> bool:
-        """Say whether it rests between requests."""
-        return not self._streams
+        """Say whether it has been served and rests until its next request."""
+        return self._last_id > 0 and not self._streams and self._writing
 
     def expire(self) -> None:
         """End what is too slow: streams, or the connection."""
@@ -258,10 +258,9 @@ class Http2(asyncio.Protocol):
         elif waiting > BODIES_MAX * self._config.body_bytes_max:
             text = "Too many unfinished bodies on one connection."
             self._give_up(stream, faults.Fault(503, "TooManyBodies", text))
-        if stream.upload:
-            stream.deadline = (
-                stream.until + len(stream.body) / self._config.large_body_rate_bytes_min
-            )
+        limits = self._config
+        rate = limits.large_body_rate_bytes_min if stream.upload else limits.body_rate_bytes_min
+        stream.deadline = stream.until + len(stream.body) / rate
         if flowed:
             self._h2.acknowledge_received_data(flowed, stream.id)
 

@@ -238,6 +238,9 @@ def test_patterns_hosts_and_redirects_answer(site: Site) -> None:
     user = site.server.get("/users/a%20b", {"accept-encoding": "gzip"})
     assert user.headers["content-encoding"] == "gzip"
     assert "Accept-Encoding" in user.headers["vary"]
+    alike = site.server.get("/users/a%20b", {"accept-encoding": "mine, GZIP;q=0.5"})
+    assert "hit" in alike.headers["cache-status"]
+    assert alike.body == user.body
     assert json.loads(site.server.get("/users/a%20b").body)["parameters"] == {"user": "a b"}
     page = site.server.get("/users/c", {"origin": "https://page.example"})
     assert page.headers["access-control-allow-origin"] == "https://page.example"

@@ -21,6 +21,10 @@ PEER_HEADER = "dynimo-peer"
 ACCEPT_BYTES_MAX = 4096
 """A longer Accept counts as none."""
 
+_CODINGS = frozenset({"br", "compress", "deflate", "gzip", "identity", "zstd", "*"})
+_REFUSABLE = frozenset({"identity", "*"})
+"""Codings that are taken unless they are refused (RFC 9110 section 12.5.3)."""
+
 _QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
@@ -121,7 +125,9 @@ def normal(name: str, value: str) -> str:
     """Return the one form of a selecting header's many spellings that mean the same (4.1).
 
     Of any: spaces. Of Accept-Language also case, and the order of what is wanted alike: languages
-    of one quality are in no order (RFC 9110 section 12.5.4).
+    of one quality are in no order (RFC 9110 section 12.5.4). Of Accept-Encoding the codings that
+    anybody has, and whether they are taken: a client that thinks up others gets no variant of its
+    own for it.
     """
     value = " ".join(value.split())
     if '"' in value:
@@ -129,7 +135,19 @@ def normal(name: str, value: str) -> str:
     parts = [part.strip() for part in value.split(",")]
     if name == "accept-language":
         parts = sorted({part.lower().replace(" ", "") for part in parts}, key=_by_quality)
+    elif name == "accept-encoding":
+        parts = sorted(filter(None, map(_coding, parts)))
     return ",".join(parts)
+
+
+def _coding(part: str) -> str:
+    """Return a known coding that is taken, or one that says what is not; else nothing."""
+    coding, *parameters = part.lower().replace(" ", "").split(";")
+    coding = coding.removeprefix("x-")
+    if coding not in _CODINGS:
+        return ""
+    taken = _quality(parameters) > 0
+    return coding if taken else f"{coding};q=0" if coding in _REFUSABLE else ""
 
 
 def _by_quality(language: str) -> tuple[float, str]:

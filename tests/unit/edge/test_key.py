@@ -86,3 +86,20 @@ def test_merged_vary_names_each_header_once() -> None:
     """The decision's Vary and the object's become one."""
     assert key.merge_vary("accept", "Accept,DPR", "") == "Accept, Dpr"
     assert key.merge_vary("accept", "*") == "*"
+
+
+@pytest.mark.parametrize(
+    ("encodings", "form"),
+    [
+        ("gzip, deflate, br", "br,deflate,gzip"),
+        ("br;q=1.0,  GZIP;q=0.8,deflate", "br,deflate,gzip"),
+        ("gzip;q=0, br", "br"),
+        ("x-gzip, mine, yours;q=0.5", "gzip"),
+        ("identity;q=0, *;q=0, gzip", "*;q=0,gzip,identity;q=0"),
+        ("", ""),
+    ],
+)
+def test_encodings_that_mean_the_same_are_one_variant(encodings: str, form: str) -> None:
+    """Nobody makes variants by thinking up codings, and each variant is its own form."""
+    assert key.normal("accept-encoding", encodings) == form
+    assert key.normal("accept-encoding", form) == form

@@ -112,7 +112,7 @@ def _serving(data: Path, setting: Setting) -> Iterator[tuple[Program, int]]:
         "--port", str(port), "--data", str(data),
     ]  # fmt: skip
     with Program("dynimo edge", command, log=setting.folder("logs") / "objects.log") as program:
-        program.wait_ready(port, "/readyz", 200)
+        program.wait_ready(port, "/_dynimo/readyz", 200)
         yield program, port
 
 
@@ -175,10 +175,10 @@ def _kinds(count: int, *, soft: bool) -> list[_Kind]:
               lambda n: (group + n) * GROUP),
         _Kind("a tag of 1,000", PURGES, lambda n: {"tag": f"group{group + PURGES + n}"},
               lambda n: (group + PURGES + n) * GROUP),
-        _Kind("a prefix of 100,000", 2, lambda n: {"prefix": f"/w{wide + n}/"},
-              lambda n: (wide + n) * WIDE * GROUP),
-        _Kind("a tag of 100,000", 2, lambda n: {"tag": f"wide{wide + 2 + n}"},
-              lambda n: (wide + 2 + n) * WIDE * GROUP),
+        _Kind("a prefix of 100,000", PURGES, lambda n: {"prefix": f"/w{wide + n % 2}/"},
+              lambda n: (wide + n % 2) * WIDE * GROUP),
+        _Kind("a tag of 100,000", PURGES, lambda n: {"tag": f"wide{wide + 2 + n % 2}"},
+              lambda n: (wide + 2 + n % 2) * WIDE * GROUP),
     ]  # fmt: skip
     return [kind for kind in kinds if kind.taken(kind.times - 1) < count - GROUP]
 

@@ -116,6 +116,12 @@ class Collapse(Generic[T]):
         finally:
             self._active.discard(flight)
 
+    def leave_purged(self, identity: Hashable, stamp: int) -> None:
+        """Let nobody else join this fill if its stamp is no higher, for a purge took that one."""
+        flight = self._flights.get(identity)
+        if flight is not None and flight.stamp <= stamp:
+            del self._flights[identity]
+
     def older_than(self, number: int) -> bool:
         """Say whether a fill that may still be stored began before the purge of this number."""
         return any(flight.stamp < number and not flight.purged for flight in self._active)

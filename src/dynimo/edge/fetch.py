@@ -88,7 +88,9 @@ class Fetcher:
                 return await self._passed(wanted, None)
             stored = found.stored
             if stored is not None and not self._store.stands(stored):
-                continue  # purged while it was under way: whoever joined asks anew
+                # Purged while it was under way: whoever joined asks anew, together.
+                self.flights.leave_purged(self._identity(wanted), stored.stamp)
+                continue
             if stored is None or stored.answers(wanted.headers):
                 forwarded = bool(found.status.forwarded)
                 return replace(found, status=replace(found.status, collapsed=forwarded))

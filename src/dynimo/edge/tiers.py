@@ -26,7 +26,7 @@ TOUCH_SECONDS = 600.0
 TAGS_MAX = 1000
 """An answer with more tags is not stored: a purge could not be sure to find it."""
 
-COUNT_LOOKS_MAX = 10_000
+COUNT_LOOKS_MAX = 2000
 """Above so many entries in memory a purge counts what is on disk only."""
 
 PENDING_MAX = 10_000

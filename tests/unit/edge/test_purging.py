@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,29 @@ async def test_a_tag_purge_holds_for_a_fill_under_way(rig: Any, reply: Any) -> N
     assert (await first).body == b"old"
     assert (await late).body == b"new"
     assert (await rig.get("/a")).body == b"new"
+
+
+async def test_who_joins_a_purged_fill_asks_anew_together(rig: Any, reply: Any) -> None:
+    """A body that is still coming was purged by its tag: the next answer serves all who come."""
+    end = asyncio.Event()
+
+    async def slowly() -> AsyncGenerator[bytes, None]:
+        yield b"old"
+        await end.wait()
+
+    first = reply(cache_control=FRESH, surrogate_key="red")
+    first.body, first.pieces = b"", slowly()
+    answers = iter([first, reply(b"new", cache_control=FRESH, surrogate_key="red")])
+    rig.origin.answers["/a"] = lambda _: next(answers)
+    old = await rig.get("/a")
+    await rig.cache.purge(tag="red")
+    late = await asyncio.gather(*(rig.get("/a") for _ in range(4)))
+    end.set()
+
+    assert [answer.body for answer in late] == [b"new"] * 4
+    assert b"".join([piece async for piece in old.pieces]) == b"old"
+    assert (await rig.get("/a")).body == b"new"
+    assert rig.origin.count == 2
 
 
 async def test_a_purge_of_a_prefix_reaches_what_its_decisions_led_to(rig: Any, reply: Any) -> None:

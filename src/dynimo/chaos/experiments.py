@@ -58,6 +58,15 @@ def _kill(prefix: str) -> Callable[[Scene, float], None]:
     return harm
 
 
+def _kill_fronts(scene: Scene, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        scene.server.kill_one_front()
+        time.sleep(min(KILL_PAUSE_SECONDS, seconds))
+        if time.monotonic() >= until:
+            return
+
+
 def _mood(mood: str) -> Callable[[Scene, float], None]:
     def harm(scene: Scene, seconds: float) -> None:
         scene.origin.mood = mood
@@ -94,6 +103,12 @@ EXPERIMENTS = (
         name="environments", about="every environment is killed, each second", harm=_kill("env ")
     ),
     Experiment(name="zygotes", about="every zygote is killed, each second", harm=_kill("zygote")),
+    Experiment(
+        name="fronts",
+        about="one of the processes that speak HTTP is killed, each second",
+        harm=_kill_fronts,
+        cuts=True,
+    ),
     Experiment(name="cache", about="everything stored is dropped", harm=_empty_the_cache),
     Experiment(name="slow origin", about="the origin takes its time", harm=_mood(subject.SLOW)),
     Experiment(

@@ -19,7 +19,9 @@ GOOD_IN_A_ROW = 3
 PAUSE_SECONDS = 0.05
 
 
-def run(experiments: Sequence[Experiment], *, seconds: float) -> Iterator[findings.Finding]:
+def run(
+    experiments: Sequence[Experiment], *, seconds: float, workers: int
+) -> Iterator[findings.Finding]:
     """Do each harm for ``seconds``, with a server that is started for this and stopped after it.
 
     Raises:
@@ -31,7 +33,10 @@ def run(experiments: Sequence[Experiment], *, seconds: float) -> Iterator[findin
         origin = subject.Origin()
         subject.write_app(folder / "app", origin.address)
         server = Server(
-            folder, folder / "app", small=any(each.name == "disk" for each in experiments)
+            folder,
+            folder / "app",
+            small=any(each.name == "disk" for each in experiments),
+            workers=workers,
         )
         try:
             server.start()

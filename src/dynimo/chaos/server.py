@@ -23,6 +23,8 @@ STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
 DISK_MIB = 64
 """The size of the small file system that holds the data folder, where one can be mounted."""
+FRONT_MODULE = b"dynimo.fronts"
+"""What a front process says on its command line."""
 FILL_NAME = "filled-by-chaos"
 FILL_STEPS = (1024 * 1024, 4096, 1)
 
@@ -65,7 +67,9 @@ class SmallDisk:
 class Server:
     """``dynimo up``. ``folder`` holds its data and its log; ``small`` gives it a small disk."""
 
-    def __init__(self, folder: Path, app: Path, *, small: bool) -> None:
+    def __init__(self, folder: Path, app: Path, *, small: bool, workers: int = 1) -> None:
+        """``workers`` is how many processes speak HTTP; with one the server does it itself."""
+        self.workers = workers
         self._data = folder / "data"
         self._app = app
         self._log = folder / "log"
@@ -87,7 +91,7 @@ class Server:
             NotStarted: it ended, or was not ready in time; the message has its last words.
         """
         command = [sys.executable, "-m", "dynimo", "up", "--data", str(self._data)]
-        command += ["--app", str(self._app), "--port", str(port)]
+        command += ["--app", str(self._app), "--port", str(port), "--workers", str(self.workers)]
         if self._disk is not None:
             command = self._disk.within(command)
         with self._log.open("ab") as log:
@@ -147,6 +151,13 @@ class Server:
                     killed += 1
         return killed
 
+    def kill_one_front(self) -> None:
+        """Kill the oldest of the processes that speak HTTP for it, if there are several."""
+        fronts = [pid for pid in _descendants(self.pid) if _is_front(pid)]
+        if len(fronts) > 1:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(min(fronts), signal.SIGKILL)
+
     def fill_disk(self) -> None:
         """Leave no room: to the last byte, or by a limit on the size of files."""
         if self._disk is None:
@@ -200,6 +211,13 @@ def _descendants(root: int) -> list[int]:
     for pid in found:
         found.extend(children.get(pid, ()))
     return found
+
+
+def _is_front(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        words = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
+        return FRONT_MODULE in words
+    return False
 
 
 def _name(pid: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -60,9 +61,10 @@ def fronts(server: Server) -> list[int]:
     assert server.process is not None
     found = []
     for pid in server.family():
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if b"dynimo.fronts" in command:
-            found.append(pid)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"dynimo.fronts" in command:
+                found.append(pid)
     return found
 
 

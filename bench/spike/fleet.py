@@ -112,6 +112,7 @@ class Fleet:
         self._service_seconds = service_seconds
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
+        self._booting: list[_Process] = []
         self._queue: collections.deque[_Client] = collections.deque()
         self._wanted = self._ordered = 0
         self.came = 0
@@ -119,11 +120,19 @@ class Fleet:
         self._windows: list[float] = []
         self.supply: list[tuple[float, int, int]] = []
 
+    def order(self, environments: int, start_seconds: float) -> None:
+        """Have so many in that time. They are started now, so that they are ready then."""
+        self._ordered = environments
+        missing = environments - len(self._all) - len(self._booting)
+        self._booting += [_Process(self) for _ in range(missing)]
+        self.tell()
+        asyncio.get_running_loop().call_later(start_seconds, self.resize, environments)
+
     def resize(self, environments: int) -> None:
         """Have so many from now on; what is too many goes as soon as it is idle."""
         self._wanted = environments
         while len(self._all) < environments:
-            process = _Process(self)
+            process = self._booting.pop() if self._booting else _Process(self)
             self._all.add(process)
             self.free(process)
         while len(self._all) > environments and self._idle:
@@ -168,25 +177,23 @@ class Fleet:
         scaling = self._scaling
         if scaling is None:
             return
-        loop = asyncio.get_running_loop()
         await self._first.wait()
-        counted = 0
+        counted, ends = 0, time.monotonic()
         while True:
-            await asyncio.sleep(scaling.metric_seconds)
+            ends += scaling.metric_seconds
+            await asyncio.sleep(ends - time.monotonic())
             self._windows.append((self.came - counted) / scaling.metric_seconds)
             counted = self.came
             wanted = scaling.desired(self._windows, self._service_seconds)
             if wanted > max(self._wanted, self._ordered):
-                self._ordered = wanted
-                self.tell()
-                loop.call_later(scaling.start_seconds, self.resize, wanted)
+                self.order(wanted, scaling.start_seconds)
             elif wanted < self._wanted and self._wanted >= self._ordered:
                 self._ordered = 0
                 self.resize(wanted)
 
     def close(self) -> None:
         """End every process."""
-        for process in self._all:
+        for process in (*self._all, *self._booting):
             process.end()
 
 

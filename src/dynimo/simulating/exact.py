@@ -79,10 +79,10 @@ class _Player:
     def run(self) -> Played:
         self._act(self._pool.fill(0.0), 0.0, cold=0.0)
         scaling = self._plan.autoscaling
-        if scaling is not None:
-            self._later(scaling.metric_seconds, _SCALE, None)
         if self._arrivals:
             self._later(self._arrivals[0].due, _ARRIVE, 0)
+            if scaling is not None:  # a metric begins with what it counts
+                self._later(self._arrivals[0].due + scaling.metric_seconds, _SCALE, None)
         while self._events:
             now, kind, _, what = heapq.heappop(self._events)
             self._happen(kind, what, now)

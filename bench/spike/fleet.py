@@ -26,6 +26,8 @@ import uvloop
 from dynimo.simulating.plans import Autoscaling
 
 QUEUE_MAX = 10_000
+SPREAD = 0.8
+"""Of the time that an order takes, the share over which processes are started."""
 _SLEEPER = """\
 import socket, struct, time
 line = socket.socket(fileno=0)
@@ -121,12 +123,22 @@ class Fleet:
         self.supply: list[tuple[float, int, int]] = []
 
     def order(self, environments: int, start_seconds: float) -> None:
-        """Have so many in that time. They are started now, so that they are ready then."""
+        """Have so many in that time.
+
+        Their processes are started meanwhile, one after the other: all at once would take the
+        processor from everybody, and they are not to be ready before it anyway.
+        """
         self._ordered = environments
+        loop = asyncio.get_running_loop()
         missing = environments - len(self._all) - len(self._booting)
-        self._booting += [_Process(self) for _ in range(missing)]
+        for number in range(missing):
+            loop.call_later(start_seconds * SPREAD * number / missing, self._boot)
         self.tell()
-        asyncio.get_running_loop().call_later(start_seconds, self.resize, environments)
+        loop.call_later(start_seconds, self.resize, environments)
+
+    def _boot(self) -> None:
+        if len(self._all) + len(self._booting) < self._ordered:
+            self._booting.append(_Process(self))
 
     def resize(self, environments: int) -> None:
         """Have so many from now on; what is too many goes as soon as it is idle."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.setting import Unavailable
+from bench.spike import scale
 from dynimo.simulating import elasticity
 from dynimo.simulating.demand import Arrival
 
@@ -67,13 +68,20 @@ class Volley:
         """In the words of the figures; ``arrivals`` know the service times, 0 without."""
         services = [each.service for each in arrivals] or [0.0] * len(self.shots)
         return [
-            elasticity.Request(shot.due, shown.seconds, outcome(shown.status), service)
+            elasticity.Request(
+                shot.due,
+                min(shown.seconds, scale.DEADLINE_SECONDS),
+                outcome(shown.status, shown.seconds),
+                service,
+            )
             for shot, shown, service in zip(self.shots, self.shown, services, strict=True)
         ]
 
 
-def outcome(status: int) -> str:
-    """The kind of an end."""
+def outcome(status: int, seconds: float = 0.0) -> str:
+    """The kind of an end; a good answer that is there too late is late."""
+    if status == 200 and seconds > scale.DEADLINE_SECONDS:
+        return elasticity.LATE
     if status == 200:
         return elasticity.OK
     if status in SHED_STATUSES:

@@ -74,6 +74,13 @@ def test_a_status_is_an_outcome(status: int, outcome: str) -> None:
     assert shots.outcome(status) == outcome
 
 
+def test_a_good_answer_after_the_deadline_is_late_and_no_later_than_that() -> None:
+    """Its client had gone."""
+    (request,) = _volley((Shot(1.0, "/"), _shown(scale.DEADLINE_SECONDS + 0.2))).requests()
+
+    assert (request.outcome, request.seconds) == (LATE, scale.DEADLINE_SECONDS)
+
+
 def test_a_volley_goes_through_files_as_it_is(tmp_path: Path) -> None:
     """What the sender is told and tells; one that tells too little is refused."""
     sent = [Shot(0.5, "/a"), Shot(1.0, "/b", prefetch=True)]
@@ -126,11 +133,11 @@ def test_an_environment_is_born_with_its_first_run_and_that_is_its_cold_start() 
 
 
 def test_what_a_hand_over_costs_is_taken_from_base_alone() -> None:
-    """The median of what good answers took beyond their service, before the step."""
+    """What good answers that did not wait took beyond their service, before the step."""
     of = elastic.phases(scale.QUICK, 10)
     before, after = of.begin + 1, of.step + 1
     requests = [
-        *(elasticity.Request(before, 0.1 + extra, OK, 0.1) for extra in (0.002, 0.004, 0.006)),
+        *(elasticity.Request(before, 0.1 + extra, OK, 0.1) for extra in (0.004, 0.006, 0.04)),
         elasticity.Request(before, 5.0, LATE, 0.1),
         elasticity.Request(after, 3.0, OK, 0.1),
     ]

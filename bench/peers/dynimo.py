@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +40,24 @@ class Running:
 
 
 class Dynimo:
-    """See the module. ``prefix`` is put before the command (``taskset -c 0``)."""
+    """See the module. ``prefix`` is put before the command (``taskset -c 0``).
+
+    ``variables`` are ``DYNIMO_`` settings that a bench changes; ``folder`` is its own below data.
+    """
 
     name = "dynimo"
 
-    def __init__(self, setting: Setting, prefix: Sequence[str] = ()) -> None:
-        self._folder = setting.folder("dynimo")
+    def __init__(
+        self,
+        setting: Setting,
+        prefix: Sequence[str] = (),
+        *,
+        variables: Mapping[str, str] | None = None,
+        folder: str = "dynimo",
+    ) -> None:
+        self._folder = setting.folder(folder)
         self._prefix = list(prefix)
+        self._variables = dict(variables or {})
         self.data = self._folder / "data"
 
     def install(self) -> str:
@@ -80,6 +91,7 @@ class Dynimo:
             [*self._prefix, sys.executable, "-m", "dynimo", "up", *options],
             log=self._folder / "log",
             folder=self._folder,
+            variables=self._variables,
         ) as program:
             seconds = program.wait_ready(port, READY_PATH, accept=200)
             yield Running(program, port, seconds)

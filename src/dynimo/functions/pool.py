@@ -47,6 +47,8 @@ class Reject:
 
 ROOM_SECONDS = 0.1
 """When a start that the machine had no room for is tried again, if nothing ends before."""
+LATER_SECONDS = 0.001
+"""After somebody's patience has ended: what is compared with it must have passed it."""
 
 Action: TypeAlias = Start | Assign | Stop | Reject
 
@@ -198,14 +200,21 @@ class Pool:
                 for slot in self._environments.values()
                 if not slot.running
             ]
-        if self._queue and not self._suspended and self.count < self.limits.environments:
-            times += [when for when in (self._burst.next_at,) if when is not None]
-            times += [self._refused_at + ROOM_SECONDS] if self._refused_at is not None else []
+        if self.starved:
+            moments = [self._came_first() + self._worth_waiting() + LATER_SECONDS]
+            moments += [when for when in (self._burst.next_at,) if when is not None]
+            moments += [self._refused_at + ROOM_SECONDS] if self._refused_at is not None else []
+            times.append(max(moments))
         return min(times, default=None)
 
     def observe_cold_start(self, seconds: float) -> None:
         """A new environment took this long until its handler began."""
         self._cold_start_seconds = scaling.smoothed(self._cold_start_seconds, seconds)
+
+    @property
+    def starved(self) -> bool:
+        """Somebody waits although another environment could be started, if not at once."""
+        return bool(self._queue and not self._suspended and self.count < self.limits.environments)
 
     @property
     def waiting(self) -> int:
@@ -276,6 +285,14 @@ class Pool:
             actions.append(Reject(invocation, "late"))
         return actions
 
+    def _came_first(self) -> float:
+        """When the first of the queue came."""
+        return next(iter(self._queue.values())) - self.limits.queue_seconds
+
+    def _worth_waiting(self) -> float:
+        each = self._service_seconds / self.limits.concurrency
+        return scaling.worth_waiting(each, self._cold_start_seconds)
+
     def _should_start(self, now: float) -> bool:
         wanted = (
             not self._suspended
@@ -286,6 +303,7 @@ class Pool:
                 queued=len(self._queue),
                 service_seconds=self._service_seconds / self.limits.concurrency,
                 cold_start_seconds=self._cold_start_seconds,
+                waited=now - self._came_first() if self._queue else 0.0,
             )
         )
         # The first is always allowed: without it nobody of this version would ever be answered.

@@ -14,11 +14,18 @@ it the pool holds what the highest peak of chance needed, nearly twice the mean 
 
 
 def should_start(
-    *, count: int, limit: int, queued: int, service_seconds: float, cold_start_seconds: float
+    *,
+    count: int,
+    limit: int,
+    queued: int,
+    service_seconds: float,
+    cold_start_seconds: float,
+    waited: float = 0.0,
 ) -> bool:
     """Whether one more environment shortens the wait of whoever has just arrived.
 
-    ``count`` environments exist and none is free; ``queued`` invocations already wait in front.
+    ``count`` environments exist and none is free; ``queued`` invocations already wait in front, the
+    first of them for ``waited`` seconds: what was expected may not have come true.
     It shortens the wait if that would be longer than the start, and worth it (``PATIENCE``). With
     nothing running, or nothing known yet about the service time, starting is the only guess
     that cannot strand anybody.
@@ -27,9 +34,13 @@ def should_start(
         return False
     if count == 0 or service_seconds <= 0:
         return True
-    expected_wait = (queued + 1) * service_seconds / count
-    patience = min(PATIENCE * service_seconds, PATIENCE_SECONDS_MAX)
-    return expected_wait > max(cold_start_seconds, patience)
+    expected_wait = max(waited, (queued + 1) * service_seconds / count)
+    return expected_wait > worth_waiting(service_seconds, cold_start_seconds)
+
+
+def worth_waiting(service_seconds: float, cold_start_seconds: float) -> float:
+    """How many seconds of waiting are better than another environment."""
+    return max(cold_start_seconds, min(PATIENCE * service_seconds, PATIENCE_SECONDS_MAX))
 
 
 class Burst:

@@ -158,7 +158,9 @@ class _Player:
 
     def _set_tick(self, now: float) -> None:
         limits = self._pool.limits
-        soonest = now + min(limits.idle_seconds, limits.queue_seconds)
+        soonest = now
+        if not self._pool.starved:
+            soonest += min(limits.idle_seconds, limits.queue_seconds)
         if self._tick_at is not None and self._tick_at <= soonest:
             return
         when = self._pool.next_tick()

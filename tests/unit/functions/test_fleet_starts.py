@@ -77,6 +77,30 @@ async def test_ready_is_heard_once() -> None:
     assert outcome.duration_ms == 2_000
 
 
+async def test_who_waits_for_the_burst_is_served_when_it_allows() -> None:
+    """Not when the next idle environment is due, which may be ten seconds later."""
+    clock = testing.VirtualClock()
+    sandbox = testing.ScriptedSandbox(clock, itertools.chain([0.1], itertools.repeat(5.0)))
+    version = testing.version(timeout_seconds=30)
+    spec = SandboxSpec(function="f", version="1", code=version.code, handler="w.h", memory_mib=128)
+    limits = Limits(environments=20, burst=1, burst_per_second=1)
+    fleet = Fleet(version, spec, limits, testing.surroundings(version, sandbox, clock))
+    await fleet.open()
+
+    def run(name: str) -> None:
+        fleet.run(Invocation(id=name, function="f", event=b"{}", arrived_ns=0), lambda _: None)
+
+    run("first")
+    clock.run(clock.monotonic() + 1)  # it has ended: an idle environment waits for its end
+    for name in ("warm", "second", "third"):
+        run(name)
+    assert fleet.pool.waiting == 1
+    clock.run(clock.monotonic() + 1.5)
+
+    assert fleet.pool.waiting == 0
+    assert fleet.pool.count == 3
+
+
 def test_a_start_that_failed_names_the_request_where_aws_does() -> None:
     """The platform's own words do; the code's own error has its empty request id."""
     invocation = Invocation(id="r-7", function="f", event=b"{}", arrived_ns=0)

@@ -80,6 +80,19 @@ def test_a_wait_that_is_short_for_its_work_is_worth_no_environment() -> None:
     assert pool.arrive("c", 1.0)[0] == Start("demo-10")
 
 
+def test_who_waits_longer_than_was_expected_gets_an_environment() -> None:
+    """Nine were to be done in 11 ms, and all of them hang: nothing else may happen for long."""
+    pool = _pool(environments=20)
+    _busy(pool, 9, 0.1)
+    assert pool.arrive("a", 1.0) == []
+
+    when = pool.next_tick()
+
+    assert when is not None
+    assert 1.03 < when < 1.04
+    assert pool.tick(when) == [Start("demo-10"), Assign("demo-10", "a")]
+
+
 def test_long_work_is_no_reason_to_wait_long() -> None:
     """A third of a minute would be: patience has a limit of its own."""
     pool = _pool(environments=20)

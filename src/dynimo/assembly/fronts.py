@@ -23,6 +23,7 @@ def fronts(settings: Settings, folder: DataFolder, front: Front, metrics: Metric
         key=folder.key(),
         web=settings.web,
         identity=settings.identity,
+        tls=settings.tls,
         access=settings.access_log,
         lines=log.requests,
         plain=log.form == "plain" or (log.form == "auto" and os.isatty(2)),

@@ -141,9 +141,9 @@ class Platform:
         await self.functions.limits.load()
         await self.later.open()
         if listen:
+            await self.front.https.open(self.fronts or self.server, self.settings.host)
             self.port = await self._listen()
             self._probing = asyncio.create_task(self.sandbox.present.probe())
-            await self.front.https.open(self.server, self.settings.host)
             self.folder.publish_address(f"http://{self.settings.host}:{self.port}")
         await self.later.start()
         gc.collect()
@@ -175,8 +175,7 @@ class Platform:
 
     async def reload(self) -> None:
         """Replace what can be without losing a request: the certificate, the front processes."""
-        self.front.https.reload()
-        if self.fronts is not None:
+        if self.front.https.reload() and self.fronts is not None:
             await self.fronts.reload()
 
     def statistics(self) -> dict[str, Any]:

@@ -91,6 +91,10 @@ class Collapse(Generic[T]):
         finally:
             flight.waiters -= 1
 
+    def has(self, identity: Hashable) -> bool:
+        """Say whether a fill for this is under way."""
+        return identity in self._flights
+
     def spawn(
         self, identity: Hashable, key: str, work: Callable[[Flight[T]], Awaitable[T]]
     ) -> bool:

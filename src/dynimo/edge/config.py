@@ -78,6 +78,10 @@ class Config:
     peer_down_seconds: float = 5.0
     """How long an edge that did not answer is passed by."""
 
+    soft_purge_seconds: float = 300.0
+    """How long what a soft purge took is still given, whatever it says of being stale, while it is
+    made anew no faster than other things are; 0: as long as it says itself, and all at once."""
+
     honour_request_directives: bool = False
     """Whether a client's ``Cache-Control: no-cache`` and ``no-store`` are obeyed.
 

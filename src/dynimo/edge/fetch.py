@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from dynimo import ports
 from dynimo.edge import answer, asking, collapse, config, freshness, tiers, upstream
+from dynimo.edge.budget import Budget
 from dynimo.edge.status import Status
 from dynimo.edge.stored import Stored
 from dynimo.edge.wanted import Found, Wanted
@@ -47,6 +48,7 @@ class Fetcher:
             stamp=lambda: store.purges.number,
         )  # fmt: skip
         store.watch(self.flights.older_than, self.flights.mark_older)
+        self._budget = Budget(clock.monotonic())
         self.counts = self._asker.counts
         self.keep_posted = self._asker.keep_posted
 
@@ -108,16 +110,28 @@ class Fetcher:
     def _may_lag(self, wanted: Wanted, entry: Stored, now: float) -> bool:
         """Say whether a stale answer may be given while a new one is fetched (RFC 5861)."""
         wanting = wanted.cached_only or wanted.control.keys() & _DEMANDS
-        lately = entry.expires <= now < entry.expires + entry.stale_while_revalidate
-        return lately and not wanting
+        if wanting or entry.expires > now:
+            return False
+        return now < entry.expires + entry.stale_while_revalidate or self._was_purged(entry, now)
+
+    def _was_purged(self, entry: Stored, now: float) -> bool:
+        """Say whether a soft purge took it, lately enough to be given all the same."""
+        lately = now < entry.cut_at + self._settings.soft_purge_seconds
+        return lately and freshness.may_be_stale(entry.headers, self._settings)
 
     def _refresh_behind(self, wanted: Wanted, entry: Stored) -> None:
         self.counts["stale"] += 1
+        identity = self._identity(wanted)
+        if self.flights.has(identity):
+            return
+        purged = self._was_purged(entry, self._clock.now())
+        if purged and not self._budget.allow(self._clock.monotonic()):
+            return  # another request for it, a little later, may bring it
         priority = max(wanted.request.priority, message.Priority.REVALIDATE)
         behind = replace(wanted, request=replace(wanted.request, priority=priority))
         self.flights.spawn(
-            self._identity(wanted), wanted.key,
-            lambda flight: self._renew(flight, behind, entry),
+            identity, wanted.key,
+            lambda flight: self._renew(flight, behind, entry, counted=not purged),
         )  # fmt: skip
 
     def _held(self, wanted: Wanted) -> Stored | None:
@@ -173,9 +187,16 @@ class Fetcher:
         return await self._renew(flight, wanted, None if flight.purged else entry)
 
     async def _renew(
-        self, flight: collapse.Flight[Found], wanted: Wanted, entry: Stored | None
+        self,
+        flight: collapse.Flight[Found],
+        wanted: Wanted,
+        entry: Stored | None,
+        *,
+        counted: bool = True,
     ) -> Found:
         """Ask upstream, and take in what is still to come; those who wait read along."""
+        if counted:
+            self._budget.note(self._clock.monotonic())
         found = await self._asker.ask(flight, wanted, entry)
         if found.growing is not None:
             flight.tell(found)

@@ -20,7 +20,7 @@ def strict(settings: Config) -> Config:
     """Return settings for the letter of RFC 9111, and nothing beyond it."""
     return replace(
         settings, honour_request_directives=True, surrogate_control=True, pass_ranges=True,
-        store_parts=True,
+        store_parts=True, soft_purge_seconds=0.0,
         heuristic_share=HEURISTIC_SHARE, store_failures=True, store_cookies=True,
         trust_unclear_age=False, stale_if_cut_off_seconds=STALE_SECONDS,
     )  # fmt: skip

@@ -24,7 +24,8 @@ class Stored:
     it; ``forward`` is set on a decision: the internal target that answers in its place.
     ``uses`` counts hits; ``seen`` and ``credit`` are the memory tier's own notes about them, and
     ``told`` is how many the disk knows of. ``stamp`` is the number of the last purge when its fill
-    began, ``checked`` the version of the purges that it was last judged by (``purges``).
+    began, ``cut_at`` when a soft purge took it, ``checked`` the version of the purges that it was
+    last judged by (``purges``).
     ``prepared`` is its last serialised answer: for which second, with which Vary, and the answer.
     """
 
@@ -46,6 +47,7 @@ class Stored:
     told: int = 0
     stamp: int = 0
     checked: int = -1
+    cut_at: float = 0.0
     tags: tuple[str, ...] = ()
     prepared: tuple[int, str, message.Prepared] | None = field(default=None, repr=False)
     touched: float = 0.0
@@ -86,6 +88,7 @@ class Stored:
     def cut(self, at: float) -> None:
         """Let it be stale from ``at`` on, if it would not be by then."""
         if self.expires > at:
+            self.cut_at = at
             self.expires = at
             self.lifetime = at - self.born
             self.prepared = None

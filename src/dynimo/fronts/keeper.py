@@ -73,6 +73,7 @@ class Fronts:
         self._fast = fast
         self._counted = counted
         self._socket: socket.socket | None = None
+        self._https: socket.socket | None = None
         self._fronts: list[_Front] = []
         self._past: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,6 +93,15 @@ class Fronts:
     def _serving(self) -> list[_Front]:
         return [front for front in self._fronts if front.serves and not front.retired]
 
+    def listen_https(self, host: str, port: int) -> int:
+        """Have the fronts serve https too; before ``start``. The port.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        self._https = _listening(host, port, self._settings.web.backlog)
+        return int(self._https.getsockname()[1])
+
     async def start(self, host: str, port: int) -> int:
         """Listen, and begin the fronts; the port.
 
@@ -106,7 +116,11 @@ class Fronts:
         """Replace every front, one after another: the new one serves before the old one ends."""
         async with self._changing:
             for old in self._serving:
-                await self._begin()
+                try:
+                    await self._begin()
+                except OSError as error:
+                    log.error("front process %d stays: %s", old.process.pid, error)
+                    return
                 self._retire(old, REST_SECONDS, GRACE_SECONDS)
         log.info("fronts were replaced: %s", ", ".join(map(str, self.pids)))
 
@@ -127,8 +141,9 @@ class Fronts:
         self._stopping = True
         for task in self._tasks:
             task.cancel()
-        if self._socket is not None:
-            self._socket.close()
+        for listening in (self._socket, self._https):
+            if listening is not None:
+                listening.close()
         fronts = list(self._fronts)
         for front in fronts:
             self._retire(front, 0.0, grace_seconds)
@@ -152,7 +167,8 @@ class Fronts:
     async def _begin(self) -> None:
         assert self._socket is not None
         ours, theirs = socket.socketpair()
-        descriptors = (self._socket.fileno(), theirs.fileno())
+        doors = [self._socket, *([self._https] if self._https is not None else [])]
+        descriptors = (theirs.fileno(), *(door.fileno() for door in doors))
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "dynimo.fronts", *map(str, descriptors),

@@ -1,16 +1,18 @@
 """One front process: HTTP on the shared socket, signatures proved, all else asked of the core.
 
-Begun by ``keeper`` with two descriptors: the listening socket, and a link to the core whose first
-frame is its settings. It ends when it is told to, or when the core is gone.
+Begun by ``keeper`` with descriptors: a link to the core, whose first frame is its settings, and the
+listening sockets. It ends when it is told to, or when the core is gone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +39,9 @@ from dynimo.requestlog import RequestLog
 from dynimo.web.forwarding import Trust
 from dynimo.web.message import Request, Response
 from dynimo.web.server import Server
+from dynimo.web.tls import Certificate
+
+log = logging.getLogger("dynimo.fronts")
 
 PROVED_BYTES_MAX = 1024 * 1024
 """Of a body whose hash is made here; the core has threads for larger ones."""
@@ -57,6 +62,7 @@ class Front:
         self._log = RequestLog(self, self._clock, lines=settings.lines, plain=settings.plain)
         self.access = _access_log(settings, self._clock)
         self.link: Link | None = None
+        self._watching: asyncio.Task[None] | None = None
         self.told_to_end = asyncio.Event()
         self._end = Retire(0.0, 0.0)
         self.server = Server(
@@ -92,6 +98,16 @@ class Front:
         requests, self._requests = self._requests, []
         statistics = {**self.server.statistics(), "shelf_hits": self._shelf.hits}
         self.send(messages.frame(messages.Counted(requests, statistics)))
+
+    async def serve(self, http: socket.socket, https: socket.socket | None) -> None:
+        """Accept from these. Raises OSError, ssl.SSLError."""
+        await self.server.start_on(http)
+        certificate = Certificate.of(self._settings.tls) if https is not None else None
+        if https is not None and certificate is not None:
+            await self.server.start_on(https, certificate=certificate)
+            self._watching = asyncio.create_task(
+                certificate.watch(self._settings.tls.reload_seconds)
+            )
 
     async def close(self) -> None:
         """End as it was told to; then write and tell what waits."""
@@ -134,7 +150,7 @@ def _access_log(settings: FrontSettings, clock: SystemClock) -> AccessLog | None
     return AccessLog(Path(settings.folder), settings.access, clock, name=name)
 
 
-async def run(listening: socket.socket, end: socket.socket) -> None:
+async def run(end: socket.socket, http: socket.socket, https: socket.socket | None) -> None:
     """Serve until told to end, or until the core is gone."""
     first: asyncio.Future[Front] = asyncio.get_running_loop().create_future()
 
@@ -152,7 +168,11 @@ async def run(listening: socket.socket, end: socket.socket) -> None:
     link = await Link.over(end, hear, lost, frame_bytes_max=2**31)
     front = await first
     front.link = link
-    await front.server.start_on(listening)
+    try:
+        await front.serve(http, https)
+    except (OSError, ssl.SSLError) as error:
+        log.error("a front process cannot serve: %s", error)
+        return
     front.send(messages.frame(messages.Ready()))
     while not front.told_to_end.is_set():
         front.tell()
@@ -163,9 +183,9 @@ async def run(listening: socket.socket, end: socket.socket) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """``python -m dynimo.fronts LISTENING LINK``: two descriptors."""
-    listening, end = (socket.socket(fileno=int(each)) for each in arguments)
+    """``python -m dynimo.fronts LINK HTTP [HTTPS]``: descriptors."""
+    end, http, *more = (socket.socket(fileno=int(each)) for each in arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all; the core tells us
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    uvloop.run(run(listening, end))
+    uvloop.run(run(end, http, more[0] if more else None))
     sys.stderr.flush()

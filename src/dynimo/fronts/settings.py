@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dynimo.accesslog import Config as AccessLogConfig
 from dynimo.identity.config import Config as IdentityConfig
 from dynimo.web.config import Config as WebConfig
+from dynimo.web.tls import Config as TlsConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class FrontSettings:
     key: str
     web: WebConfig
     identity: IdentityConfig
+    tls: TlsConfig
     access: AccessLogConfig
     lines: bool
     plain: bool

@@ -82,6 +82,7 @@ class Server:
         self._empty = asyncio.Event()
         self._empty.set()
         self._listening: list[asyncio.Server] = []
+        self._secure = False
         self._sweeper: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -117,10 +118,21 @@ class Server:
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="web sweep")
 
-    async def start_on(self, listening: socket.socket) -> None:
+    async def start_on(
+        self, listening: socket.socket, *, certificate: tls.Certificate | None = None
+    ) -> None:
         """Accept from a socket that listens already, and that other processes may share."""
         loop = asyncio.get_running_loop()
-        self._begin(await loop.create_server(lambda: Connection(self, loop), sock=listening))
+        if certificate is None:
+            accepting = await loop.create_server(lambda: Connection(self, loop), sock=listening)
+        else:
+            self._secure = True
+            accepting = await loop.create_server(
+                lambda: Negotiated(self, loop), sock=listening,
+                ssl=certificate.context, ssl_handshake_timeout=tls.HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=tls.SHUTDOWN_SECONDS,
+            )  # fmt: skip
+        self._begin(accepting)
 
     async def retire(self, seconds: float) -> None:
         """Accept no more, and end each connection with its next answer; ``stop`` ends the rest.
@@ -131,6 +143,8 @@ class Server:
         self.stopping = True
         for listening in self._listening:
             listening.close()
+        if self._secure:  # who is in the midst of a handshake is no connection yet
+            await asyncio.sleep(min(tls.HANDSHAKE_SECONDS, seconds))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._empty.wait()

@@ -51,6 +51,15 @@ class Certificate:
         self.context = self._made()
         self._seen = self._state()
 
+    @classmethod
+    def of(cls, config: Config) -> Certificate | None:
+        """The one that the settings name; None if there is none. Raises as the class does."""
+        if not config.certificate:
+            return None
+        protocols = [HTTP2, HTTP11] if config.http2 else [HTTP11]
+        key = Path(config.key or config.certificate)
+        return cls(Path(config.certificate), key, protocols=protocols)
+
     def reload(self) -> bool:
         """Read the files again; whether they could be used. Otherwise what was there stays."""
         self._seen = self._state()

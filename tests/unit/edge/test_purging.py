@@ -145,8 +145,35 @@ async def test_a_soft_purge_serves_stale_while_it_asks_again(
     assert "detail=stale-while-revalidate" in stale.headers.get("cache-status")
 
 
-async def test_a_soft_purge_without_leave_to_be_stale_asks_first(rig: Any, reply: Any) -> None:
-    """Softly purged and nothing said about staleness: as if it had expired."""
+async def test_all_that_was_softly_purged_is_not_made_anew_at_once(
+    make_rig: Any, reply: Any
+) -> None:
+    """It is given meanwhile, and made anew as fast as other things are."""
+    rig = await make_rig()
+    for number in range(50):
+        rig.origin.answers[f"/{number}"] = reply(b"old", cache_control=FRESH)
+        await rig.get(f"/{number}")
+    for number in range(50):
+        rig.origin.answers[f"/{number}"] = reply(b"new", cache_control=FRESH)
+    before = rig.origin.count
+    rig.clock.time += 10
+    await rig.cache.purge(everything=True, soft=True)
+    bodies = []
+    for _ in range(10):
+        rig.clock.time += 1
+        bodies += [(await rig.get(f"/{number}")).body for number in range(50)]
+        await asyncio.sleep(0)
+    made = rig.origin.count - before
+
+    assert bodies[:50] == [b"old"] * 50
+    assert 10 <= made <= 60, "fifty were made in ten seconds before: five a second"
+    rig.clock.time += 300
+    assert [(await rig.get(f"/{number}")).body for number in range(50)] == [b"new"] * 50
+
+
+async def test_a_soft_purge_without_leave_to_be_stale_asks_first(make_rig: Any, reply: Any) -> None:
+    """Softly purged and nothing said about staleness, where no time is set: as if expired."""
+    rig = await make_rig(soft_purge_seconds=0.0)
     rig.origin.answers["/a"] = reply(cache_control=FRESH, etag='"1"')
     await rig.get("/a")
     await rig.cache.purge("/a", soft=True)

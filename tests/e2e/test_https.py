@@ -66,11 +66,18 @@ class Site:
             time.sleep(0.02)
 
     def curl(self, *arguments: str) -> str:
-        """What curl says of the health page, the certificate being checked."""
-        command = ["curl", "-sS", "--cacert", str(self.folder / "cert.pem"), *arguments]
+        """What curl says of the health page, the certificate being checked.
+
+        Asked again while it is not trusted: a front that is being replaced still shows the old one.
+        """
+        command = ["curl", "-sSf", "--cacert", str(self.folder / "cert.pem"), *arguments]
         url = f"https://127.0.0.1:{self.port}/livez"
-        ran = subprocess.run([*command, url], capture_output=True, text=True, timeout=WAIT_SECONDS)
-        return ran.stdout or ran.stderr
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            ran = subprocess.run([*command, url], capture_output=True, text=True, timeout=60)
+            if ran.returncode == 0 or time.monotonic() > deadline:
+                return ran.stdout or ran.stderr
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["alone", "fronts"])

@@ -48,13 +48,20 @@ def until_told() -> asyncio.Event:
 
 
 def on_hangup(reload: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Reload on SIGHUP; one at a time, and what goes wrong with it is logged."""
+    """Reload on SIGHUP; one at a time. One that comes meanwhile is followed by one more."""
     loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
     under_way: set[asyncio.Task[None]] = set()
 
+    async def work() -> None:
+        while asked.is_set():
+            asked.clear()
+            await reload()
+
     def begin() -> None:
+        asked.set()
         if not under_way:
-            task = loop.create_task(reload())
+            task = loop.create_task(work())
             under_way.add(task)
             task.add_done_callback(under_way.discard)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tests.e2e import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 START_SECONDS = 60.0
 LAST_WORD = "Stop with Ctrl-C."
@@ -24,12 +24,16 @@ LAST_WORD = "Stop with Ctrl-C."
 
 @dataclass
 class Origin:
-    """Answers every path with its name and a number that rises; counts who asked for what."""
+    """Answers every path with its name and a number that rises; counts who asked for what.
+
+    ``hold`` is called with each path before it is answered.
+    """
 
     headers: dict[str, str] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     seen: list[dict[str, str]] = field(default_factory=list)
     port: int = 0
+    hold: Callable[[str], object] | None = None
 
     @property
     def address(self) -> str:
@@ -46,6 +50,8 @@ class Origin:
 
             def do_GET(self) -> None:
                 origin.asked[self.path] += 1
+                if origin.hold is not None:
+                    origin.hold(self.path)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 origin.seen.append({**headers, "target": self.path})
                 body = f"{self.path} {origin.asked[self.path]}".encode()

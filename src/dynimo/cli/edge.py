@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dynimo.cli import edge_store, edge_warm, exits, purge, serving, words
+from dynimo.cli import edge_nginx, edge_store, edge_warm, exits, purge, serving, words
 
 PROFILES = ("strict", "resilient")
 
@@ -87,5 +87,6 @@ for _each in (
     edge_store.top,
     edge_store.inspect,
     edge_warm.command,
+    edge_nginx.command,
 ):
     command.add_command(_each)

@@ -50,8 +50,17 @@ def without_tags(response: message.Response) -> message.Response:
     return response
 
 
+def for_nginx(response: message.Response, entry: Stored, decision: Stored | None = None) -> None:
+    """Tell nginx in front until when an answer is fresh, and the tags of what led to it."""
+    expires = entry.expires if decision is None else min(entry.expires, decision.expires)
+    response.headers.set("x-accel-expires", f"@{int(expires)}")
+    for name, value in decision.headers if decision is not None else ():
+        if name in TAG_HEADERS:
+            response.headers.add(name, value)
+
+
 def prepared(
-    entry: Stored, account: str, now: float, vary: str, *, tags: bool = False
+    entry: Stored, account: str, now: float, vary: str, *, tags: bool = False, expiry: bool = False
 ) -> message.Prepared:
     """Return a stored answer, serialised.
 
@@ -59,6 +68,8 @@ def prepared(
         web.writing.UnsafeHeader: a stored header cannot be sent.
     """
     whole = from_stored(entry, account, now, vary)
+    if expiry:
+        for_nginx(whole, entry)
     if not tags:
         without_tags(whole)
     length = writing.content_length("GET", whole)

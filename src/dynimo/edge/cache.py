@@ -93,6 +93,8 @@ class Cache:
             return None
         vary = ""
         if entry.forward:
+            if self._settings.expiry_shown:
+                return None  # how long it is good hangs on the decision too
             vary = entry.vary
             inner = {"accept": headers.get("accept", "")}
             entry = self._memory.get(entry.forward_key, inner)
@@ -112,7 +114,8 @@ class Cache:
     def _prepare(self, entry: Stored, now: float, vary: str) -> message.Prepared:
         self._store.touch(entry, now)
         account = entry.hit(now).text(self._settings.name)
-        return answer.prepared(entry, account, now, vary, tags=self._settings.tags_shown)
+        tags, expiry = self._settings.tags_shown, self._settings.expiry_shown
+        return answer.prepared(entry, account, now, vary, tags=tags, expiry=expiry)
 
     async def __call__(self, request: message.Request) -> message.Response:
         """Answer a request: from the cache, or from upstream through it."""
@@ -123,17 +126,18 @@ class Cache:
         wanted = self._wanted(request, headers, offers)
         try:
             found = await self._fetcher.fetch(wanted)
-            vary = timing = ""
-            decision = found.stored
-            if decision is not None and decision.forward:
-                vary, timing = decision.vary, found.timing
+            timing, decision = "", found.stored
+            if decision is not None and not decision.forward:
+                decision = None
+            if decision is not None:
+                timing = found.timing
                 self._store.led(decision)
                 found = await self._follow(request, wanted, decision.forward)
         except collapse.Crowded:
             self._fetcher.counts["crowded"] += 1
             account = Status(forwarded="miss", detail="crowded").text(self._settings.name)
             return answer.from_passed(answer.crowded(), account)
-        composed = self._compose(found, vary, timing)
+        composed = self._compose(found, decision, timing)
         if not self._shows_tags(request):
             answer.without_tags(composed)
         given = answer.conditioned(
@@ -183,7 +187,8 @@ class Cache:
             return _broken("A forward led to another forward.")
         return found
 
-    def _compose(self, found: Found, vary: str, timing: str) -> message.Response:
+    def _compose(self, found: Found, decision: Stored | None, timing: str) -> message.Response:
+        vary = "" if decision is None else decision.vary
         account = found.status.text(self._settings.name)
         if not found.status.forwarded:
             self._fetcher.counts["hits"] += 1
@@ -192,6 +197,8 @@ class Cache:
             self._store.touch(found.stored, now)
             joined = answer.join_timing(timing, found.timing)
             response = answer.from_stored(found.stored, account, now, vary, joined)
+            if self._settings.expiry_shown and (found.status.stored or not found.status.forwarded):
+                answer.for_nginx(response, found.stored, decision)
         else:
             assert found.response is not None
             response = answer.from_passed(found.response, account, vary, timing)

@@ -11,7 +11,7 @@ _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 KEPT_IN_304 = frozenset(
     {"age", "cache-control", "cache-status", "content-location", "date", "etag", "expires",
-     "last-modified", "server-timing", "vary"}
+     "last-modified", "server-timing", "vary", "x-accel-expires"}
 )  # fmt: skip
 """The headers that a 304 carries (RFC 9110 section 15.4.5)."""
 

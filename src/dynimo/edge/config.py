@@ -59,6 +59,10 @@ class Config:
     tags_shown: bool = False
     """Whether clients see the tags of an answer (``Surrogate-Key``, ``Cache-Tag``)."""
 
+    expiry_shown: bool = False
+    """Whether X-Accel-Expires says until when an answer is fresh: for nginx in front, which knows
+    neither ages nor targeted fields. With ``tags_shown`` a decision's tags are shown too."""
+
     peers: tuple[str, ...] = ()
     """All edges in front of the same origin, this one included: ``http://HOST:PORT``, the same list
     on each. Each key is then fetched from the origin by one of them. For ``dynimo edge``."""

@@ -69,7 +69,7 @@ class Stored:
             elif name == "last-modified":
                 self.last_modified = value
             elif name in TAG_HEADERS:
-                self.tags = _merged(self.tags, value.split(TAG_HEADERS[name]))
+                self.tags = merged_tags(self.tags, name, value)
         self.cost = OVERHEAD_BYTES + len(self.body) + 2 * text + len(self.key) + len(self.forward)
 
     @property
@@ -106,5 +106,7 @@ class Stored:
         return Status(ttl=self.ttl(now))
 
 
-def _merged(tags: tuple[str, ...], more: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*tags, *(tag.strip() for tag in more if tag.strip())]))
+def merged_tags(tags: tuple[str, ...], name: str, value: str) -> tuple[str, ...]:
+    """Return tags and those that one of ``TAG_HEADERS`` names, each once."""
+    more = (tag.strip() for tag in value.split(TAG_HEADERS[name]))
+    return tuple(dict.fromkeys([*tags, *filter(None, more)]))

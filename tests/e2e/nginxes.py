@@ -82,16 +82,22 @@ class Front(serving.Server):
 
 
 @contextlib.contextmanager
-def in_front(origin: str, place: Path, *arguments: str, count: int = 1) -> Iterator[Front]:
-    """Nginx in front of ``count`` Dynimo edges in front of an origin."""
+def in_front(
+    origin: str, place: Path, *arguments: str, count: int = 1, profile: str = "resilient"
+) -> Iterator[Front]:
+    """An nginx in front of ``count`` Dynimo edges in front of an origin."""
     behind = [
-        edges.Edge(place / f"edge{number}", environment=IN_FRONT, upstream=origin).start()
+        edges.Edge(
+            place / f"edge{number}", ("--profile", profile), IN_FRONT, upstream=origin
+        ).start()
         for number in range(count)
     ]
     keys = [part for each in behind for part in ("--upstream-key", str(each.data / "admin.key"))]
     addresses = tuple(f"http://127.0.0.1:{each.port}" for each in behind)
     try:
-        front = Front(place / "front", (*keys, *arguments), upstreams=addresses).start()
+        front = Front(
+            place / "front", (*keys, "--profile", profile, *arguments), upstreams=addresses
+        ).start()
         front.behind = behind
         try:
             yield front

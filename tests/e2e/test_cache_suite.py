@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cache_tests import suite, table
-from tests.e2e.cache_tests.__main__ import NGINX, PAGE
+from tests.e2e.cache_tests.__main__ import OTHERS, PAGE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -26,7 +26,7 @@ def test_the_suite_gives_what_the_page_says(tmp_path: Path) -> None:
         pytest.skip("npm and node are needed (on Debian: apt-get install nodejs npm)")
     package = suite.package()
     tests = suite.cases(package)
-    nginx = json.loads(NGINX.read_text())
+    others = json.loads(OTHERS.read_text())
     told = PAGE.read_text()
     rows, page, ours = set(told.splitlines()), "", dict[str, str]()
     for number in range(RUNS_MAX):
@@ -35,9 +35,9 @@ def test_the_suite_gives_what_the_page_says(tmp_path: Path) -> None:
             suite.edge(upstream, tmp_path / str(number)) as address,
         ):
             found = suite.judged(tests, suite.results(package, address))
-        as_told = {test.id for test in tests if table.row(test, found[test.id], nginx) in rows}
+        as_told = {test.id for test in tests if table.row(test, found[test.id], others) in rows}
         ours |= {each: found[each] for each in found if each in as_told or each not in ours}
-        page = table.page(tests, ours, nginx, suite.version(package))
+        page = table.page(tests, ours, others, suite.version(package))
         if page == told:
             break
     counts = suite.counted(tests, ours)

@@ -83,6 +83,7 @@ def _limits(plan: Plan) -> Block:
         one("sendfile", "on"),
         one("tcp_nopush", "on"),
         one("merge_slashes", "off"),
+        one("if_modified_since", "before"),
         one("client_header_timeout", "5s"),
         one("client_body_timeout", "30s"),
         one("send_timeout", "10s"),

@@ -1,4 +1,7 @@
-"""nginx with a cache before an upstream, for the same suite. Only for who has it installed."""
+"""Caches with nginx before an upstream, for the same suite. Only for who has it installed.
+
+nginx as Debian ships it, and nginx as ``dynimo edge nginx`` sets it up in front of a Dynimo.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+from tests.e2e import nginxes
 
 START_SECONDS = 60.0
 _CONFIG = """\
@@ -70,3 +75,17 @@ def caching(upstream: str, folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def in_front(upstream: str, folder: Path) -> Iterator[str]:
+    """Run nginx as Dynimo sets it up, before a Dynimo; both strict. Yields its address."""
+    with nginxes.in_front(upstream, folder, profile="strict") as front:
+        yield f"http://127.0.0.1:{front.port}"
+
+
+CACHES: dict[str, Callable[[str, Path], AbstractContextManager[str]]] = {
+    "nginx before Dynimo": in_front,
+    "nginx": caching,
+}
+"""By the name in the page."""

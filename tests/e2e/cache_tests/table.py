@@ -36,8 +36,9 @@ _HEAD = """\
 Made by `scripts/cache-tests`; the end-to-end tests hold that it is what a run gives.
 
 The suite is `http-cache-tests` {version} (npm), 3 s of waiting and more in many tests, run against
-`dynimo edge --profile strict`, and against nginx as Debian ships it with `proxy_cache` switched on
-and otherwise as the suite's own files have it. Its authors say that it is no conformance test but a
+`dynimo edge --profile strict`, against nginx as `dynimo edge nginx --profile strict` sets it up in
+front of that, and against nginx as Debian ships it with `proxy_cache` switched on, otherwise as the
+suite's own files have it. Its authors say that it is no conformance test but a
 tool to see how a cache behaves. *Required* is what a MUST asks for, *optimal* that a stored answer
 is used where it may be, *check* a question of behaviour with no right answer. A test whose
 ground does not hold says *setup* or *dependency*: it passes nowhere.
@@ -45,29 +46,31 @@ ground does not hold says *setup* or *dependency*: it passes nowhere.
 """
 
 
-def page(tests: list[Case], ours: Mapping[str, str], nginx: Mapping[str, str], version: str) -> str:
+Others = Mapping[str, Mapping[str, str]]
+"""Verdicts of other caches, by their names."""
+
+
+def page(tests: list[Case], ours: Mapping[str, str], others: Others, version: str) -> str:
     """The whole page."""
-    lines = [
-        _HEAD.format(version=version).rstrip("\n"),
-        "",
-        "| | Dynimo | nginx |",
-        "|---|---|---|",
-    ]
+    names = " | ".join(["Dynimo", *others])
+    rule = "|---" * (1 + len(others))
+    lines = [_HEAD.format(version=version).rstrip("\n"), "", f"| | {names} |", f"{rule}|---|"]
     plain = [test for test in tests if test.suite != SURROGATE]
     for some, note in ((tests, ""), (plain, f", without {SURROGATE}")):
+        every = [counted(some, verdicts) for verdicts in (ours, *others.values())]
         for kind in KINDS:
-            (mine, whole), (theirs, _) = counted(some, ours)[kind], counted(some, nginx)[kind]
-            lines.append(f"| {kind}{note} | {mine} of {whole} | {theirs} of {whole} |")
+            cells = " | ".join("{} of {}".format(*counts[kind]) for counts in every)
+            lines.append(f"| {kind}{note} | {cells} |")
     missed = [test for test in tests if test.kind != "check" and ours[test.id] in MISSED]
     lines += ["", "## What is missed, and why", "", "| test | kind | why |", "|---|---|---|"]
     lines += [f"| `{test.id}` | {test.kind} | {REASONS.get(test.id, '')} |" for test in missed]
-    suites = dict.fromkeys(test.suite for test in tests)
-    for suite in suites:
-        lines += ["", f"## {suite}", "", "| test | kind | Dynimo | nginx |", "|---|---|---|---|"]
-        lines += [row(test, ours[test.id], nginx) for test in tests if test.suite == suite]
+    for suite in dict.fromkeys(test.suite for test in tests):
+        lines += ["", f"## {suite}", "", f"| test | kind | {names} |", f"{rule}|---|---|"]
+        lines += [row(test, ours[test.id], others) for test in tests if test.suite == suite]
     return "\n".join(lines) + "\n"
 
 
-def row(test: Case, verdict: str, nginx: Mapping[str, str]) -> str:
+def row(test: Case, verdict: str, others: Others) -> str:
     """The line of one test."""
-    return f"| `{test.id}` | {test.kind} | {verdict} | {nginx.get(test.id, '')} |"
+    cells = " | ".join([verdict, *(each.get(test.id, "") for each in others.values())])
+    return f"| `{test.id}` | {test.kind} | {cells} |"

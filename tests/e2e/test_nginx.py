@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import ssl
 import struct
 import threading
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import certificates
 from tests.e2e import nginxes, serving
 from tests.e2e.edges import Origin, cli
 from tests.e2e.nginxes import Front
@@ -208,6 +211,7 @@ def test_sighup_loads_anew_and_keeps_the_cache(
 
     assert _hit(front, "/reloaded")
     assert set(serving.family(front.process.pid)) - before
+    assert "files" in cli("edge", "stats", "--data", str(front.data)).stdout
 
 
 def test_an_upstream_that_is_gone_is_done_without(origin: Origin) -> None:
@@ -226,6 +230,36 @@ def test_an_upstream_that_is_gone_is_done_without(origin: Origin) -> None:
 
         assert front.get("/stale").body.startswith(b"/stale ")
         assert front.get("/never-asked-for").status == 502
+
+
+def test_https_with_a_certificate_that_changes(
+    origin: Origin, wait_until: Callable[..., None]
+) -> None:
+    """HTTP/2 is offered; SIGHUP reads the files anew, and nginx serves with the new one."""
+    nginxes.needed()
+    with nginxes.folder() as place:
+        cert, key = certificates.write(place)
+        files = ("--certificate", str(cert), "--certificate-key", str(key))
+        front = Front(place / "front", files, upstreams=(origin.address,)).start()
+        assert front.process is not None
+        assert _presented(front.port) == ("h2", ssl.PEM_cert_to_DER_cert(cert.read_text()))
+        certificates.write(place)
+        front.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "read anew" in front.words(), 60)
+
+        assert _presented(front.port)[1] == ssl.PEM_cert_to_DER_cert(cert.read_text())
+        front.stop()
+
+
+def _presented(port: int) -> tuple[str | None, bytes | None]:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", port), 30) as plain,
+        context.wrap_socket(plain) as secure,
+    ):
+        return secure.selected_alpn_protocol(), secure.getpeercert(binary_form=True)
 
 
 def test_neither_lives_without_the_other(origin: Origin, wait_until: Callable[..., None]) -> None:

@@ -28,23 +28,24 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Answer in J
 @data_option
 @_json_option
 def stats(data: str, *, as_json: bool) -> int:
-    """Show what the edge counted since its start, and what it holds.
+    """Show what the edge counted since its start, and what it holds; of nginx: files and purges.
 
     \b
     Example:
       dynimo edge stats --json
     """
-    told = _ask(data, "/_dynimo/statistics")["edge"]
+    every = _ask(data, "/_dynimo/statistics")
+    told = every.get("edge") or every["nginx"]
     if as_json:
         click.echo(json.dumps(told))
         return exits.OK
-    for name in _STATS:
+    for name in _STATS if "edge" in every else told:
         if name in told:
             click.echo(f"{name.replace('_', ' '):<18} {told[name]:>14,}")
-    asked = told["hits"] + told["misses"]
+    asked = told.get("hits", 0) + told.get("misses", 0)
     if asked:
         click.echo(f"{'hit ratio':<18} {told['hits'] / asked:>14.1%}")
-    if told["disk_error"]:
+    if told.get("disk_error"):
         click.echo(f"the disk fails: {told['disk_error']}")
     return exits.OK
 

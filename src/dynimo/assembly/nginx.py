@@ -107,6 +107,7 @@ class NginxEdge:
     async def stop(self) -> None:
         """Take all down."""
         self._data.withdraw_address()
+        self._purger.hurry()
         if self._looking is not None:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):

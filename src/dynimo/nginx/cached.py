@@ -17,6 +17,8 @@ from dynimo.edge.stored import TAG_HEADERS, merged_tags
 from dynimo.nginx.configuring import SEPARATOR
 
 VERSION = 5
+HEAD_BYTES = 4096
+"""What is read at first: nearly always all of it."""
 HEAD_BYTES_MAX = 64 * 1024
 """Offsets in it have 16 bits."""
 
@@ -38,14 +40,19 @@ class Cached:
     arrived: int
 
 
-def read(path: Path) -> Cached | None:
+def read(path: str) -> Cached | None:
     """Read a file's head.
 
     Raises:
         OSError: it is gone, or cannot be read.
     """
-    with path.open("rb", buffering=0) as file:
-        head = file.read(HEAD_BYTES_MAX) or b""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        head = os.pread(descriptor, HEAD_BYTES, 0)
+        if len(head) == HEAD_BYTES and parsed(head) is None:
+            head = os.pread(descriptor, HEAD_BYTES_MAX, 0)
+    finally:
+        os.close(descriptor)
     return parsed(head)
 
 

@@ -37,6 +37,10 @@ class Purger:
         self._number = 0
         self.counts = {"purges": 0, "purged": 0, "files": 0, "unreadable": 0}
 
+    def hurry(self) -> None:
+        """End what is under way as soon as can be; from any thread."""
+        self._catalogue.stopping = True
+
     def close(self) -> None:
         """Close the catalogue."""
         self._catalogue.close()

@@ -134,6 +134,19 @@ def test_what_nobody_understands_goes_with_every_purge(cache: Cache, *, soft: bo
     assert cache.purger.counts["unreadable"] == 2
 
 
+def test_a_look_that_was_ended_early_missed_nothing(cache: Cache) -> None:
+    """What it did not come to is looked at next time."""
+    path = cache.put("a/x", "red")
+    cache.purger.hurry()
+    cache.purger.look()
+    assert cache.purger.counts["files"] == 0
+    cache.purger.close()
+    cache.purger = cache.opened()
+
+    assert cache.purger.purge(Selector(text="red", tag=True)) == 1
+    assert not path.exists()
+
+
 def test_generations_before_are_swept(cache: Cache) -> None:
     """Their keys are not asked for any more; they only take room."""
     old, mine = cache.put("a/x", generation=6), cache.put("a/y", generation=7)

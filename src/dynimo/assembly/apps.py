@@ -21,9 +21,11 @@ from dynimo.gateway.table import Target
 from dynimo.model.errors import DeployError, InitError, ResourceNotFound
 from dynimo.model.function import Version
 from dynimo.model.names import Place
+from dynimo.model.stand_ins import StandIns
 from dynimo.registry.apps import LIVE, publish
 from dynimo.registry.registry import APP_KIND, Registry
 from dynimo.sdk import app as sdk_app
+from dynimo.sdk.fallbacks import rank
 from dynimo.sdk.settings import SETTINGS_VARIABLE, SOURCES_VARIABLE
 from dynimo.settings import Settings
 
@@ -208,4 +210,20 @@ def _target(app: sdk_app.App, route: sdk_app.Route) -> Target:
         declared["weights"] = {
             app.function_name(short): weight for short, weight in route.weights.items()
         }
-    return Target(**declared, app=app.name)
+    return Target(**declared, app=app.name, stand_ins=_stand_ins(app, route.fallback))
+
+
+def _stand_ins(app: sdk_app.App, name: str) -> StandIns | None:
+    """What a route's fallback names, read into memory; a file that is gone by now is left out."""
+    declared = app.fallbacks.get(name)
+    if declared is None:
+        return None
+    bodies = []
+    for numbers, file in (declared.files or {}).items():
+        try:
+            bodies.append((rank(numbers), (app.folder / file).read_bytes()))
+        except OSError as error:
+            log.error("%s: [fallback.%s] %s: %s", app.name, name, file, error.strerror)
+    if not bodies:
+        return None
+    return StandIns(content_type=declared.content_type, size=declared.size, bodies=tuple(bodies))

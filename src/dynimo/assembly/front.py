@@ -38,7 +38,7 @@ from dynimo.settings import LogConfig, Settings
 from dynimo.shedding.shedder import Classified, Shedder
 from dynimo.telemetry import Metrics
 from dynimo.web.forwarding import Trust
-from dynimo.web.message import Request, Response
+from dynimo.web.message import Handler, Request, Response
 from dynimo.web.server import OnResponse, Server
 
 
@@ -71,7 +71,7 @@ class Front:
             gateway, config=settings.shedding, clock=clock,
             lane_of=_function_of(uploads.routes), places=places, on_shed=metrics.shed,
         )  # fmt: skip
-        self.cache = Cache(self.shedder, settings=edge, clock=clock, offers=uploads.routes.offers)
+        self.cache = _cache(self.shedder, edge, clock, uploads.routes)
         uploads.purge = self.cache.purge
         self.requests = _request_log(settings.log, metrics, clock)
         admin = Admin(
@@ -128,6 +128,12 @@ def _function_of(routes: Routes) -> Callable[[Request], str]:
         return "+".join(target.functions) if target is not None else ""
 
     return function_of
+
+
+def _cache(gateway: Handler, edge: EdgeConfig, clock: ports.Clock, routes: Routes) -> Cache:
+    return Cache(
+        gateway, settings=edge, clock=clock, offers=routes.offers, stand_ins=routes.stand_ins
+    )
 
 
 def _edge(edge: EdgeConfig, folder: DataFolder) -> EdgeConfig:

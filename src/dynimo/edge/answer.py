@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from dynimo.edge import conditional, directives, ranges, upstream
+from dynimo.edge import conditional, ranges, upstream
 from dynimo.edge import key as keys
 from dynimo.edge.stored import TAG_HEADERS, Stored
 from dynimo.web import faults, message, writing
@@ -18,7 +18,8 @@ def from_stored(
 ) -> message.Response:
     """Return a stored answer; ``vary`` is that of the decision which led to it."""
     headers = message.Headers()
-    headers.pairs = _with_vary([pair for pair in entry.headers if pair[0] != directives.OWN], vary)
+    kept = [pair for pair in entry.headers if pair[0] not in upstream.TO_US_ALONE]
+    headers.pairs = _with_vary(kept, vary)
     headers.pairs += [("age", str(entry.age(now))), ("cache-status", account)]
     if entry.status == 200:
         headers.pairs.append(("accept-ranges", "bytes"))

@@ -69,6 +69,7 @@ class Asker:
             self.counts["upstream_errors"] += 1
             if entry.expires + self._forgiving(entry, response) > now and not flight.purged:
                 self.counts["stale"] += 1
+                entry.held_until = now + wanted.patient_seconds
                 if response.pieces is not None:
                     await response.pieces.aclose()
                 status = Status(

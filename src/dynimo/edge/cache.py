@@ -2,23 +2,27 @@
 
 A route may answer with a decision, ``dynimo-forward: TARGET``: then the answer is that of TARGET,
 asked for internally. Decision and object are stored and expire apart; exactly one forward is
-followed. What leaves here carries no ``dynimo-*`` header.
+followed. What leaves here carries no ``dynimo-*`` header but ``Dynimo-Step``, which says what
+stands in for an answer that could not be had (``ladder``).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynimo import ports
 from dynimo.edge import (
     answer,
     collapse,
     config,
+    degraded,
     directives,
     disk,
     fetch,
+    ladder,
     looking,
     tiers,
     upstream,
@@ -28,16 +32,26 @@ from dynimo.edge.purge import EVERYTHING, Selector, selector
 from dynimo.edge.status import Status
 from dynimo.edge.stored import Stored
 from dynimo.edge.wanted import Found, Wanted
+from dynimo.model.stand_ins import StandIns
 from dynimo.web import message
 
 _CACHED = frozenset({"GET", "HEAD"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
+class Brought(NamedTuple):
+    """What was found for a request; and the decision that led to it, with its timing."""
+
+    found: Found
+    decision: Stored | None
+    timing: str
+
+
 class Cache:
     """Answers from memory and disk what ``upstream_handler`` answered before.
 
-    ``offers`` gives the media types between which a path negotiates, best first, or nothing.
+    ``offers`` gives the media types between which a path negotiates, best first, or nothing;
+    ``stand_ins`` what is given there when nothing else can be, or nothing.
     """
 
     def __init__(
@@ -47,12 +61,14 @@ class Cache:
         settings: config.Config,
         clock: ports.Clock,
         offers: Callable[[str], tuple[str, ...]],
+        stand_ins: Callable[[str], StandIns | None] = lambda _: None,
     ) -> None:
         self._next = upstream_handler
         self._settings = settings
         self._clock = clock
         self._now = clock.now
         self._offers = offers
+        self._stand_ins = stand_ins
         self._disk = (
             disk.DiskTier(settings.disk_folder, settings, clock.now)
             if settings.disk_folder is not None
@@ -61,6 +77,7 @@ class Cache:
         self._store = tiers.Tiers(settings, self._disk, now=clock.now)
         self._memory = self._store.memory
         self._fetcher = fetch.Fetcher(upstream_handler, self._store, settings, clock)
+        self._ladder = ladder.Ladder(self._store, self._fetcher.fetch, settings, clock)
         self._nowait_hits = 0
         self.on_purge: Callable[[], Awaitable[None]] | None = None
         """Called after each purge, before it is said to be done."""
@@ -74,6 +91,7 @@ class Cache:
 
     async def close(self) -> None:
         """End the fills under way, and write what waits to be written."""
+        await self._ladder.close()
         await self._fetcher.flights.close()
         await self._store.close()
 
@@ -124,19 +142,79 @@ class Cache:
         offers = self._offers(request.path)
         headers = keys.view(request, offers)
         wanted = self._wanted(request, headers, offers)
+        stand_ins = self._standing_in(request, wanted)
+        if stand_ins is not None:
+            return await self._at_any_rate(request, wanted, stand_ins)
+        return await self._deliver(request, headers, await self._bring(request, wanted))
+
+    def _standing_in(self, request: message.Request, wanted: Wanted) -> StandIns | None:
+        """Return what this client is given at the worst; None if that is an error.
+
+        That somebody only prefetches may fail: whoever then looks asks again.
+        """
+        if wanted.cached_only or request.priority is not message.Priority.LIVE:
+            return None
+        found = self._stand_ins(request.path)
+        if found is None or not degraded.takes(request.headers.get("accept"), found.content_type):
+            return None
+        return found
+
+    async def _at_any_rate(
+        self, request: message.Request, wanted: Wanted, stand_ins: StandIns
+    ) -> message.Response:
+        """Answer with the real thing, or with what stands in for it."""
+        held = self._ladder.held(wanted)
+        if held is not None:
+            return held
+        wanted = replace(wanted, patient_seconds=self._settings.step_seconds)
+        try:
+            async with asyncio.timeout(self._settings.step_patience_seconds):
+                brought = await self._bring(request, wanted)
+        except TimeoutError:
+            status = Status(forwarded="miss")
+            return await self._ladder.step_down(
+                ladder.Failure(request=request, wanted=wanted, status=status, stand_ins=stand_ins)
+            )
+        found = brought.found
+        response = found.response
+        if response is not None:
+            said = response.status
+        else:
+            said = found.stored.status if found.stored is not None else 502
+        if not degraded.failed(said):
+            given = await self._deliver(request, wanted.headers, brought)
+            return self._ladder.stale(given) if found.status.detail in fetch.GIVEN_STALE else given
+        if response is not None and response.pieces is not None:
+            await response.pieces.aclose()
+        asked = found.status.detail != "crowded"
+        return await self._ladder.step_down(
+            ladder.Failure(
+                request=request, wanted=wanted, stand_ins=stand_ins, response=response,
+                status=replace(found.status, upstream=said if asked else 0),
+                decision=brought.decision,
+            )
+        )  # fmt: skip
+
+    async def _bring(self, request: message.Request, wanted: Wanted) -> Brought:
+        """Fetch what is wanted, and what its decision names, if it has one."""
+        decision, timing = None, ""
         try:
             found = await self._fetcher.fetch(wanted)
-            timing, decision = "", found.stored
-            if decision is not None and not decision.forward:
-                decision = None
-            if decision is not None:
-                timing = found.timing
+            if found.stored is not None and found.stored.forward:
+                decision, timing = found.stored, found.timing
                 self._store.led(decision)
                 found = await self._follow(request, wanted, decision.forward)
         except collapse.Crowded:
             self._fetcher.counts["crowded"] += 1
-            account = Status(forwarded="miss", detail="crowded").text(self._settings.name)
-            return answer.from_passed(answer.crowded(), account)
+            status = Status(forwarded="miss", detail="crowded")
+            found = Found(status=status, response=answer.crowded())
+        return Brought(found, decision, timing)
+
+    async def _deliver(
+        self, request: message.Request, headers: Mapping[str, str], brought: Brought
+    ) -> message.Response:
+        """Return what was brought as this client wants it: nothing new, a part, or all of it."""
+        found, decision, timing = brought
         composed = self._compose(found, decision, timing)
         if not self._shows_tags(request):
             answer.without_tags(composed)
@@ -181,6 +259,7 @@ class Cache:
                 headers=inner,
                 cached_only=first.cached_only,
                 control=first.control,
+                patient_seconds=first.patient_seconds,
             )
         )
         if found.stored is not None and found.stored.forward:
@@ -252,6 +331,7 @@ class Cache:
     async def _purge(self, chosen: Selector, *, durable: bool = False) -> int:
         if not chosen.soft and not chosen.tag:  # what has a tag is known when its fill ends
             self._fetcher.flights.mark_purged(chosen.matches)
+        self._ladder.purged()
         count = await self._store.purge(chosen, durable=durable)
         if self.on_purge is not None:
             await self.on_purge()
@@ -274,6 +354,7 @@ class Cache:
         counts = self._fetcher.counts
         return {
             **counts,
+            **self._ladder.counts,
             "hits": counts["hits"] + self._nowait_hits,
             "hits_nowait": self._nowait_hits,
             "collapsed": self._fetcher.flights.collapsed,

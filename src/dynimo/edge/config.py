@@ -103,6 +103,21 @@ class Config:
     heuristic_seconds_max: float = 24 * 3600.0
     """At most so long."""
 
+    step_seconds: float = 5.0
+    """How long an answer that stands in for the real one is good, on a route with a fallback."""
+
+    step_patience_seconds: float = 15.0
+    """How long the real answer is waited for there, before something stands in for it."""
+
+    step_wait_seconds: float = 2.0
+    """How long what an app named to be asked for instead is waited for."""
+
+    steps_at_once: int = 4
+    """How many such are asked for at once; one more is passed over."""
+
+    steps_held_bytes: int = 32 * 1024 * 1024
+    """Bytes of answers that stand in and are held in memory."""
+
     negative_seconds: float = 0.0
     """How long "not found" and its kin are good if they say nothing; 0 for not at all."""
 

@@ -28,6 +28,12 @@ _DEMANDS = frozenset({"max-age", "min-fresh", "no-cache", "no-store"})
 SHED_HEADER = "dynimo-shed"
 """What says of a 503 which class was turned away, and why: ``2; yield``."""
 
+LATELY_FAILED = "lately-failed"
+"""Why a stale answer is given without asking: the upstream failed a moment ago."""
+
+GIVEN_STALE = frozenset({"stale-if-error", "crowded", LATELY_FAILED})
+"""How it is told that a stored answer was given because no new one could be had."""
+
 
 class Fetcher:
     """Brings one key at a time."""
@@ -69,6 +75,9 @@ class Fetcher:
                 return Found(status=status, stored=entry)
             if wanted.cached_only:
                 return await self._cached_only(wanted)
+            if entry is not None and entry.held_until > now:
+                self.counts["stale"] += 1
+                return Found(status=replace(entry.hit(now), detail=LATELY_FAILED), stored=entry)
             if "authorization" in wanted.headers or wanted.unstored:
                 return await self._alone(wanted, entry)
             if self._asker.is_marked(wanted.key):

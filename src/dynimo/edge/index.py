@@ -21,6 +21,9 @@ BUSY_SECONDS = 5.0
 ROW_BYTES = 1024
 """What a row and a file's last half-filled block count for, beside the body."""
 
+GROUP_TAG = "\n"
+"""Begins the tag under which a group's members are found; no tag that an answer says has it."""
+
 CHECKPOINT_PAGES = 4000
 """Pages of 4 KiB in the log before they go to their places: each time that forces the disk."""
 
@@ -136,6 +139,15 @@ def find_all(connection: sqlite3.Connection, selector: purge.Selector, limit: in
     return [_row(row) for row in connection.execute(query, (*where.arguments, limit))]
 
 
+def members(connection: sqlite3.Connection, group: str, limit: int) -> list[Row]:
+    """Return the objects of a group, at most so many, the newest first."""
+    query = (
+        f"SELECT {_COLUMNS} FROM objects WHERE id IN (SELECT object FROM tags WHERE tag = ?"  # noqa: S608 - constants
+        " ORDER BY object DESC LIMIT ?)"
+    )
+    return [_row(row) for row in connection.execute(query, (GROUP_TAG + group, limit))]
+
+
 def most_hit(connection: sqlite3.Connection, limit: int) -> list[Row]:
     """Return the objects that were asked for most, as far as the index was told."""
     query = f"SELECT {_COLUMNS} FROM objects ORDER BY hits DESC LIMIT ?"  # noqa: S608 - constants
@@ -197,18 +209,19 @@ class Index:
             "stale_while_revalidate": entry.stale_while_revalidate,
         }  # fmt: skip
         cost = len(entry.body) + ROW_BYTES
+        tags = (*entry.tags, GROUP_TAG + entry.group) if entry.group else entry.tags
         made = self._db.execute(
             "INSERT INTO objects (key, selecting, target, file, length, cost, used, hits, stamp,"
             " cut, tagged, meta) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
             (
                 entry.key, selecting, purge.target_of(entry.key), file, len(entry.body), cost, now,
-                entry.uses, entry.stamp, bool(entry.tags), json.dumps(meta, separators=(",", ":")),
+                entry.uses, entry.stamp, bool(tags), json.dumps(meta, separators=(",", ":")),
             ),
         )  # fmt: skip
         self.bytes += cost
         self.count += 1
-        if entry.tags:
-            rows = [(tag, made.lastrowid) for tag in entry.tags]
+        if tags:
+            rows = [(tag, made.lastrowid) for tag in tags]
             self._db.executemany("INSERT INTO tags VALUES (?, ?)", rows)
         freed += self._delete(
             "id IN (SELECT id FROM objects WHERE key = ? ORDER BY id DESC LIMIT -1 OFFSET ?)",

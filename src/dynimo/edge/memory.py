@@ -33,6 +33,7 @@ class MemoryTier:
         self._main: OrderedDict[_Place, Stored] = OrderedDict()
         self._ghosts: OrderedDict[int, None] = OrderedDict()
         self._shelves: dict[str, list[Stored]] = {}
+        self._groups: dict[str, dict[_Place, Stored]] = {}
         self._small_bytes = 0
         self.bytes = 0
         self.evictions = 0
@@ -69,6 +70,10 @@ class MemoryTier:
         """Return all entries of a key, newest first."""
         return list(self._shelves.get(key, ()))
 
+    def members(self, group: str) -> list[Stored]:
+        """Return all entries of a group, the oldest first."""
+        return list(self._groups.get(group, {}).values())
+
     def entries(self) -> list[Stored]:
         """Return all there is, in no order."""
         return [*self._small.values(), *self._main.values()]
@@ -89,6 +94,8 @@ class MemoryTier:
         while self.bytes + entry.cost > self._budget:
             self._evict()  # before it comes in, or it might be the one to go
         self._shelves.setdefault(entry.key, []).insert(0, entry)
+        if entry.group and not entry.forward:
+            self._groups.setdefault(entry.group, {})[place] = entry
         entry.seen, entry.credit = entry.uses, 0
         if self._ghosts.pop(hash(place), self) is None or popular:
             self._main[place] = entry
@@ -129,6 +136,11 @@ class MemoryTier:
         shelf[:] = [other for other in shelf if other is not entry]
         if not shelf:
             del self._shelves[entry.key]
+        group = self._groups.get(entry.group) if entry.group and not entry.forward else None
+        if group is not None:
+            group.pop(entry.place, None)
+            if not group:
+                del self._groups[entry.group]
 
     def _evict(self) -> None:
         """Take one step towards the budget: move, spare or drop the oldest of a queue."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from dynimo.edge import key as keys
 from dynimo.edge.status import Status
+from dynimo.sdk import fallbacks
+from dynimo.sdk.http import GROUP_HEADER, RANK_HEADER
 from dynimo.web import message
 
 TAG_HEADERS = {"surrogate-key": None, "cache-tag": ","}
@@ -14,6 +16,9 @@ TAG_HEADERS = {"surrogate-key": None, "cache-tag": ","}
 
 OVERHEAD_BYTES = 1600
 """What one entry costs in memory beside its body and header text (measured: about 1.5 KB)."""
+
+GROUPED_BYTES = 450
+"""And what its place in a group costs."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -25,8 +30,9 @@ class Stored:
     ``uses`` counts hits; ``seen`` and ``credit`` are the memory tier's own notes about them, and
     ``told`` is how many the disk knows of. ``stamp`` is the number of the last purge when its fill
     began, ``cut_at`` when a soft purge took it, ``checked`` the version of the purges that it was
-    last judged by (``purges``).
-    ``prepared`` is its last serialised answer: for which second, with which Vary, and the answer.
+    last judged by (``purges``). ``group`` and ``rank`` say what it is one form of, and which. Until
+    ``held_until`` a failure of its source is remembered, and nobody asks again. ``prepared`` is its
+    last serialised answer: for which second, with which Vary, and the answer.
     """
 
     key: str
@@ -45,6 +51,7 @@ class Stored:
     seen: int = 0
     credit: int = 0
     told: int = 0
+    held_until: float = 0.0
     stamp: int = 0
     checked: int = -1
     cut_at: float = 0.0
@@ -56,6 +63,8 @@ class Stored:
     last_modified: str = ""
     vary: str = ""
     forward_key: str = ""
+    group: str = ""
+    rank: fallbacks.Rank = ()
 
     def __post_init__(self) -> None:
         self.expires = self.born + self.lifetime
@@ -70,7 +79,13 @@ class Stored:
                 self.last_modified = value
             elif name in TAG_HEADERS:
                 self.tags = merged_tags(self.tags, name, value)
+            elif name == GROUP_HEADER:
+                self.group = value
+            elif name == RANK_HEADER:
+                self.rank = fallbacks.rank(value)
         self.cost = OVERHEAD_BYTES + len(self.body) + 2 * text + len(self.key) + len(self.forward)
+        if self.group:
+            self.cost += GROUPED_BYTES
 
     @property
     def place(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:

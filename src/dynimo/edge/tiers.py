@@ -14,7 +14,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 
-from dynimo.edge import config, disk, memory, purges
+from dynimo.edge import config, disk, index, memory, purges
 from dynimo.edge.purge import Purge, Selector
 from dynimo.edge.stored import Stored
 
@@ -102,6 +102,23 @@ class Tiers:
             return None
         self.memory.put(entry)
         return entry
+
+    async def members(self, group: str, limit: int) -> list[Stored]:
+        """Return what is stored of a group, at most so many; those on disk without their bodies."""
+        found = {each.place: each for each in self.memory.members(group) if self.stands(each)}
+        if self.disk is not None and len(found) < limit:
+            rows = await self.disk.ask(lambda db: index.members(db, group, limit))
+            for row in rows or ():
+                entry = row.stored(b"")
+                if entry.place not in found and self.stands(entry):
+                    found[entry.place] = entry
+        return list(found.values())[:limit]
+
+    async def whole(self, member: Stored) -> Stored | None:
+        """Return a member with its body; None if it is gone."""
+        selecting = dict(zip(member.names, member.values, strict=True))
+        held = self.memory.get(member.key, selecting)
+        return held or await self.get_from_disk(member.key, selecting)
 
     def put(self, entry: Stored) -> None:
         """Keep an answer; a decision in memory only (the disk remembers where it led).

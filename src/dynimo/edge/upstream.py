@@ -12,10 +12,15 @@ from dataclasses import dataclass, replace
 from dynimo.edge import config, dates, directives, freshness
 from dynimo.edge import key as keys
 from dynimo.edge.stored import Stored
+from dynimo.sdk.http import FALLBACK_HEADER, GROUP_HEADER, RANK_HEADER
 from dynimo.web import message
 
 FORWARD_HEADER = "dynimo-forward"
 PRIVATE_PREFIX = "dynimo-"
+STEP_HEADER = "dynimo-step"
+"""Says which step of the ladder an answer is; it leaves."""
+TO_US_ALONE = frozenset({directives.OWN, GROUP_HEADER, RANK_HEADER, FALLBACK_HEADER})
+"""What is kept of an answer, and does not leave."""
 
 _HOP = frozenset(
     {"connection", "expect", "keep-alive", "proxy-connection", "te", "trailer",
@@ -143,14 +148,19 @@ def freshened(
 def clean(headers: message.Headers) -> message.Headers:
     """Return an answer's headers as they may leave: nothing private, nothing hop-by-hop."""
     kept = message.Headers()
-    kept.pairs = _passing(headers)
+    kept.pairs = _passing(headers) + _steps(headers)
     return kept
 
 
 def _kept(headers: message.Headers) -> list[tuple[str, str]]:
     """Return what is kept of an answer: what may leave, and what was said to us alone."""
-    meant = [pair for pair in headers.pairs if pair[0] == directives.OWN]
-    return _passing(headers) + meant
+    meant = [pair for pair in headers.pairs if pair[0] in TO_US_ALONE]
+    return _passing(headers) + _steps(headers) + meant
+
+
+def _steps(headers: message.Headers) -> list[tuple[str, str]]:
+    """Return what a cache of our kind behind us says: that its answer only stands in."""
+    return [pair for pair in headers.pairs if pair[0] == STEP_HEADER]
 
 
 def _passing(headers: message.Headers) -> list[tuple[str, str]]:

@@ -16,7 +16,8 @@ class Wanted:
     """One thing to bring: the upstream request for it, its key, and what selects its variant.
 
     ``passing`` is the request as it came, for an answer that is passed on and not stored; None
-    where ``request`` does for both.
+    where ``request`` does for both. For ``patient_seconds`` after a failure a stale answer is given
+    without asking again; 0 asks each time.
     """
 
     request: message.Request
@@ -25,6 +26,7 @@ class Wanted:
     headers: Mapping[str, str]
     offers: tuple[str, ...] = ()
     cached_only: bool = False
+    patient_seconds: float = 0.0
     control: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -18,6 +18,7 @@ from dynimo.gateway.routes import Match, Routes, Target
 from dynimo.model.errors import DynimoError
 from dynimo.model.invocation import Invocation, Outcome
 from dynimo.model.names import Place
+from dynimo.sdk.http import GROUP_HEADER
 from dynimo.web import ids
 from dynimo.web.message import Request, Response
 
@@ -72,6 +73,9 @@ class Gateway:
         if target is None:
             return answers.nothing(request, found)
         response = await self._answer(target, request, found)
+        group = response.headers.get(GROUP_HEADER)
+        if group:  # an app's groups are its own
+            response.headers.set(GROUP_HEADER, f"{target.app}/{group}")
         if target.compress:
             await _compress(request, response)
         if target.cors_origins:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dynimo.gateway.shares import Turns
 from dynimo.gateway.table import NOTHING, Asked, Looked, Match, Target, Tree
 from dynimo.model.errors import DeployError
+from dynimo.model.stand_ins import StandIns
 from dynimo.sdk.routes import shape
 from dynimo.web.message import Request
 
@@ -48,6 +49,7 @@ class Routes:
         self._quick_offers = {
             key: held.target.accept for key, held in offering.only().items() if held.target
         }
+        self._any_stand_ins = any(each.stand_ins for each in wanted)
         self._turns = {each.identity: Turns(each.weights) for each in wanted if each.weights}
 
     def match(self, request: Request, *, method: str = "") -> Match:
@@ -97,16 +99,29 @@ class Routes:
         found = self._offering.find(Asked(path), Looked())
         return found.target.accept if found is not None and found.target is not None else ()
 
+    def stand_ins(self, path: str) -> StandIns | None:
+        """What stands in for an answer at this path that cannot be had; the same for all hosts.
+
+        This is asked for what is not answered from memory.
+        """
+        if not self._any_stand_ins:
+            return None
+        found = self._offering.find(Asked(path), Looked())
+        return found.target.stand_ins if found is not None and found.target is not None else None
+
 
 def _offering(targets: list[Target]) -> Tree:
     """A tree of all paths, whoever else they are for; those of one path offer all that any does."""
     offers: dict[str, dict[str, None]] = {}
+    stand_ins: dict[str, StandIns] = {}
     for each in targets:
         if not each.internal:
             offers.setdefault(each.path, {}).update(dict.fromkeys(each.accept))
+            if each.stand_ins is not None:
+                stand_ins.setdefault(each.path, each.stand_ins)
     tree = Tree()
     for path, accept in offers.items():
-        tree.add(Target(path=path, accept=tuple(accept)))
+        tree.add(Target(path=path, accept=tuple(accept), stand_ins=stand_ins.get(path)))
     return tree
 
 

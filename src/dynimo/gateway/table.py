@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from dynimo.model.stand_ins import StandIns
 from dynimo.sdk.routes import PRESENT, Route, parameter
 from dynimo.web.message import Headers
 
@@ -20,9 +21,13 @@ NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target(Route):
-    """A route as the gateway knows it: its functions' names are those on the platform."""
+    """A route as the gateway knows it: its functions' names are those on the platform.
+
+    ``stand_ins`` is what its ``fallback`` names, in memory.
+    """
 
     app: str = ""
+    stand_ins: StandIns | None = None
 
 
 class Match(NamedTuple):

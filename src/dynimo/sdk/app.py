@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dynimo.sdk.declaring import ManifestError, declared
+from dynimo.sdk.fallbacks import Fallback, fallback
 from dynimo.sdk.routes import Route, route
 
 __all__ = ["App", "Function", "ManifestError", "Route", "read"]
@@ -59,7 +60,8 @@ class App:
     """A folder that can be deployed.
 
     ``functions`` maps the short name to its declaration. ``sources`` are named folders, relative to
-    the app's, that come with it; ``examples`` are paths worth opening first.
+    the app's, that come with it; ``examples`` are paths worth opening first. ``fallbacks`` are the
+    files that its routes may name to be given when nothing else can be.
     """
 
     name: str
@@ -68,13 +70,14 @@ class App:
     routes: tuple[Route, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
+    fallbacks: Mapping[str, Fallback] = field(default_factory=dict)
 
     def function_name(self, short: str) -> str:
         """The name on the platform of the function that this app calls ``short``."""
         return f"{self.name}-{short}"
 
 
-_KEYS = ("name", "functions", "routes", "sources", "examples")
+_KEYS = ("name", "functions", "routes", "sources", "examples", "fallback")
 
 
 def read(folder: Path) -> App:
@@ -110,6 +113,7 @@ def _app(table: dict[str, Any], folder: Path) -> App:
         raise ManifestError("declare at least one [functions.NAME]")
     functions = {key: _function(key, value) for key, value in wanted.items()}
     routes = tuple(route(value, functions) for value in table.get("routes", []))
+    fallbacks = _fallbacks(table.get("fallback", {}), folder, routes)
     sources, examples = table.get("sources", {}), table.get("examples", [])
     if not isinstance(sources, dict) or not all(isinstance(v, str) for v in sources.values()):
         raise ManifestError("[sources] must be a table of names and relative folders")
@@ -125,7 +129,21 @@ def _app(table: dict[str, Any], folder: Path) -> App:
         routes=routes,
         sources=sources,
         examples=tuple(examples),
+        fallbacks=fallbacks,
     )
+
+
+def _fallbacks(tables: object, folder: Path, routes: tuple[Route, ...]) -> Mapping[str, Fallback]:
+    if not isinstance(tables, dict):
+        raise ManifestError("[fallback] must be a table of [fallback.NAME]")
+    found = {name: fallback(name, table, folder) for name, table in tables.items()}
+    for each in routes:
+        if each.fallback and each.fallback not in found:
+            raise ManifestError(
+                f"[[routes]] {each.path}: no [fallback.{each.fallback}]; there are: "
+                f"{', '.join(found) or 'none'}"
+            )
+    return found
 
 
 def _function(name: str, table: object) -> Function:

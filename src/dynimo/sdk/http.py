@@ -14,6 +14,12 @@ from typing import Any
 
 FORWARD_HEADER = "dynimo-forward"
 """Names the path that the edge should answer with instead (like nginx's internal redirect)."""
+GROUP_HEADER = "dynimo-group"
+"""Names what an answer is one form of; another form of it may stand in for one that is missing."""
+RANK_HEADER = "dynimo-rank"
+"""Where an answer stands in its group: ``400x300``; ``*`` for a number that does not matter."""
+FALLBACK_HEADER = "dynimo-fallback"
+"""``STEP=PATH STEP=PATH``: what the edge may ask for instead, in this order, or ``none``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +81,34 @@ def redirect(location: str, *, status: int = 302) -> Reply:
     return Reply(status=status, headers=(("location", location),))
 
 
-def forward(path: str, *, max_age: int, vary: str = "") -> Reply:
+def forward(
+    path: str,
+    *,
+    max_age: int,
+    vary: str = "",
+    stale_if_error: int = 0,
+    group: str = "",
+    rank: str = "",
+    fallback: Mapping[str, str] | None = None,
+) -> Reply:
     """Let the edge answer with what ``path`` gives.
 
     ``path`` is an internal path (with query, if any), routed to a function whose route says
-    ``internal = true``; ``max_age`` is how many seconds the edge may keep this decision;
-    ``vary`` names the request headers the decision depended on.
+    ``internal = true``; ``max_age`` is how many seconds the edge may keep this decision, and
+    ``stale_if_error`` how many more while no new one can be had; ``vary`` names the request headers
+    the decision depended on. Where the client's route has a ``fallback``: ``group`` and ``rank``
+    say what is wanted, so that its nearest stored form can stand in, and ``fallback`` maps words
+    for the header ``Dynimo-Step`` to internal paths that are asked for then, in this order.
     """
-    headers = [(FORWARD_HEADER, path), ("cache-control", f"max-age={max_age}")]
+    kept = f"max-age={max_age}"
+    if stale_if_error:
+        kept += f", stale-if-error={stale_if_error}"
+    headers = [(FORWARD_HEADER, path), ("cache-control", kept)]
     if vary:
         headers.append(("vary", vary))
+    if group:
+        headers += [(GROUP_HEADER, group), (RANK_HEADER, rank)]
+    if fallback:
+        links = " ".join(f"{step}={target}" for step, target in fallback.items())
+        headers.append((FALLBACK_HEADER, links))
     return Reply(status=200, headers=tuple(headers))

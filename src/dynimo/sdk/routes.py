@@ -46,6 +46,7 @@ class Route:
     the status of an answer whose invocation was killed for its time or its memory; 0 leaves the
     gateway's own (504 and 502). ``timeout_seconds`` is the time for an upstream's answer, all tries
     together. ``pass_headers`` are the only ones of the client's that go on, if there are any.
+    ``fallback`` names what the app gives when nothing else can be given.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Route:
     timeout_seconds: float = 30.0
     pass_headers: tuple[str, ...] = ()
     compress: bool = False
+    fallback: str = ""
     cors_origins: tuple[str, ...] = ()
     cors_methods: tuple[str, ...] = ()
     cors_headers: tuple[str, ...] = ()
@@ -152,6 +154,8 @@ def _conditions(made: Route) -> str:
             return f"accept {media_type!r} is no media type"
     if made.internal and (made.host or made.methods or made.headers):
         return "an internal route answers forwards: no host, methods or headers"
+    if made.internal and made.fallback:
+        return "fallback belongs to the route that clients ask, not to an internal one"
     return ""
 
 

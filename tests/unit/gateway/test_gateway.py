@@ -10,7 +10,7 @@ from dynimo import testing
 from dynimo.gateway.gateway import Gateway
 from dynimo.gateway.routes import Routes, Target
 from dynimo.model.errors import DynimoError, FunctionNotFound
-from dynimo.model.invocation import Invocation, Outcome
+from dynimo.model.invocation import HttpReply, Invocation, Outcome
 from dynimo.web.message import Request
 
 OK = {"value": b'"ok"'}
@@ -35,6 +35,16 @@ class Invoked:
 
 def _gateway(invoked: Invoked) -> Gateway:
     return Gateway(Routes([Target(path="/a/", function="demo")]), invoked, testing.VirtualClock())
+
+
+async def test_a_group_is_the_own_of_its_app() -> None:
+    """No app can put its answers among those of another."""
+    reply = HttpReply(status=200, headers=(("dynimo-group", "boats"),), body=b"")
+    invoked = Invoked([{"reply": reply}])
+    routes = Routes([Target(path="/a/", function="demo", app="mine")])
+    gateway = Gateway(routes, invoked, testing.VirtualClock())
+    answer = await gateway(Request(method="GET", path="/a/"))
+    assert answer.headers.get_all("dynimo-group") == ["mine/boats"]
 
 
 async def test_a_request_reaches_its_function() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dynimo.gateway.routes import Routes, Target
 from dynimo.gateway.shares import Turns
 from dynimo.model.errors import DeployError
+from dynimo.model.stand_ins import StandIns
 from dynimo.sdk.routes import parameter
 from dynimo.web.message import Headers, Request
 
@@ -52,6 +53,21 @@ def test_nobody_outside_reaches_an_internal_route() -> None:
     assert _function(ROUTES, "/_work/x") is None
     assert _function(ROUTES, "/a/x", internal=True) is None
     assert _function(ROUTES, "/_work/x", internal=True) == "work"
+
+
+def test_a_path_has_what_stands_in_for_its_answers() -> None:
+    """That of the route which serves it; none elsewhere, whatever lies above or below."""
+    card = StandIns(content_type="image/png", size=(), bodies=(((1,), b"png"),))
+    routes = Routes(
+        [
+            Target(path="/", function="root"),
+            Target(path="/a/", function="a", stand_ins=card),
+            Target(path="/a/b/", function="ab"),
+        ]
+    )
+    found = [routes.stand_ins(path) for path in ("/x", "/a/x", "/a/b/x")]
+    assert found == [None, card, None]
+    assert ROUTES.stand_ins("/a/x") is None
 
 
 def test_a_path_offers_what_its_route_accepts() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dynimo.sdk import app as sdk_app
+from dynimo.sdk.fallbacks import Fallback
 
 GOOD = """
 name = "demo"
@@ -76,8 +77,49 @@ def test_what_is_wrong_is_named(tmp_path: Path, change: tuple[str, str], said: s
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", [sdk_app.Function, sdk_app.Route])
-def test_every_key_is_documented(kind: type[sdk_app.Function | sdk_app.Route]) -> None:
+FALLBACK = """
+[fallback.card]
+content_type = "image/png"
+size = ["w", "h"]
+files = { "10x20" = "card.png" }
+"""
+
+
+def test_a_route_names_what_stands_in(tmp_path: Path) -> None:
+    """The files are there, and known by their rank."""
+    (tmp_path / "card.png").write_bytes(b"png")
+    app = _read(tmp_path, GOOD.replace("accept", 'fallback = "card"\naccept') + FALLBACK)
+    assert app.routes[0].fallback == "card"
+    assert app.fallbacks["card"].files == {"10x20": "card.png"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('"card"', '"cart"'), "no [fallback.cart]; there are: card"),
+        (('"image/png"', '"png"'), "no media type"),
+        (('"10x20"', '"10"'), "must be 2 whole numbers"),
+        (('"10x20"', '"10x*"'), "must be 2 whole numbers"),
+        (('"10x20" = "card.png"', ""), "1 to 64 files"),
+        (('["w", "h"]', '["w&", "h"]'), "no query parameter's name"),
+        (('"card.png"', '"none.png"'), "a file of 1 to"),
+        (('"card.png"', '"../card.png"'), "outside the app's folder"),
+        (('path = "/hello/"', 'path = "/hello/"\ninternal = true'), "that clients ask"),
+    ],
+)
+def test_what_is_wrong_with_it_is_named(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    """A stand-in that is not there when it is needed would be none."""
+    (tmp_path / "card.png").write_bytes(b"png")
+    text = GOOD.replace("accept", 'fallback = "card"\naccept') + FALLBACK
+    with pytest.raises(sdk_app.ManifestError) as refused:
+        _read(tmp_path, text.replace(*change))
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", [sdk_app.Function, sdk_app.Route, Fallback])
+def test_every_key_is_documented(
+    kind: type[sdk_app.Function | sdk_app.Route | Fallback],
+) -> None:
     """docs/reference/app-toml.md has a row for each."""
     page = Path(__file__).parents[3] / "docs" / "reference" / "app-toml.md"
     rows = re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE)

@@ -68,6 +68,10 @@ class FolderFile:
                 )
         raise refusals.Refusal(503, "source_changing", "the source is being written; try again")
 
+    def beginning(self, size: int) -> bytes:
+        """Read the first ``size`` bytes."""
+        return os.pread(self._descriptor, size, 0)
+
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self._descriptor)

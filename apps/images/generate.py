@@ -24,6 +24,7 @@ import remote
 import render
 import replies
 import source
+import steps
 import validators
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
@@ -47,14 +48,18 @@ def handler(event: Mapping[str, Any], context: context_module.Context) -> http.R
     if request.method not in ("GET", "HEAD"):
         return replies.method_not_allowed()
     try:
-        return _answer(request)
+        return answer(request, recipes.parse(request.path))
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
 
 
-def _answer(request: http.HttpRequest) -> http.Reply:
+def answer(request: http.HttpRequest, recipe: recipes.Recipe) -> http.Reply:
+    """Answer with a recipe's picture, or 304.
+
+    Raises:
+        Refusal: it cannot be made.
+    """
     started = time.perf_counter()
-    recipe = recipes.parse(request.path)
     spelled = recipes.spell(recipe)
     found = source.open_file(
         settings.sources().get(recipe.source),
@@ -97,6 +102,8 @@ def _picture(
     headers = (
         ("content-type", encode.CONTENT_TYPES[rendered.fm]),
         *_headers(recipe, tag, original.modified),
+        (http.GROUP_HEADER, steps.group(recipe)),
+        (http.RANK_HEADER, f"{rendered.pixels.width}x{rendered.pixels.height}"),
         ("server-timing", timing),
     )
     return http.Reply(status=200, headers=headers, body=body)

@@ -42,5 +42,12 @@ class Found(Protocol):
             Refusal: over a limit, or it could not be read.
         """
 
+    def beginning(self, size: int) -> bytes:
+        """Read the first ``size`` bytes; all of it, if it has no more. Then only `close` it.
+
+        Raises:
+            Refusal: it could not be read.
+        """
+
     def close(self) -> None:
         """Give back what is held."""

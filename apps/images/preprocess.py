@@ -19,12 +19,15 @@ import refusals
 import replies
 import rules
 import rules_file
+import steps
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
 
 PREFIX = "/img/"
 DECISION_SECONDS = 30
 """How long the edge may keep a decision; so long may a change of the rules take to show."""
+STALE_IF_ERROR_SECONDS = 86_400
+"""And how long while no new one can be had: what it leads to may still be there."""
 
 _DEPLOYMENT = deployment.read(settings.settings())
 _ENGINE = engine.build()
@@ -42,7 +45,15 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
     vary = "accept" if negotiated else ""
-    return http.forward(recipe.spell(made), max_age=DECISION_SECONDS, vary=vary)
+    return http.forward(
+        recipe.spell(made),
+        max_age=DECISION_SECONDS,
+        vary=vary,
+        stale_if_error=STALE_IF_ERROR_SECONDS,
+        group=steps.group(made),
+        rank=steps.rank(made),
+        fallback=steps.links(made),
+    )
 
 
 def _decide(request: http.HttpRequest) -> tuple[recipe.Recipe, bool]:

@@ -100,6 +100,20 @@ class RemoteFile:
         revision = self.revision or f"sha256 {hashlib.sha256(body).hexdigest()}"
         return original.Original(data=body, revision=revision, modified=self.modified)
 
+    def beginning(self, size: int) -> bytes:
+        """Read the first ``size`` bytes; the rest is not downloaded.
+
+        Raises:
+            Refusal: 502 when it is cut off, 504 when it takes too long.
+        """
+        data = bytearray()
+        try:
+            while len(data) < size and (piece := self._response.read1(size - len(data))):
+                data += piece
+        except (OSError, http.client.HTTPException) as error:
+            raise translated(error) from error
+        return bytes(data)
+
     def close(self) -> None:
         """Keep the connection if the answer was read to its end, else close it."""
         self._done()

@@ -103,8 +103,8 @@ def _fast(
         image = image.resize(least[0] / width, vscale=least[1] / height)
     if found.icc and not profiles.is_srgb(found.icc):
         image = _to_srgb(image, found.icc)
-    image = _upright(image, found.orientation)
-    pixels = _finish(image, plan, recipe, fm)
+    image = upright(image, found.orientation)
+    pixels = finish(image, plan, recipe, fm)
     ended = time.perf_counter()
     return Rendered(
         pixels=pixels, fm=fm, decode_seconds=decoded - started, resize_seconds=ended - decoded
@@ -120,7 +120,8 @@ def _to_srgb(image: pyvips.Image, icc: bytes) -> pyvips.Image:
         return image  # a profile nobody can use: the samples are most likely sRGB
 
 
-def _upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
+def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
+    """Turn by an EXIF orientation."""
     for turn in _TURNS.get(orientation, ()):
         image = getattr(image, turn)()
     return image
@@ -149,10 +150,10 @@ def _general(
         image = image.colourspace("srgb")
     if image.bands > 4:
         image = image.extract_band(0, n=4 if image.hasalpha() else 3)
-    return _finish(image, plan, recipe, fm)
+    return finish(image, plan, recipe, fm)
 
 
-def _finish(
+def finish(
     image: pyvips.Image, plan: geometry.Plan, recipe: recipes.Recipe, fm: str
 ) -> encode.Pixels:
     """Cut, flatten, pad, and compute: from here on there are only bytes."""

@@ -20,6 +20,8 @@ def refused(refusal: refusals.Refusal) -> http.Reply:
     """Answer ``{"error": code, "message": sentence, ...facts}`` with the refusal's status."""
     body = {"error": refusal.code, **refusal.facts, "message": refusal.message}
     headers = {"cache-control": CACHE_CONTROL.get(refusal.status, "no-store")}
+    if refusal.status >= 500:  # the source failed: whatever needs it would fail as well
+        headers[http.FALLBACK_HEADER] = "none"
     return http.json(body, status=refusal.status, headers=headers)
 
 

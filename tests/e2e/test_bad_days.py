@@ -240,6 +240,10 @@ def origin() -> Iterator[str]:
     thread.join()
 
 
+TOLD = {"accept": "application/json"}
+"""Who wants no picture is told what is wrong, instead of being given something in its place."""
+
+
 def test_a_source_server_may_be_as_bad_as_it_likes(
     serve: Callable[..., Server], origin: str, tmp_path: Path
 ) -> None:
@@ -250,7 +254,11 @@ def test_a_source_server_may_be_as_bad_as_it_likes(
     names = ["slow.jpg", "endless.jpg", "short.jpg", "inside.jpg", "none.jpg", "good.png"]
     with ThreadPoolExecutor(6) as pool:
         answers = dict(
-            zip(names, pool.map(lambda n: server.get(f"/img/far/{n}?w=32"), names), strict=True)
+            zip(
+                names,
+                pool.map(lambda n: server.get(f"/img/far/{n}?w=32", TOLD), names),
+                strict=True,
+            )
         )
 
     assert answers["good.png"].status == 200

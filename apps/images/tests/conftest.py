@@ -14,6 +14,7 @@ from PIL import Image
 
 import generate
 import preprocess
+import spare
 from dynimo.sdk import context, http
 
 CONTEXT = context.Context(
@@ -67,6 +68,16 @@ def make() -> Ask:
 
     def call(path: str, headers: dict[str, str] | None = None) -> http.Reply:
         return generate.handler(event(path, headers=headers), CONTEXT)
+
+    return call
+
+
+@pytest.fixture
+def make_spare() -> Ask:
+    """Ask the spare for an internal path."""
+
+    def call(path: str) -> http.Reply:
+        return spare.handler(event(path), CONTEXT)
 
     return call
 

@@ -44,7 +44,7 @@ def test_the_manifest_is_right() -> None:
     """app.toml is accepted and names handlers that exist."""
     declared = app.read(APP)
     handlers = {name: one.handler for name, one in declared.functions.items()}
-    assert handlers == {"preprocess": "preprocess.handler", "generate": "generate.handler"}
+    assert handlers == {name: f"{name}.handler" for name in ("preprocess", "generate", "spare")}
 
 
 @pytest.mark.usefixtures("boats")
@@ -68,7 +68,7 @@ def test_only_negotiated_decisions_vary(decide: Ask, query: str, vary: str | Non
     """A forward says vary: accept exactly when Accept was looked at."""
     headers = dict(decide("pics/boats.jpg", query).headers)
     assert headers.get("vary") == vary
-    assert headers["cache-control"] == "max-age=30"
+    assert headers["cache-control"] == "max-age=30, stale-if-error=86400"
 
 
 @pytest.mark.usefixtures("boats")

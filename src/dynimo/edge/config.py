@@ -106,7 +106,7 @@ class Config:
     step_seconds: float = 5.0
     """How long an answer that stands in for the real one is good, on a route with a fallback."""
 
-    step_patience_seconds: float = 15.0
+    step_patience_seconds: float = 10.0
     """How long the real answer is waited for there, before something stands in for it."""
 
     step_wait_seconds: float = 2.0

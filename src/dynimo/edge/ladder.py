@@ -1,9 +1,9 @@
 """What is given where the real answer cannot be had: step by step down, and never with much work.
 
-The steps: the nearest stored form of the same thing; what the app named to be asked for instead;
-the app's own file in memory. The first that can be taken is held for a few seconds, so that a
-failure is met once and not by everybody; then the real answer is asked for again. A stale real
-answer comes before all of these, and is ``asking``'s business. Nothing made here is ever stored.
+The steps: the answer as it was; the nearest stored form of the same thing; what the app named to be
+asked for instead; the app's own file in memory. The first that can be taken is held for a few
+seconds, so that a failure is met once and not by everybody; then the real answer is asked for
+again. Nothing made here is ever stored.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ MEMBERS_MAX = 256
 
 HELD_MAX = 10_000
 """Answers that are held."""
+
+_OWN_STEPS = frozenset({degraded.STALE, degraded.NEAREST, degraded.PLACEHOLDER})
 
 Fetch = Callable[[Wanted], Awaitable[Found]]
 
@@ -129,10 +131,10 @@ class Ladder:
         purges = self._store.purges.number
         decision = failure.decision or self._decision(failure.wanted)
         rank = degraded.rank_wanted(decision, failure.request.query, failure.stand_ins)
-        found = None
+        found = self._old(decision)
         try:
             async with asyncio.timeout(self._settings.step_wait_seconds):
-                found = await self._nearest(failure, decision, rank)
+                found = found or await self._nearest(failure, decision, rank)
         except TimeoutError:
             pass  # the disk is busy, or worse
         if found is None:
@@ -154,6 +156,18 @@ class Ladder:
         """Return what the request was to be answered with when that was last known."""
         held = self._store.memory.get(wanted.key, wanted.headers)
         return held if held is not None and held.forward else None
+
+    def _old(self, decision: Stored | None) -> _Step | None:
+        """The real answer as it was, while a new one takes too long."""
+        if decision is None:
+            return None
+        inner = {
+            "accept": dict(zip(decision.names, decision.values, strict=True)).get("accept", "")
+        }
+        held = self._store.memory.get(decision.forward_key, inner)
+        if held is None or held.expires + held.stale_if_error <= self._clock.now():
+            return None
+        return degraded.STALE, held.headers, held.body
 
     async def _nearest(self, failure: Failure, decision: Stored | None, rank: Rank) -> _Step | None:
         """The nearest stored form of the same thing; the exact one in another format first."""
@@ -246,4 +260,4 @@ def _placeholder(stand_ins: StandIns, rank: Rank) -> _Step:
 
 def _counted(step: str) -> str:
     own = f"steps_{step}"
-    return own if step in {degraded.NEAREST, degraded.PLACEHOLDER} else "steps_fallback"
+    return own if step in _OWN_STEPS else "steps_fallback"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -203,6 +204,17 @@ async def test_patience_ends_and_the_fill_goes_on(make_rig: Any, reply: Any) -> 
     await asyncio.gather(*fills)
     rig.clock.time += 6
     assert ((await rig.get("/slow?w=1")).body, rig.origin.count) == (b"real", 1)
+
+
+async def test_patience_ends_with_the_old_answer(scene: Any, reply: Any) -> None:
+    """What there was comes before what is only near."""
+    scene.origin.answers["/_made/400"] = reply(b"old", **PICTURE)
+    await scene.get("/choice")
+    scene.clock.time += 601
+    scene.origin.gate.clear()
+    scene.cache._settings = replace(scene.cache._settings, step_patience_seconds=0.01)
+    answer = await scene.get("/choice")
+    assert (answer.body, answer.headers.get("dynimo-step")) == (b"old", "stale")
 
 
 async def test_all_who_wait_share_one_search(scene: Any, reply: Any) -> None:

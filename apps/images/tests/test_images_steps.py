@@ -1,0 +1,161 @@
+"""What stands in for a picture: links that lead to less work, and the small picture in a file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import limits
+import preview
+import recipe as recipes
+import refusals
+import steps
+from dynimo.sdk import http
+
+Ask = Callable[..., http.Reply]
+SIDES = st.one_of(st.none(), st.integers(1, 8192))
+
+
+def _recipe(**given: object) -> recipes.Recipe:
+    defaults = {"source": "pics", "path": "a b.jpg", "engine": "e1", "fm": "avif", "q": 55}
+    return recipes.canonical(**{**defaults, **given})  # type: ignore[arg-type]
+
+
+@given(SIDES, SIDES, st.sampled_from(recipes.FITS), st.sampled_from(recipes.FORMATS))
+def test_cheaper_is_less_work_of_the_same_shape(
+    w: int | None, h: int | None, fit: str, fm: str
+) -> None:
+    """A JPEG of the same fit, never larger, never enlarged; and its path says it all."""
+    wanted = _recipe(w=w, h=h, fit=fit, fm=fm)
+    made = steps.cheaper(wanted)
+    assert (made.fm, made.fit, made.path) == ("jpg", wanted.fit, wanted.path)
+    assert max(made.w or 0, made.h or 0) <= steps.SIDE_MAX
+    assert (made.w or 0) <= (w or steps.SIDE_MAX)
+    assert made.q is not None
+    assert made.q <= steps.QUALITY
+    links = steps.links(wanted)
+    assert list(links) == ["cheaper", "preview"]
+    assert [steps.parse(path) for path in links.values()] == [
+        (steps.CHEAPER, made),
+        (steps.PREVIEW, made),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/_spare/cheaper/1/x", "/_spare/", "/_images/1/e/w1.jpg/a/b"])
+def test_other_paths_are_none(path: str) -> None:
+    """404, as for recipes."""
+    with pytest.raises(refusals.Refusal):
+        steps.parse(path)
+
+
+def test_a_decision_says_what_may_stand_in(folder: Path, decide: Ask) -> None:
+    """Group, rank and links; what is not known yet of the size is a star."""
+    headers = dict(decide("pics/a%20b.jpg", "w=400").headers)
+    assert headers[http.GROUP_HEADER] == "pics/a%20b.jpg"
+    assert headers[http.RANK_HEADER] == "400x*"
+    assert headers[http.FALLBACK_HEADER].startswith("cheaper=/_spare/cheaper/1/")
+    assert headers["cache-control"] == "max-age=30, stale-if-error=86400"
+
+
+def test_a_picture_says_which_form_it_is(folder: Path, ask: Ask) -> None:
+    """By its real size."""
+    Image.new("RGB", (80, 40)).save(folder / "a.png")
+    headers = dict(ask("pics/a.png", "w=40").headers)
+    assert (headers[http.GROUP_HEADER], headers[http.RANK_HEADER]) == ("pics/a.png", "40x20")
+
+
+def test_a_source_that_fails_leaves_nothing_to_try(
+    make: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs the same source is no help; nor is a second try at it."""
+    monkeypatch.setenv("DYNIMO_SOURCES", '{"pics": "http://127.0.0.1:1/"}')
+    reply = make(recipes.spell(_recipe(w=10)))
+    assert reply.status == 502
+    assert dict(reply.headers)[http.FALLBACK_HEADER] == "none"
+
+
+def _photo(size: tuple[int, int], small: tuple[int, int], orientation: int = 1) -> bytes:
+    """A red JPEG with a small blue one in its Exif block, as cameras make them."""
+    inner = io.BytesIO()
+    Image.new("RGB", small, "blue").save(inner, "JPEG")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    head = exif.tobytes()[6:]  # big or little: whatever Pillow writes
+    order = "little" if head[:2] == b"II" else "big"
+    entries = int.from_bytes(head[8:10], order)
+    after = 10 + 12 * entries
+    second = len(head)
+    offset = second + 2 + 24 + 4
+
+    def entry(tag: int, value: int) -> bytes:
+        return b"".join(
+            [tag.to_bytes(2, order), (4).to_bytes(2, order), (1).to_bytes(4, order),
+             value.to_bytes(4, order)]
+        )  # fmt: skip
+
+    body = inner.getvalue()
+    tiff = head[:after] + second.to_bytes(4, order) + head[after + 4 :]
+    tiff += (2).to_bytes(2, order) + entry(0x0201, offset) + entry(0x0202, len(body)) + bytes(4)
+    out = io.BytesIO()
+    Image.new("RGB", size, "red").save(out, "JPEG", exif=b"Exif\0\0" + tiff + body)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("orientation", "query", "size"),
+    [
+        (1, {"w": 300}, (300, 200)),
+        (6, {"w": 300}, (300, 450)),
+        (1, {"w": 200, "h": 200, "fit": "cover"}, (200, 200)),
+        (1, {"w": 5000}, (600, 400)),
+    ],
+)
+def test_the_small_picture_takes_the_place_of_the_real_one(
+    folder: Path, orientation: int, query: dict[str, int], size: tuple[int, int],
+    make_spare: Ask, look: Callable[[http.Reply], Image.Image],
+) -> None:  # fmt: skip
+    """Of exactly its size, upright, without the bars; and no form of it for the edge."""
+    (folder / "a b.jpg").write_bytes(_photo((600, 400), (160, 120), orientation))
+    path = steps.links(_recipe(**query))["preview"]
+    reply = make_spare(path)
+    picture = look(reply)
+    assert picture.size == size
+    assert picture.getpixel((size[0] // 2, size[1] // 2))[2] > 200
+    assert http.GROUP_HEADER not in dict(reply.headers)
+
+
+def test_the_spare_makes_the_cheaper_picture(
+    folder: Path, make_spare: Ask, look: Callable[[http.Reply], Image.Image]
+) -> None:
+    """And that is a form of the artwork, which may stand in again."""
+    Image.new("RGB", (2000, 1000)).save(folder / "a b.jpg")
+    reply = make_spare(steps.links(_recipe(w=1000))["cheaper"])
+    assert look(reply).size == (640, 320)
+    headers = dict(reply.headers)
+    assert (headers["content-type"], headers[http.RANK_HEADER]) == ("image/jpeg", "640x320")
+
+
+def test_only_the_beginning_is_needed() -> None:
+    """However long the rest is, and whatever is in it."""
+    whole = _photo((600, 400), (160, 120))
+    assert preview.render(whole[: len(whole) - 300], _recipe(w=100), limits.Limits())
+
+
+@given(st.binary(max_size=400), st.integers(0, 2000), st.binary(max_size=3))
+def test_a_damaged_file_has_none(noise: bytes, at: int, strange: bytes) -> None:
+    """Whatever the bytes: a small JPEG, nothing, or a refusal; never another error."""
+    whole = bytearray(_photo((60, 40), (16, 12)))
+    whole[at : at + len(strange)] = strange
+    for data in (noise, bytes(whole), b"\xff\xd8\xff\xe1" + noise):
+        small = preview.embedded(data)
+        assert small == b"" or small.startswith(b"\xff\xd8")
+        try:
+            preview.render(data, _recipe(w=20), limits.Limits())
+        except refusals.Refusal as refusal:
+            assert refusal.status == 422

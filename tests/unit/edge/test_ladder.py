@@ -278,3 +278,12 @@ def test_a_step_of_a_cache_behind_us_is_passed_on() -> None:
     """Two of our kind in a row: the outer one's clients see the mark."""
     headers = message.Headers([("dynimo-step", "nearest"), ("dynimo-x", "1")])
     assert upstream.clean(headers).pairs == [("dynimo-step", "nearest")]
+
+
+async def test_who_only_prefetches_may_fail(scene: Any) -> None:
+    """Nobody looks at it yet; and what stood in for it would be held for who does."""
+    headers = message.Headers([("host", "a.example")])
+    request = message.Request(
+        method="GET", path="/choice", headers=headers, priority=message.Priority.PREFETCH
+    )
+    assert (await scene.cache(request)).status == 503

@@ -162,7 +162,8 @@ def test_more_than_can_be_done(serve: Callable[..., Server], tmp_path: Path) -> 
     pics = tmp_path / "pics"
     pics.mkdir()
     shutil.copy(SAMPLE, pics / "a.jpg")
-    server = serve("--source", f"pics={pics}", DYNIMO_FUNCTIONS_QUEUE_MAX="0", **SHORT)
+    none = {"DYNIMO_SHEDDING_QUEUE_MAX": "0", "DYNIMO_FUNCTIONS_QUEUE_MAX": "0"}
+    server = serve("--source", f"pics={pics}", **none, **SHORT)
     targets = [f"/img/pics/a.jpg?w={w}&fm=avif" for w in range(900, 930)]
 
     with ThreadPoolExecutor(20) as pool:

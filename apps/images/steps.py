@@ -7,7 +7,6 @@ without an image"); `spare` answers them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import paths
 import recipe as recipes
@@ -36,11 +35,10 @@ def cheaper(recipe: recipes.Recipe) -> recipes.Recipe:
     if not (w or h):
         w = h = SIDE_MAX
     share = min(1.0, SIDE_MAX / max(w or 0, h or 0))
-    small = replace(recipe, w=w and max(1, round(w * share)), h=h and max(1, round(h * share)))
     return recipes.canonical(
-        source=small.source, path=small.path, engine=small.engine, w=small.w, h=small.h,
-        fit=small.fit, fm="jpg", q=min(small.q or QUALITY, QUALITY), bg=small.bg,
-        ttl_seconds=TTL_SECONDS,
+        source=recipe.source, path=recipe.path, engine=recipe.engine, fit=recipe.fit, fm="jpg",
+        w=w and max(1, round(w * share)), h=h and max(1, round(h * share)),
+        q=min(recipe.q or QUALITY, QUALITY), bg=recipe.bg, ttl_seconds=TTL_SECONDS,
     )  # fmt: skip
 
 

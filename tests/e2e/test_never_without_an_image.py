@@ -152,6 +152,7 @@ def test_zygotes_and_environments_that_die_all_the_time(
             seen = [_seen(answer) for answer in pool.map(server.get, targets)]
 
     assert {step for step, _ in seen} <= STEPS
+    assert "nearest" in {step for step, _ in seen}  # the path alone says what it is
     assert all(width >= 64 for _, (width, _) in seen)
     for target in targets:
         wait_until(lambda t=target: _seen(server.get(t))[0] == "", seconds=30)

@@ -226,4 +226,7 @@ def _stand_ins(app: sdk_app.App, name: str) -> StandIns | None:
             log.error("%s: [fallback.%s] %s: %s", app.name, name, file, error.strerror)
     if not bodies:
         return None
-    return StandIns(content_type=declared.content_type, size=declared.size, bodies=tuple(bodies))
+    return StandIns(
+        content_type=declared.content_type, size=declared.size, bodies=tuple(bodies),
+        by_path=declared.by_path,
+    )  # fmt: skip

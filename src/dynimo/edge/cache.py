@@ -175,6 +175,8 @@ class Cache:
             return await self._ladder.step_down(
                 ladder.Failure(request=request, wanted=wanted, status=status, stand_ins=stand_ins)
             )
+        if brought.decision is not None:
+            self._ladder.learn(request, brought.decision, stand_ins)
         found = brought.found
         response = found.response
         if response is not None:

@@ -27,6 +27,9 @@ from dynimo.web import message
 MEMBERS_MAX = 256
 """Forms of one thing that are looked at."""
 
+PATHS_MAX = 50_000
+"""Paths of which it is known what group they are of."""
+
 HELD_MAX = 10_000
 """Answers that are held."""
 
@@ -72,6 +75,7 @@ class Ladder:
         self._held: OrderedDict[_Identity, _Held] = OrderedDict()
         self._held_bytes = 0
         self._under_way: dict[_Identity, asyncio.Task[_Held]] = {}
+        self._groups: OrderedDict[str, str] = OrderedDict()
         self._asking = 0
         self.counts = dict.fromkeys(
             ("steps_stale", "steps_nearest", "steps_fallback", "steps_placeholder"), 0
@@ -105,6 +109,15 @@ class Ladder:
         self.counts["steps_stale"] += 1
         return degraded.stale(given, self._settings.step_seconds)
 
+    def learn(self, request: message.Request, decision: Stored, stand_ins: StandIns) -> None:
+        """A decision was made; its group is that of its path, where the app says so."""
+        if stand_ins.by_path and decision.group:
+            path = keys.host_of(request) + request.path
+            self._groups[path] = decision.group
+            self._groups.move_to_end(path)
+            if len(self._groups) > PATHS_MAX:
+                self._groups.popitem(last=False)
+
     def purged(self) -> None:
         """Something was purged: what is held may show it."""
         self._held.clear()
@@ -131,10 +144,11 @@ class Ladder:
         purges = self._store.purges.number
         decision = failure.decision or self._decision(failure.wanted)
         rank = degraded.rank_wanted(decision, failure.request.query, failure.stand_ins)
+        group = self._group(failure, decision)
         found = self._old(decision)
         try:
             async with asyncio.timeout(self._settings.step_wait_seconds):
-                found = found or await self._nearest(failure, decision, rank)
+                found = found or await self._nearest(failure, group, rank)
         except TimeoutError:
             pass  # the disk is busy, or worse
         if found is None:
@@ -169,11 +183,17 @@ class Ladder:
             return None
         return degraded.STALE, held.headers, held.body
 
-    async def _nearest(self, failure: Failure, decision: Stored | None, rank: Rank) -> _Step | None:
+    def _group(self, failure: Failure, decision: Stored | None) -> str:
+        """Return what is wanted, also when who decides cannot be asked; "" if it is not known."""
+        if decision is not None:
+            return decision.group
+        return self._groups.get(keys.host_of(failure.request) + failure.request.path, "")
+
+    async def _nearest(self, failure: Failure, group: str, rank: Rank) -> _Step | None:
         """The nearest stored form of the same thing; the exact one in another format first."""
-        if decision is None or not decision.group:
+        if not group:
             return None
-        members = await self._store.members(decision.group, MEMBERS_MAX)
+        members = await self._store.members(group, MEMBERS_MAX)
         while members:
             ranked = [(each.rank, each) for each in members if self._may_show(failure, each)]
             chosen = nearest.nearest(rank, ranked)

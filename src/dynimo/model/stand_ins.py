@@ -11,9 +11,11 @@ from dynimo.sdk.fallbacks import Rank
 class StandIns:
     """The bodies that a route's app brought for it; ``bodies`` is not empty.
 
-    ``size`` names the query parameters that hold a request's own rank.
+    ``size`` names the query parameters that hold a request's own rank; ``by_path`` says that all
+    answers of one path are of one group.
     """
 
     content_type: str
     size: tuple[str, ...]
     bodies: tuple[tuple[Rank, bytes], ...]
+    by_path: bool = False

@@ -34,12 +34,14 @@ class Fallback:
     """Files that stand in for an answer that cannot be had; ``files`` maps ranks to them.
 
     ``content_type`` is that of all of them. ``size`` names the query parameters that hold a
-    request's own rank, one for each number.
+    request's own rank, one for each number. ``by_path`` says that all answers of one path, whatever
+    the query, are forms of one thing.
     """
 
     content_type: str
     files: Mapping[str, str] | None = None
     size: tuple[str, ...] = ()
+    by_path: bool = False
 
 
 def rank(text: str) -> Rank:

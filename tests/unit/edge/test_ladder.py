@@ -71,6 +71,18 @@ async def test_without_a_decision_the_query_says_the_rank(scene: Any, reply: Any
     assert (await scene.get("/choice?w=x")).status == 200
 
 
+async def test_a_path_may_say_the_group(scene: Any, reply: Any) -> None:
+    """Who decides is gone: what was learnt of the path holds for its other queries, if it may."""
+    await _store(scene, reply, "/a", "100")
+    scene.cache._stand_ins = lambda _: replace(STAND_INS, by_path=True)
+    await scene.get("/choice?w=400", accept="type/one, */*")
+    scene.origin.answers["/choice"] = reply(status=502)
+    known = await scene.get("/choice?w=50", accept="type/one, */*")
+    assert (known.body, known.headers.get("dynimo-step")) == (b"/a", "nearest")
+    strange = await scene.get("/choice/other?w=50", accept="type/one, */*")
+    assert strange.headers.get("dynimo-step") == "placeholder"
+
+
 async def test_a_failure_is_met_once_and_forgotten_soon(scene: Any, reply: Any) -> None:
     """Who asks meanwhile gets the same without asking; then the real one comes by itself."""
     await scene.get("/choice")

@@ -166,6 +166,7 @@ def test_more_than_can_be_done(serve: Callable[..., Server], tmp_path: Path) -> 
     none = {"DYNIMO_SHEDDING_QUEUE_MAX": "0", "DYNIMO_FUNCTIONS_QUEUE_MAX": "0"}
     server = serve("--source", f"pics={pics}", **none, **SHORT)
     targets = [f"/img/pics/a.jpg?w={w}&fm=avif" for w in range(900, 930)]
+    assert "images-spare" not in server.statistics()["functions"]  # nobody needed it so far
 
     with ThreadPoolExecutor(20) as pool:
         seen = [_seen(answer) for answer in pool.map(server.get, targets)]
@@ -175,5 +176,6 @@ def test_more_than_can_be_done(serve: Callable[..., Server], tmp_path: Path) -> 
     assert set(steps) - {""} <= STEPS
     assert len(set(steps)) > 1
     assert all(width >= 320 for _, (width, _) in seen)
+    assert "images-spare" in server.statistics()["functions"]
     counted = server.statistics()["edge"]
     assert counted["steps_placeholder"] + counted["steps_fallback"] + counted["steps_nearest"] > 0

@@ -59,6 +59,16 @@ class Deployed:
         )
         return [self.app.function_name(each) for each in short]
 
+    @property
+    def at_start(self) -> list[str]:
+        """Those of its functions whose code is imported at start."""
+        later = {
+            self.app.function_name(short)
+            for short, declared in self.app.functions.items()
+            if declared.on_demand
+        }
+        return [name for name in self.functions if name not in later]
+
 
 class Apps:
     """Every app of one platform, as versions in its registry.
@@ -91,7 +101,7 @@ class Apps:
         return [each.app for each in self.deployed.values()]
 
     async def start(self, invoker: Invoker) -> None:
-        """Import every function's code.
+        """Import every function's code, but of those that are wanted on demand.
 
         That of an uploaded app may fail: whoever calls it is told, and the rest is served.
 
@@ -100,7 +110,7 @@ class Apps:
         """
         async with asyncio.TaskGroup() as group:
             for each in self.deployed.values():
-                for name in each.functions:
+                for name in each.at_start:
                     for version in self.live(name):
                         group.create_task(self._start(invoker, version, each))
 

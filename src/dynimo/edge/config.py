@@ -110,7 +110,7 @@ class Config:
     """How long the real answer is waited for there, before something stands in for it."""
 
     step_wait_seconds: float = 2.0
-    """How long what an app named to be asked for instead is waited for."""
+    """How long all that an app named to be asked for instead is waited for."""
 
     steps_at_once: int = 4
     """How many such are asked for at once; one more is passed over."""

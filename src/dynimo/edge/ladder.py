@@ -215,27 +215,27 @@ class Ladder:
 
     async def _linked(self, failure: Failure, decision: Stored | None) -> _Step | None:
         """What the app named to be asked for instead, if it can be had quickly."""
-        for step, target in degraded.links_of(failure.response, decision):
-            found = await self._asked(failure.request, target)
-            if found is not None:
-                return step, *found
+        try:
+            async with asyncio.timeout(self._settings.step_wait_seconds):
+                for step, target in degraded.links_of(failure.response, decision):
+                    found = await self._asked(failure.request, target)
+                    if found is not None:
+                        return step, *found
+        except TimeoutError:
+            pass  # what is too slow is no help
         return None
 
     async def _asked(
         self, request: message.Request, target: str
     ) -> tuple[list[tuple[str, str]], bytes] | None:
-        settings = self._settings
         key = keys.internal(target)
-        if self._asking >= settings.steps_at_once and key not in self._store.memory:
+        if self._asking >= self._settings.steps_at_once and key not in self._store.memory:
             return None
+        asked = upstream.forwarded_request(request, target, {})
         self._asking += 1
         try:
-            async with asyncio.timeout(settings.step_wait_seconds):
-                found = await self._fetch(
-                    Wanted(request=upstream.forwarded_request(request, target, {}), key=key,
-                           headers={})
-                )  # fmt: skip
-        except (TimeoutError, collapse.Crowded):
+            found = await self._fetch(Wanted(request=asked, key=key, headers={}))
+        except collapse.Crowded:
             return None
         finally:
             self._asking -= 1

@@ -122,7 +122,9 @@ def unstage(registry: Registry, staged: Staged) -> None:
 
 def configured(declared: sdk_app.Function) -> Configuration:
     """What an app declares of a function, as the platform's configuration."""
-    return Configuration(**asdict(declared), runtime="", role="")
+    told = asdict(declared)
+    del told["on_demand"]  # of how a server starts, not of the version
+    return Configuration(**told, runtime="", role="")
 
 
 def check_owned(function: FunctionRecord) -> None:

@@ -38,7 +38,8 @@ class Function:
     core; ``reserve`` is how many are kept ready. ``idle_seconds`` is how long an idle environment
     is kept. ``packages`` are third-party packages taken from the platform's own installation;
     ``files`` are keys of the app's settings whose values are paths it may read. ``network`` is what
-    its code can reach: one of ``NETWORKS``.
+    its code can reach: one of ``NETWORKS``. ``on_demand`` imports its code on first use, instead of
+    at start.
     """
 
     handler: str
@@ -53,6 +54,7 @@ class Function:
     files: tuple[str, ...] = ()
     environment: Mapping[str, str] | None = None
     network: str = "internet"
+    on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,8 @@ def _function(name: str, table: object) -> Function:
     _within(where, "limit", function.limit, 0, ENVIRONMENTS_MAX)
     _within(where, "reserve", function.reserve, 0, function.limit or ENVIRONMENTS_MAX)
     _within(where, "idle_seconds", function.idle_seconds, 0, 86_400)
+    if function.on_demand and function.reserve:
+        raise ManifestError(f"{where} on_demand: then nothing is ready, so reserve must be 0")
     if function.network not in NETWORKS:
         raise ManifestError(
             f"{where} network = {function.network!r} must be one of {', '.join(NETWORKS)}"

@@ -107,7 +107,13 @@ class Ladder:
     def stale(self, given: message.Response) -> message.Response:
         """Return an old answer as it may leave: marked, and good for a few seconds."""
         self.counts["steps_stale"] += 1
-        return degraded.stale(given, self._settings.step_seconds)
+        return self._as_shown(degraded.stale(given, self._settings.step_seconds))
+
+    def _as_shown(self, given: message.Response) -> message.Response:
+        """Keep nginx in front from storing it in the place of a better one that it has."""
+        if self._settings.expiry_shown:
+            given.headers.set("x-accel-expires", "0")
+        return given
 
     def learn(self, request: message.Request, decision: Stored, stand_ins: StandIns) -> None:
         """A decision was made; its group is that of its path, where the app says so."""
@@ -138,7 +144,7 @@ class Ladder:
         told = replace(held.status, detail=detail).text(self._settings.name)
         given.headers.pairs.append(("cache-status", told))
         self.counts[_counted(step)] += 1
-        return given
+        return self._as_shown(given)
 
     async def _search(self, identity: _Identity, failure: Failure) -> _Held:
         purges = self._store.purges.number

@@ -299,3 +299,18 @@ async def test_who_only_prefetches_may_fail(scene: Any) -> None:
         method="GET", path="/choice", headers=headers, priority=message.Priority.PREFETCH
     )
     assert (await scene.cache(request)).status == 503
+
+
+async def test_nginx_in_front_stores_no_stand_in(make_rig: Any, reply: Any) -> None:
+    """It may have the real one, old as it is."""
+    rig = await make_rig(expiry_shown=True)
+    rig.cache._stand_ins = lambda _: STAND_INS
+    rig.origin.answers["/a"] = reply(b"real", **PICTURE)
+    rig.origin.answers["/b"] = reply(status=503)
+    await rig.get("/a")
+    rig.origin.answers["/a"] = reply(status=503)
+    rig.clock.time += 601
+    for path, step in (("/a", "stale"), ("/b", "placeholder")):
+        given = await rig.get(path)
+        assert given.headers.get("dynimo-step") == step
+        assert given.headers.get_all("x-accel-expires") == ["0"]

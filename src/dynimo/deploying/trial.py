@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from dynimo.deploying.packing import packed, zipped
 from dynimo.model.errors import DeployError, DynimoError
 from dynimo.model.function import Configuration
 from dynimo.model.names import Place
+from dynimo.registry.apps import configured
 from dynimo.sdk import app as sdk_app
 
 _TEMPLATES = frozenset({".yaml", ".yml", ".json", ".template"})
@@ -80,7 +81,7 @@ def _of_app(folder: Path, name: str) -> Trial:
     declared = app.functions[short]
     return Trial(
         name=app.function_name(short),
-        configuration=Configuration(**asdict(declared), runtime="", role=""),
+        configuration=configured(declared),
         zip=zipped(folder),
         sources=app.sources if declared.sources else {},
     )

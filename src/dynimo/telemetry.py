@@ -7,6 +7,7 @@ our prefix) and the two shapes of a log line. Nothing here decides anything.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import collections
 import functools
 import json
@@ -91,8 +92,7 @@ class Metrics:
         self.requests.inc(len(requests))
         for status, count in collections.Counter(status for status, _ in requests).items():
             self._of(self.statuses, str(status)).inc(count)
-        for _, seconds in requests:
-            self.request_seconds.observe(seconds)
+        _observe(self.request_seconds, [seconds for _, seconds in requests])
 
     def refused(self, error: str) -> None:
         """An invocation was turned away by the platform, for the reason of this name."""
@@ -147,6 +147,15 @@ class Metrics:
         """All of it, in Prometheus's text format."""
         self.settle()
         return generate_latest(self.registry)
+
+
+def _observe(histogram: Histogram, seconds: list[float]) -> None:
+    """Observe many at once: a step for each bucket, where the library takes one for each value."""
+    # Its own way to add: a bucket holds what is in it and not in a lower one.
+    counts = collections.Counter([bisect.bisect_left(SECONDS_BUCKETS, each) for each in seconds])
+    for bucket, count in counts.items():
+        histogram._buckets[bucket].inc(count)  # noqa: SLF001 - as said
+    histogram._sum.inc(sum(seconds))  # noqa: SLF001
 
 
 class _Reading(Collector):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 
-MEMORY_SECONDS = 60.0
+MEMORY_SECONDS = 5.0
 """Over which the rate of other fills is taken, the latest counting most."""
+SHARE = 0.8
+"""Of that rate: what expires in its own time goes on being made, so both are less than twice it."""
 PER_SECOND_MIN = 1.0
 """What is allowed where nothing else is made."""
 
@@ -36,8 +38,8 @@ class Budget:
 
     def allow(self, now: float) -> bool:
         """Whether one more refresh may begin; that uses it up."""
-        rate = max(PER_SECOND_MIN, self.per_second(now))
-        self._tokens = min(max(1.0, rate), self._tokens + (now - self._filled_at) * rate)
+        rate = max(PER_SECOND_MIN, SHARE * self.per_second(now))
+        self._tokens = min(max(1.0, rate / 4), self._tokens + (now - self._filled_at) * rate)
         self._filled_at = now
         if self._tokens < 1.0:
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from urllib.parse import unquote
 
@@ -13,6 +14,8 @@ SECRET_WORDS = (
 """A parameter whose name has one of these in it holds a secret."""
 
 SECRET_NAMES = frozenset({"sig", "sign", "hmac", "key", "code", "state", "pwd", "s", "sid"})
+KNOWN_MAX, KNOWN_CHARACTERS_MAX = 2048, 512
+"""Queries whose masked form is kept, for many requests are for the same; longer ones are not."""
 _USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
 
 
@@ -31,7 +34,14 @@ def address(text: str) -> str:
 def _query(query: str) -> str:
     if "=" not in query:
         return query
+    return _known(query) if len(query) <= KNOWN_CHARACTERS_MAX else _masked(query)
+
+
+def _masked(query: str) -> str:
     return "&".join(map(_part, query.split("&")))
+
+
+_known = functools.lru_cache(KNOWN_MAX)(_masked)
 
 
 def _part(part: str) -> str:

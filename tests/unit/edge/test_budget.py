@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynimo.edge.budget import PER_SECOND_MIN, Budget
+from dynimo.edge.budget import PER_SECOND_MIN, SHARE, Budget
 
 
 def _allowed(budget: Budget, start: float, seconds: float, *, asked: float, others: float) -> int:
@@ -32,7 +32,7 @@ def test_as_fast_as_others_are_made(others: float, known_seconds: float) -> None
     assert _allowed(budget, 0.0, known_seconds, asked=0.0, others=others) == 0
     allowed = _allowed(budget, known_seconds, 20.0, asked=500.0, others=others)
 
-    assert allowed == pytest.approx(20.0 * others, rel=0.15)
+    assert allowed == pytest.approx(20.0 * max(PER_SECOND_MIN, SHARE * others), rel=0.15)
 
 
 def test_where_nothing_else_is_made_a_few_are() -> None:

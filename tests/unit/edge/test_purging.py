@@ -166,7 +166,7 @@ async def test_all_that_was_softly_purged_is_not_made_anew_at_once(
     made = rig.origin.count - before
 
     assert bodies[:50] == [b"old"] * 50
-    assert 10 <= made <= 60, "fifty were made in ten seconds before: five a second"
+    assert 5 <= made <= 25, "fifty were made at once, ten seconds ago"
     rig.clock.time += 300
     assert [(await rig.get(f"/{number}")).body for number in range(50)] == [b"new"] * 50
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -102,7 +103,9 @@ def test_what_is_one_persons_is_neither_looked_up_nor_stored(front: Front) -> No
     assert not _hit(front, "/private", authorization="Basic x")
 
 
-def test_nginx_keeps_an_answer_no_longer_than_it_is_fresh(front: Front, origin: Origin) -> None:
+def test_nginx_keeps_an_answer_no_longer_than_it_is_fresh(
+    front: Front, origin: Origin, wait_until: Callable[..., None]
+) -> None:
     """The age that an answer had when it came counts, though nginx knows no ages."""
     before = set(front.held())
     origin.headers["age"] = "500"
@@ -110,6 +113,7 @@ def test_nginx_keeps_an_answer_no_longer_than_it_is_fresh(front: Front, origin: 
         front.get("/aged")
     finally:
         del origin.headers["age"]
+    wait_until(lambda: set(front.held()) - before)
     (file,) = set(front.held()) - before
     (until,) = struct.unpack_from("@q", file.read_bytes(), 8)
 
@@ -129,15 +133,19 @@ def test_the_operators_paths_are_not_for_clients(front: Front) -> None:
     ids=["url", "prefix", "tag", "all"],
 )  # fmt: skip
 def test_what_is_purged_is_asked_for_again(
-    front: Front, origin: Origin, arguments: tuple[str, ...], gone: set[str]
+    front: Front,
+    origin: Origin,
+    wait_until: Callable[..., None],
+    arguments: tuple[str, ...],
+    gone: set[str],
 ) -> None:
     """By URL in all its variants, by prefix, by tag, and all; the servers behind are purged too."""
     place = f"/{len(arguments)}{arguments[0].strip('-/P')[:3]}"
     origin.headers["surrogate-key"] = f"red {place[1:]}"
     targets = {name: f"{place}/{name}" for name in ("a?x=1", "ab", "b")}
-    for target in targets.values():
-        front.get(target)
-    front.get(targets["a?x=1"], {"accept": "text/html"})
+    for target in targets.values():  # until it is stored, which is after its first answer
+        wait_until(functools.partial(_hit, front, target))
+    wait_until(lambda: _hit(front, targets["a?x=1"], accept="text/html"))
     before = origin.asked.copy()
 
     told = front.purged(*(each.replace("/P", place) for each in arguments))
@@ -153,7 +161,7 @@ def test_a_soft_purge_lets_the_old_answer_serve_once_more(
     front: Front, wait_until: Callable[..., None]
 ) -> None:
     """It is stale from then on: answered while nginx asks behind, then renewed."""
-    front.get("/soft")
+    wait_until(lambda: _hit(front, "/soft"))
     assert front.purged("/soft", "--soft") == "1 made stale"
 
     again = front.get("/soft")
@@ -203,7 +211,7 @@ def test_sighup_loads_anew_and_keeps_the_cache(
     front: Front, wait_until: Callable[..., None]
 ) -> None:
     """Other processes serve then, and what was stored is there."""
-    front.get("/reloaded")
+    wait_until(lambda: _hit(front, "/reloaded"))
     assert front.process is not None
     before = set(serving.family(front.process.pid))
     front.process.send_signal(signal.SIGHUP)
@@ -214,14 +222,16 @@ def test_sighup_loads_anew_and_keeps_the_cache(
     assert "files" in cli("edge", "stats", "--data", str(front.data)).stdout
 
 
-def test_an_upstream_that_is_gone_is_done_without(origin: Origin) -> None:
+def test_an_upstream_that_is_gone_is_done_without(
+    origin: Origin, wait_until: Callable[..., None]
+) -> None:
     """One of two: nobody notices, but a purge says so. Both: what is stored is answered, stale."""
     nginxes.needed()
     with (
         nginxes.folder() as place,
         nginxes.in_front(origin.address, place, *OFFERS, count=2) as front,
     ):
-        front.get("/stale")
+        wait_until(lambda: _hit(front, "/stale"))
         assert front.purged("/stale", "--soft") == "1 made stale"
         front.behind[0].stop(signal.SIGKILL)
         assert {front.get(f"/one-of-two/{number}").status for number in range(6)} == {200}

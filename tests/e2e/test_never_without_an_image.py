@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.e2e import edges
 from tests.e2e.conftest import SAMPLE
 from tests.e2e.serving import Answer, Server, name_of
 
@@ -75,17 +76,8 @@ class Source:
             def log_message(self, *_: object) -> None:
                 pass
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        self.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
+        with edges.listening(Handler) as self.port:
             yield self
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
 
 def test_a_source_that_fails(serve: Callable[..., Server], wait_until: Callable[..., None]) -> None:

@@ -18,6 +18,7 @@ import deployment
 import encode
 import heap
 import original as originals
+import paths
 import recipe as recipes
 import refusals
 import remote
@@ -89,14 +90,14 @@ def _picture(
     if validators.is_current(request.headers, tag, original.modified):
         return http.Reply(status=304, headers=_headers(recipe, tag, original.modified))
     fetched = time.perf_counter()
-    rendered = render.render(original.data, recipe, _DEPLOYMENT.limits)
+    rendered = render.render(original.data, recipe, _DEPLOYMENT.limits, _fetch)
     ready = time.perf_counter()
-    asked = rendered.fm == recipe.fm or recipe.fm == "source"
-    body = encode.encode(rendered.pixels, rendered.fm, recipe.q if asked else None)
+    asked = rendered.fm == recipe.out.fm or recipe.out.fm == "source"
+    body = encode.encode(rendered.pixels, rendered.fm, recipe.out.quality if asked else None)
     timing = _timing(
         fetch=fetched - started,
         decode=rendered.decode_seconds,
-        resize=rendered.resize_seconds,
+        work=rendered.work_seconds,
         encode=time.perf_counter() - ready,
     )
     headers = (
@@ -109,22 +110,37 @@ def _picture(
     return http.Reply(status=200, headers=headers, body=body)
 
 
+def _fetch(reference: str) -> bytes:
+    """Give the bytes of another file, by its name ``NAME/path``.
+
+    Raises:
+        Refusal: it is not there, or cannot be had.
+    """
+    name, path = paths.split(paths.encode(reference))
+    base = settings.sources().get(name)
+    found = source.open_file(base, path, client=_CLIENT, limits=_DEPLOYMENT.limits)
+    try:
+        return found.read().data
+    finally:
+        found.close()
+
+
 def _headers(
     recipe: recipes.Recipe, tag: str, modified: float | None
 ) -> tuple[tuple[str, str], ...]:
-    fresh = f"public, max-age={recipe.ttl_seconds}, stale-if-error={STALE_IF_ERROR_SECONDS}"
+    fresh = f"public, max-age={recipe.out.ttl_seconds}, stale-if-error={STALE_IF_ERROR_SECONDS}"
     headers = [("etag", tag), ("cache-control", fresh)]
     if modified is not None:
         headers.append(("last-modified", validators.http_date(modified)))
     return tuple(headers)
 
 
-def _timing(*, fetch: float, decode: float, resize: float | None, encode: float) -> str:
-    """Print Server-Timing. Without ``resize``, libvips decoded and resized line by line in one."""
+def _timing(*, fetch: float, decode: float, work: float | None, encode: float) -> str:
+    """Print Server-Timing. Without ``work``, libvips decoded and resized line by line in one."""
     parts = [f"fetch;dur={fetch * 1000:.1f}"]
-    if resize is None:
+    if work is None:
         parts.append(f'decode;dur={decode * 1000:.1f};desc="decode and resize"')
     else:
-        parts += [f"decode;dur={decode * 1000:.1f}", f"resize;dur={resize * 1000:.1f}"]
+        parts += [f"decode;dur={decode * 1000:.1f}", f"resize;dur={work * 1000:.1f}"]
     parts.append(f"encode;dur={encode * 1000:.1f}")
     return ", ".join(parts)

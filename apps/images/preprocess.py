@@ -12,18 +12,19 @@ from typing import Any
 
 import deployment
 import engine
-import paths
-import query
 import recipe
 import refusals
 import replies
 import rules
 import rules_file
 import steps
+from dialects import native
+from dialects.dialect import Asked, Decision, Dialect, World
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
 
-PREFIX = "/img/"
+DIALECTS: Mapping[str, Dialect] = {"img": native}
+"""What a path begins with, and the language that the rest is in; app.toml routes the same."""
 DECISION_SECONDS = 30
 """How long the edge may keep a decision; so long may a change of the rules take to show."""
 STALE_IF_ERROR_SECONDS = 86_400
@@ -35,39 +36,49 @@ _RULES = rules_file.Watched(_DEPLOYMENT.rules, clock=time.monotonic) if _DEPLOYM
 
 
 async def handler(event: Mapping[str, Any], context: context_module.Context) -> http.Reply:
-    """Answer ``/img/NAME/path?...`` with a forward to its recipe, or a refusal."""
+    """Answer a picture's URL with a forward to its recipe, or a refusal."""
     del context
     request = http.HttpRequest.from_event(event)
     if request.method not in ("GET", "HEAD"):
         return replies.method_not_allowed()
     try:
-        made, negotiated = _decide(request)
+        decided = decide(request)
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
-    vary = "accept" if negotiated else ""
-    return http.forward(
-        recipe.spell(made),
-        max_age=DECISION_SECONDS,
-        vary=vary,
-        stale_if_error=STALE_IF_ERROR_SECONDS,
-        group=steps.group(made),
-        rank=steps.rank(made),
-        fallback=steps.links(made),
-    )
+    return _forward(decided) if isinstance(decided, Decision) else decided
 
 
-def _decide(request: http.HttpRequest) -> tuple[recipe.Recipe, bool]:
-    wanted = query.parse(request.query, _DEPLOYMENT.limits)
-    source, path = paths.split(request.path.removeprefix(PREFIX))
-    if source not in settings.sources():
+def decide(request: http.HttpRequest) -> Decision | http.Reply:
+    """Let the dialect of the path say what is meant.
+
+    Raises:
+        Refusal: no picture can be given.
+    """
+    name, _, rest = request.path.removeprefix("/").partition("/")
+    dialect = DIALECTS.get(name)
+    if dialect is None:
         raise refusals.not_found()
-    in_force = _RULES.current() if _RULES else rules.Rules()
-    return rules.decide(
-        wanted,
-        in_force.find(source, path),
-        source=source,
-        path=path,
-        accepts=request.headers.get("accept", ""),
+    world = World(
+        deployment=_DEPLOYMENT,
         engine=_ENGINE,
-        limits=_DEPLOYMENT.limits,
+        rules=_RULES.current() if _RULES else rules.Rules(),
+        sources=settings.sources(),
+        now=time.time,
+    )
+    return dialect.decide(Asked(path=rest, query=request.query, headers=request.headers), world)
+
+
+def _forward(decided: Decision) -> http.Reply:
+    seconds = DECISION_SECONDS
+    stale = STALE_IF_ERROR_SECONDS
+    if decided.until is not None:
+        seconds, stale = max(0, min(seconds, int(decided.until - time.time()))), 0
+    return http.forward(
+        recipe.spell(decided.recipe),
+        max_age=seconds,
+        vary=", ".join(decided.vary),
+        stale_if_error=stale,
+        group=steps.group(decided.recipe),
+        rank=steps.rank(decided.recipe),
+        fallback=steps.links(decided.recipe),
     )

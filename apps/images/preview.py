@@ -12,12 +12,13 @@ import pyvips
 
 import decode
 import encode
-import geometry
 import jpeg
 import limits as limit_names
 import recipe as recipes
 import refusals
 import render as rendering
+from pixels import table
+from pixels.canvas import Canvas, Scene
 
 BEGINNING_BYTES = 128 * 1024
 """Metadata come first, and Exif fits in 64 KB."""
@@ -38,16 +39,16 @@ def render(beginning: bytes, recipe: recipes.Recipe, limits: limit_names.Limits)
     decode.open_header(small, limits)
     turned = found.orientation >= 5
     size = (found.height, found.width) if turned else (found.width, found.height)
-    plan = geometry.plan(*size, recipe, limits)
+    rendering.expect(size, recipe.ops, limits)
     try:
         image = pyvips.Image.new_from_buffer(small, "").colourspace("srgb")
-        image = _without_bars(rendering.upright(image, found.orientation), *size)
-        w, h = plan.scaled
-        image = image.resize(w / image.width, vscale=h / image.height, kernel="cubic")
-        pixels = rendering.finish(image, plan, recipe, "jpg")
+        image = _without_bars(rendering.upright(image, found.orientation), *size).copy_memory()
+        scene = Scene(limits=limits, fetch=rendering.nowhere)
+        canvas = table.apply(Canvas(image=image, size=size), recipe.ops, scene)
+        pixels = rendering.finish(canvas.image, recipe, "jpg")
     except pyvips.Error as error:
         raise decode.refused(error) from error
-    return encode.encode(pixels, "jpg", recipe.q)
+    return encode.encode(pixels, "jpg", recipe.out.quality)
 
 
 def embedded(beginning: bytes) -> bytes:

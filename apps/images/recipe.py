@@ -1,116 +1,135 @@
 """The concrete recipe of one picture, and its one canonical spelling as an internal path.
 
-Pure. Everything is settled here except what only the source knows (its size, and its kind when
-``fm`` is ``source``). Equal pictures have equal recipes, so they share one stored object; the
+Pure. Ordered operations, the last of which says what is made of the result; nothing here knows
+which dialect asked. Equal pictures have equal recipes, so they share one stored object; the
 format version and the engine are part of the path, so new code or a new encoder gives new keys.
 
-    /_images/1/ENGINE/w400.h300.cover.q75.jpg/NAME/path/to/photo.jpg
+    /_images/2/ENGINE/resize:outside,400,300,1;cut:400,300;as:jpg,75/NAME/path/to/photo.jpg
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import colours
 import paths
 import refusals
+from ops import base, effects, geometry, layers, values
+from ops.base import Op
+from ops.output import QUALITIES, Output
+
+__all__ = [
+    "PREFIX", "TTL_SECONDS_DEFAULT", "VERSION", "Recipe", "canonical", "parse",
+    "parse_ops", "spell", "spell_ops",
+]  # fmt: skip
 
 PREFIX = "/_images/"
-VERSION = "1"
+VERSION = "2"
 """Raise when the same recipe would give other pixels: new defaults, new order of steps."""
-TTL_SECONDS_DEFAULT = 3_600
-FITS = ("inside", "cover", "contain", "fill")
-FORMATS = ("source", "jpg", "webp", "avif", "png")
-_ENGINE = re.compile(r"[0-9a-z.-]{1,40}")
-_OPTIONS = re.compile(
-    r"(?:w(?P<w>[1-9]\d{0,5})\.)?(?:h(?P<h>[1-9]\d{0,5})\.)?"
-    r"(?:(?P<fit>cover|contain|fill)\.)?(?:q(?P<q>[1-9]\d{0,2})\.)?"
-    r"(?P<fm>source|jpg|webp|avif|png)"
-    r"(?:\.bg(?P<bg>[0-9a-f]{6}(?:[0-9a-f]{2})?))?(?P<flat>\.flat)?(?:\.ttl(?P<ttl>\d{1,9}))?"
-)
+TTL_SECONDS_DEFAULT = Output(fm="jpg").ttl_seconds
+SPELLED_MAX = 3_000
+"""Characters of all operations together."""
+_ENGINE = re.compile(r"[0-9a-z.-]{1,60}")
+_KINDS = (geometry, effects, layers)
+"""Named so that their operations are there to be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One picture to make of one file. Construct with `canonical`, which removes the irrelevant.
-
-    ``w`` and ``h`` are output pixels (None: as the source gives). ``q`` is the encoder's quality
-    (None for PNG). ``bg`` is what shows through or pads. ``flat`` puts a picture with alpha on
-    ``bg`` even where the format could keep it. ``ttl_seconds`` is how long caches may keep it.
-    """
+    """One picture to make of one file. Construct with `canonical`, which removes the irrelevant."""
 
     source: str
     path: str
-    w: int | None
-    h: int | None
-    fit: str
-    fm: str
-    q: int | None
-    bg: colours.Colour
-    flat: bool
-    ttl_seconds: int
+    ops: tuple[Op, ...]
+    out: Output
     engine: str
+
+    @property
+    def box(self) -> tuple[int, int]:
+        """The size that is wanted, as far as it is known before the source is: 0 where not."""
+        w = h = 0
+        for op in self.ops:
+            if isinstance(op, (geometry.Resize, geometry.Cut)):
+                w = w if op.w.share or not op.w.value else int(op.w.value)
+                h = h if op.h.share or not op.h.value else int(op.h.value)
+            elif isinstance(op, geometry.Extend) and not op.ratio:
+                w = max(w, 0 if op.w.share else int(op.w.value))
+                h = max(h, 0 if op.h.share else int(op.h.value))
+        return w, h
 
 
 def canonical(
-    *,
-    source: str,
-    path: str,
-    engine: str,
-    fm: str,
-    w: int | None = None,
-    h: int | None = None,
-    fit: str = "inside",
-    q: int | None = None,
-    bg: colours.Colour = colours.WHITE,
-    flat: bool = False,
-    ttl_seconds: int = TTL_SECONDS_DEFAULT,
+    *, source: str, path: str, engine: str, ops: Iterable[Op] = (), out: Output
 ) -> Recipe:
-    """Make the recipe in which nothing irrelevant is left.
+    """Make the recipe in which nothing irrelevant is left, whoever asked.
 
-    ``fit`` other than ``inside`` needs both sides; ``q`` means nothing to PNG; ``bg`` only shows
-    where something is padded or flattened, and JPEG always flattens, on an opaque colour.
+    Raises:
+        Refusal: 400; an operation has an impossible argument, or they are too many.
     """
-    assert fit in FITS
-    assert fm in FORMATS
-    fit = fit if w and h else "inside"
-    if fm == "jpg":
+    kept = tuple(op for op in ops if not _is_idle(op))
+    base.check_all((*kept, out))
+    return Recipe(source=source, path=path, ops=kept, out=_settled(out), engine=engine)
+
+
+def _is_idle(op: Op) -> bool:
+    """Tell whether an operation changes nothing, whatever the picture."""
+    match op:
+        case geometry.Resize(w=values.ZERO, h=values.ZERO, least_w=0, least_h=0):
+            return True
+        case geometry.Cut(w=values.ZERO, h=values.ZERO):
+            return True
+        case geometry.Rotate(degrees=0 | 360) | geometry.Flip(x=False, y=False):
+            return True
+        case geometry.Pad(top=values.ZERO, right=values.ZERO, bottom=values.ZERO, left=values.ZERO):
+            return True
+        case effects.Blur(sigma=0) | effects.Brightness(percent=0) | effects.Contrast(percent=0):
+            return True
+        case effects.Saturation(factor=1) | effects.Hue(degrees=0) | effects.Gamma(exponent=1):
+            return True
+    return False
+
+
+def _settled(out: Output) -> Output:
+    """Drop what means nothing to the format: equal pictures need equal spellings."""
+    if out.fm in ("json", "original"):
+        kept = Output(fm=out.fm, ttl_seconds=out.ttl_seconds, report=out.report, base=out.base)
+        return replace(kept, name=out.name, attach=out.attach)
+    bg, flat = out.bg, out.flat
+    if out.fm == "jpg":
         bg, flat = colours.on_white(bg), False
     elif flat:
         bg = colours.on_white(bg)
-    elif fm != "source" and fit != "contain":
+    elif out.fm != "source":  # whatever pads says with what
         bg = colours.WHITE
-    return Recipe(
-        source=source,
-        path=path,
-        w=w,
-        h=h,
-        fit=fit,
-        fm=fm,
-        q=None if fm == "png" else q,
-        bg=bg,
-        flat=flat,
-        ttl_seconds=ttl_seconds,
-        engine=engine,
-    )
+    q = out.quality if out.fm in (*QUALITIES, "source", "best") else 0
+    return replace(out, bg=bg, flat=flat, quality=q)
 
 
 def spell(recipe: Recipe) -> str:
     """Print the recipe as its internal path."""
-    options = [
-        f"w{recipe.w}" if recipe.w else "",
-        f"h{recipe.h}" if recipe.h else "",
-        recipe.fit if recipe.fit != "inside" else "",
-        f"q{recipe.q}" if recipe.q else "",
-        recipe.fm,
-        f"bg{colours.spell(recipe.bg)}" if recipe.bg != colours.WHITE else "",
-        "flat" if recipe.flat else "",
-        f"ttl{recipe.ttl_seconds}" if recipe.ttl_seconds != TTL_SECONDS_DEFAULT else "",
-    ]
-    printed = ".".join(filter(None, options))
     file = paths.encode(f"{recipe.source}/{recipe.path}")
-    return f"{PREFIX}{VERSION}/{recipe.engine}/{printed}/{file}"
+    return f"{PREFIX}{VERSION}/{recipe.engine}/{spell_ops((*recipe.ops, recipe.out))}/{file}"
+
+
+def spell_ops(ops: Iterable[Op]) -> str:
+    """Print operations in their order."""
+    return ";".join(map(base.spell, ops))
+
+
+def parse_ops(text: str) -> tuple[Op, ...]:
+    """Read operations back, each in its one spelling.
+
+    Raises:
+        Refusal: 404; they are none.
+    """
+    if len(text) > SPELLED_MAX:
+        raise refusals.not_found()
+    pieces = text.split(";") if text else []
+    if len(pieces) > base.OPS_MAX:
+        raise refusals.not_found()
+    return tuple(map(base.parse, pieces))
 
 
 def parse(text: str) -> Recipe:
@@ -121,30 +140,17 @@ def parse(text: str) -> Recipe:
     """
     version, _, rest = text.removeprefix(PREFIX).partition("/")
     engine, _, rest = rest.partition("/")
-    options, _, file = rest.partition("/")
-    matched = _OPTIONS.fullmatch(options)
-    if not text.startswith(PREFIX) or version != VERSION or not matched:
+    spelled, _, file = rest.partition("/")
+    if not text.startswith(PREFIX) or version != VERSION or not _ENGINE.fullmatch(engine):
         raise refusals.not_found()
-    if not _ENGINE.fullmatch(engine):
+    *ops, out = parse_ops(spelled) or (None,)
+    if not isinstance(out, Output):
         raise refusals.not_found()
     source, path = paths.split(file)
-    found = canonical(
-        source=source,
-        path=path,
-        engine=engine,
-        w=_number(matched["w"]),
-        h=_number(matched["h"]),
-        fit=matched["fit"] or "inside",
-        fm=matched["fm"],
-        q=_number(matched["q"]),
-        bg=colours.parse(matched["bg"] or "") or colours.WHITE,
-        flat=bool(matched["flat"]),
-        ttl_seconds=TTL_SECONDS_DEFAULT if matched["ttl"] is None else int(matched["ttl"]),
-    )
+    try:
+        found = canonical(source=source, path=path, engine=engine, ops=ops, out=out)
+    except refusals.Refusal:
+        raise refusals.not_found() from None
     if spell(found) != text:
         raise refusals.not_found()
     return found
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text else None

@@ -1,25 +1,31 @@
-"""The pipeline: orient → colour → geometry → flatten or pad. Source bytes in, `Pixels` out.
+"""The pipeline: decode → orient → colour → the recipe's operations → flatten. Bytes to `Pixels`.
 
-Order of meaning, not of work: sizes are planned upright, but pixels are scaled first and turned
-after, because fewer are left then. The one seam where libvips' errors are translated.
+What comes first decides how much is decoded: a picture is read no larger than its first resize
+needs. The one seam where libvips' errors are translated.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyvips
 
 import colours
 import decode
 import encode
-import geometry
 import limits as limit_names
 import profiles
 import recipe as recipes
+import refusals
+import shapes
 import turbo
+from ops import geometry
+from ops.base import Op
+from pixels import table
+from pixels.canvas import Canvas, Scene, coloured
+from shapes import Size
 
 _TURNS = {
     2: ("fliphor",),
@@ -31,84 +37,140 @@ _TURNS = {
     8: ("rot270",),
 }
 """EXIF orientation → what makes it upright."""
+_TAKES = (geometry.Crop, geometry.Cut, geometry.Shape, geometry.Flip)
+"""Operations that may be done on a picture decoded smaller than it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """Pixels ready to encode as ``fm``, and the seconds spent on them.
 
-    ``resize_seconds`` is None when libvips decoded and resized in one go, line by line: then
+    ``work_seconds`` is None when libvips decoded and resized in one go, line by line: then
     ``decode_seconds`` is for both.
     """
 
     pixels: encode.Pixels
     fm: str
     decode_seconds: float
-    resize_seconds: float | None
+    work_seconds: float | None
 
 
-def render(data: bytes, recipe: recipes.Recipe, limits: limit_names.Limits) -> Rendered:
-    """Make the recipe's pixels.
+def nowhere(reference: str) -> bytes:
+    """Fetch nothing: for recipes without layers."""
+    del reference
+    raise refusals.not_found()
+
+
+def render(
+    data: bytes,
+    recipe: recipes.Recipe,
+    limits: limit_names.Limits,
+    fetch: Callable[[str], bytes] = nowhere,
+) -> Rendered:
+    """Make the recipe's pixels; ``fetch`` gives the bytes of the other files that it needs.
 
     Raises:
         Refusal: 422; the source is unusable or over a limit.
     """
     started = time.perf_counter()
     header = decode.open_header(data, limits)
-    plan = geometry.plan(header.width, header.height, recipe, limits)
-    fm = _format(recipe.fm, header, plan, limits)
-    if header.plain_jpeg is not None:
-        try:
-            return _fast(data, header, plan, recipe, fm, started)
-        except turbo.NotPlain:
-            pass  # libvips decides whether the doubt is a reason to refuse
-        except pyvips.Error as error:
-            raise decode.refused(error) from error
+    expect((header.width, header.height), recipe.ops, limits)
+    scene = Scene(limits=limits, fetch=fetch)
     try:
-        pixels = _general(data, header.kind, plan, recipe, fm)
+        opened = _open(data, header, recipe.ops, limits)
+        decoded = time.perf_counter()
+        canvas = table.apply(opened.canvas, opened.left, scene)
+        fm = _format(recipe.out.fm, header, canvas, limits)
+        pixels = finish(canvas.image, recipe, fm)
     except pyvips.Error as error:
         raise decode.refused(error) from error
-    spent = time.perf_counter() - started
-    return Rendered(pixels=pixels, fm=fm, decode_seconds=spent, resize_seconds=None)
+    ended = time.perf_counter()
+    decode_seconds = (decoded if opened.apart else ended) - started
+    work_seconds = ended - decoded if opened.apart else None
+    return Rendered(pixels=pixels, fm=fm, decode_seconds=decode_seconds, work_seconds=work_seconds)
 
 
-def _format(fm: str, header: decode.Header, plan: geometry.Plan, limits: limit_names.Limits) -> str:
-    """Settle ``source``: every client shows JPEG and PNG, and PNG keeps what JPEG cannot.
+def expect(size: Size, ops: Sequence[Op], limits: limit_names.Limits) -> None:
+    """Check sizes as far as they can be known before a pixel is decoded.
 
-    The same when a picture is too large for AVIF.
+    Raises:
+        Refusal: 400 or 422; the picture, or a step on the way to it, would be too big.
     """
-    too_large = fm == "avif" and plan.size[0] * plan.size[1] > limits.avif_pixels
-    if fm != "source" and not too_large:
-        return fm
-    return "png" if header.kind in ("png", "gif") or header.has_alpha else "jpg"
+    for op in ops:
+        if isinstance(op, geometry.Trim):
+            return
+        size = shapes.after(size, op)
+        shapes.check_step(size, limits)
+    shapes.check(size, limits)
 
 
-def _fast(
-    data: bytes,
-    header: decode.Header,
-    plan: geometry.Plan,
-    recipe: recipes.Recipe,
-    fm: str,
-    started: float,
-) -> Rendered:
+def needed(size: Size, ops: Sequence[Op]) -> Size:
+    """Give the least size of the whole picture from which the operations lose nothing."""
+    current, turned = size, False
+    for op in ops:
+        if isinstance(op, geometry.Resize):
+            target = shapes.resized(current, op)
+            across, down = (
+                -(-whole * to // of)
+                for whole, to, of in zip(_turn(size, turned=turned), target, current, strict=True)
+            )
+            return _turn((across, down), turned=turned)
+        if isinstance(op, geometry.Rotate) and op.degrees % 90 == 0:
+            turned ^= op.degrees % 180 == 90
+        elif not isinstance(op, _TAKES):
+            break
+        current = shapes.after(current, op)
+    return size
+
+
+def _turn(size: Size, *, turned: bool) -> Size:
+    return (size[1], size[0]) if turned else size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A canvas, the operations that are ``left``, and whether decoding was ``apart`` from them."""
+
+    canvas: Canvas
+    left: Sequence[Op]
+    apart: bool
+
+
+def _open(
+    data: bytes, header: decode.Header, ops: Sequence[Op], limits: limit_names.Limits
+) -> _Opened:
+    size = (header.width, header.height)
+    least = needed(size, ops)
+    first = isinstance(ops[0], geometry.Resize) if ops else False
+    if first:
+        shapes.check_step(least, limits)
+        size, ops = least, ops[1:]
+    else:
+        least = min(least[0], size[0]), min(least[1], size[1])
+    if header.plain_jpeg is not None:
+        try:
+            image = _fast(data, header, least, exact=first)
+            return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=True)
+        except turbo.NotPlain:
+            pass  # libvips decides whether the doubt is a reason to refuse
+    image = _general(data, header.kind, least)
+    if ops:
+        image = image.copy_memory()
+    return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=False)
+
+
+def _fast(data: bytes, header: decode.Header, least: Size, *, exact: bool) -> pyvips.Image:
+    """Decode a plain JPEG; to that size if ``exact``, else to no smaller one."""
     found = header.plain_jpeg
     assert found is not None
-    turned = found.orientation >= 5
-    least = (plan.scaled[1], plan.scaled[0]) if turned else plan.scaled
-    rows = turbo.decode(data, found, least)
-    decoded = time.perf_counter()
-    height, width, _ = rows.shape
+    stored = _turn(least, turned=found.orientation >= 5)
+    rows = turbo.decode(data, found, stored)
     image = turbo.wrap(rows)
-    if (width, height) != least:
-        image = image.resize(least[0] / width, vscale=least[1] / height)
+    if exact and (image.width, image.height) != stored:
+        image = image.resize(stored[0] / image.width, vscale=stored[1] / image.height)
     if found.icc and not profiles.is_srgb(found.icc):
         image = _to_srgb(image, found.icc)
-    image = upright(image, found.orientation)
-    pixels = finish(image, plan, recipe, fm)
-    ended = time.perf_counter()
-    return Rendered(
-        pixels=pixels, fm=fm, decode_seconds=decoded - started, resize_seconds=ended - decoded
-    )
+    return upright(image, found.orientation)
 
 
 def _to_srgb(image: pyvips.Image, icc: bytes) -> pyvips.Image:
@@ -127,17 +189,11 @@ def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
     return image
 
 
-def _general(
-    data: bytes,
-    kind: str,
-    plan: geometry.Plan,
-    recipe: recipes.Recipe,
-    fm: str,
-) -> encode.Pixels:
+def _general(data: bytes, kind: str, size: Size) -> pyvips.Image:
     image = pyvips.Image.thumbnail_buffer(
         data,
-        plan.scaled[0],
-        height=plan.scaled[1],
+        size[0],
+        height=size[1],
         size="force",
         export_profile="srgb",
         intent="relative",
@@ -147,42 +203,29 @@ def _general(
     if image.interpretation not in ("srgb", "b-w") or image.format != "uchar":
         image = image.colourspace("srgb").cast("uchar")
     if image.bands == 2:
-        image = image.colourspace("srgb")
+        image = coloured(image)
     if image.bands > 4:
         image = image.extract_band(0, n=4 if image.hasalpha() else 3)
-    return finish(image, plan, recipe, fm)
+    return image
 
 
-def finish(
-    image: pyvips.Image, plan: geometry.Plan, recipe: recipes.Recipe, fm: str
-) -> encode.Pixels:
-    """Cut, flatten, pad, and compute: from here on there are only bytes."""
-    if plan.cuts:
-        x, y = plan.offset
-        image = image.crop(max(0, -x), max(0, -y), *_visible(plan))
-    if image.hasalpha() and (fm == "jpg" or recipe.flat):
-        image = image.flatten(background=list(colours.on_white(recipe.bg)[:3]))
-    if plan.pads:
-        image = _padded(image, plan, recipe.bg, opaque=fm == "jpg" or recipe.flat)
+def _format(fm: str, header: decode.Header, canvas: Canvas, limits: limit_names.Limits) -> str:
+    """Settle ``source``: every client shows JPEG and PNG, and PNG keeps what JPEG cannot.
+
+    The same when a picture is too large for AVIF.
+    """
+    too_large = fm == "avif" and canvas.size[0] * canvas.size[1] > limits.avif_pixels
+    if fm != "source" and not too_large:
+        return fm
+    return "png" if header.kind in ("png", "gif") or canvas.image.hasalpha() else "jpg"
+
+
+def finish(image: pyvips.Image, recipe: recipes.Recipe, fm: str) -> encode.Pixels:
+    """Flatten, and compute: from here on there are only bytes."""
+    if image.hasalpha() and (fm == "jpg" or recipe.out.flat):
+        image = image.flatten(background=list(colours.on_white(recipe.out.bg)[:3]))
     if image.bands == 1 and fm in ("webp", "avif"):
-        image = image.colourspace("srgb")
+        image = coloured(image)
     return encode.Pixels(
         data=image.write_to_memory(), width=image.width, height=image.height, bands=image.bands
     )
-
-
-def _visible(plan: geometry.Plan) -> tuple[int, int]:
-    return min(plan.scaled[0], plan.size[0]), min(plan.scaled[1], plan.size[1])
-
-
-def _padded(
-    image: pyvips.Image, plan: geometry.Plan, bg: colours.Colour, *, opaque: bool
-) -> pyvips.Image:
-    if image.bands == 1:
-        image = image.colourspace("srgb")
-    colour = colours.on_white(bg) if opaque else bg
-    if colour[3] < 255 and not image.hasalpha():
-        image = image.addalpha()
-    x, y = plan.offset
-    samples: list[Any] = list(colour[: image.bands])
-    return image.embed(max(0, x), max(0, y), *plan.size, extend="background", background=samples)

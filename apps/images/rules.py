@@ -17,6 +17,9 @@ import limits as limit_names
 import query
 import recipe
 import refusals
+from ops import geometry, values
+from ops.base import Op
+from ops.output import Output
 
 QUALITY: Mapping[str, int] = {"jpg": 80, "webp": 78, "avif": 55}
 """Quality by format where neither URL nor rule says one; they look about the same."""
@@ -88,23 +91,41 @@ def decide(
     """
     _check_size(wanted, rule)
     w, h = _pixels(wanted, rule, limits)
-    fm, negotiated = _format(wanted.fm or rule.defaults.fm or "auto", rule, accepts)
-    quality = "jpg" if fm == "source" else fm
-    asked_q = wanted.q or rule.defaults.q
-    made = recipe.canonical(
-        source=source,
-        path=path,
-        engine=engine,
-        fm=fm,
-        w=w,
-        h=h,
-        fit=wanted.fit or rule.defaults.fit or "inside",
-        q=asked_q or rule.quality.get(quality) or QUALITY.get(quality),
-        bg=rule.background or wanted.bg or rule.defaults.bg or colours.WHITE,
+    fm, negotiated = format_for(wanted.fm or rule.defaults.fm or "auto", rule, accepts)
+    bg = rule.background or wanted.bg or rule.defaults.bg or colours.WHITE
+    out = Output(
+        fm=fm,  # type: ignore[arg-type]
+        quality=wanted.q or rule.defaults.q or quality_for(fm, rule),
+        bg=bg,
         flat=rule.background is not None,
         ttl_seconds=rule.ttl_seconds,
     )
+    fit = wanted.fit or rule.defaults.fit or "inside"
+    made = recipe.canonical(
+        source=source, path=path, engine=engine, ops=shaping(w, h, fit, bg), out=out
+    )
     return made, negotiated
+
+
+def shaping(w: int | None, h: int | None, fit: str, bg: colours.Colour) -> tuple[Op, ...]:
+    """Give the operations that bring a picture into a box, in the four ways of the native URL."""
+    across, down = values.pixels(w or 0), values.pixels(h or 0)
+    if not (w and h) or fit == "inside":
+        return (geometry.Resize("inside", across, down),)
+    if fit == "fill":
+        return (geometry.Resize("fill", across, down, enlarge=True),)
+    if fit == "cover":
+        return geometry.Resize("outside", across, down, enlarge=True), geometry.Cut(across, down)
+    return (
+        geometry.Resize("inside", across, down, enlarge=True),
+        geometry.Extend(across, down, bg=bg),
+    )
+
+
+def quality_for(fm: str, rule: Rule) -> int:
+    """Give the quality of a format where the URL says none; 0 where that means nothing."""
+    name = "jpg" if fm == "source" else fm
+    return rule.quality.get(name) or QUALITY.get(name, 0)
 
 
 def _check_size(wanted: query.Wanted, rule: Rule) -> None:
@@ -139,7 +160,12 @@ def _times(side: int | None, dpr: Decimal) -> int | None:
     return side and int((side * dpr).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
-def _format(asked: str, rule: Rule, accepts: str) -> tuple[str, bool]:
+def format_for(asked: str, rule: Rule, accepts: str) -> tuple[str, bool]:
+    """Give the format, and whether it depended on ``accepts`` (the Accept header).
+
+    Raises:
+        Refusal: 400; the rule does not allow it.
+    """
     allowed = rule.formats or OUTPUTS
     if asked != "auto":
         if asked not in allowed:

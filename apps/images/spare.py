@@ -53,5 +53,5 @@ def _preview(recipe: recipes.Recipe) -> http.Reply:
     finally:
         found.close()
     body = preview.render(beginning, recipe, _DEPLOYMENT.limits)
-    headers = {"cache-control": f"public, max-age={recipe.ttl_seconds}"}
+    headers = {"cache-control": f"public, max-age={recipe.out.ttl_seconds}"}
     return http.content(body, encode.CONTENT_TYPES["jpg"], headers=headers)

@@ -7,9 +7,14 @@ without an image"); `spare` answers them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 
 import paths
 import recipe as recipes
+from ops import geometry, values
+from ops.base import Op
+from ops.output import Output
 
 CHEAPER = "/_spare/cheaper/"
 PREVIEW = "/_spare/preview/"
@@ -17,6 +22,9 @@ SIDE_MAX = 640
 """Pixels of the longer side: a tenth of the work of a large picture, and still a picture."""
 QUALITY = 60
 TTL_SECONDS = 60
+_SHAPING = (
+    geometry.Crop, geometry.Cut, geometry.Extend, geometry.Flip, geometry.Resize, geometry.Shape,
+)  # fmt: skip
 
 
 def group(recipe: recipes.Recipe) -> str:
@@ -26,20 +34,49 @@ def group(recipe: recipes.Recipe) -> str:
 
 def rank(recipe: recipes.Recipe) -> str:
     """Say which size is wanted, as far as that is known before the source is read."""
-    return f"{recipe.w or '*'}x{recipe.h or '*'}"
+    w, h = recipe.box
+    return f"{w or '*'}x{h or '*'}"
 
 
 def cheaper(recipe: recipes.Recipe) -> recipes.Recipe:
-    """Give the recipe of the same picture with little work: a JPEG, not large, not for long."""
-    w, h = recipe.w, recipe.h
+    """Give the recipe of the same picture with little work: a JPEG, not large, not for long.
+
+    Shape and size come from the geometry alone; effects and layers are left out.
+    """
+    most = values.pixels(SIDE_MAX)
+    small = geometry.Resize(mode="inside", w=most, h=most)
+    kept: tuple[Op, ...] = tuple(op for op in recipe.ops if isinstance(op, _SHAPING))
+    w, h = recipe.box
     if not (w or h):
-        w = h = SIDE_MAX
-    share = min(1.0, SIDE_MAX / max(w or 0, h or 0))
-    return recipes.canonical(
-        source=recipe.source, path=recipe.path, engine=recipe.engine, fit=recipe.fit, fm="jpg",
-        w=w and max(1, round(w * share)), h=h and max(1, round(h * share)),
-        q=min(recipe.q or QUALITY, QUALITY), bg=recipe.bg, ttl_seconds=TTL_SECONDS,
+        kept = (small, *kept)
+    elif max(w, h) > SIDE_MAX:
+        kept = _shrunk(kept, Decimal(SIDE_MAX) / max(w, h))
+    out = Output(
+        fm="jpg", quality=min(recipe.out.quality or QUALITY, QUALITY), bg=recipe.out.bg,
+        ttl_seconds=TTL_SECONDS,
     )  # fmt: skip
+    return recipes.canonical(
+        source=recipe.source, path=recipe.path, engine=recipe.engine, ops=kept, out=out
+    )
+
+
+def _shrunk(ops: tuple[Op, ...], part: Decimal) -> tuple[Op, ...]:
+    """Give the same for a smaller picture: from the first resize on, all count its pixels."""
+    made: list[Op] = []
+    sized = False
+    for op in ops:
+        sized = sized or isinstance(op, geometry.Resize)
+        if sized and isinstance(op, (geometry.Resize, geometry.Cut, geometry.Extend)):
+            made.append(replace(op, w=_smaller(op.w, part), h=_smaller(op.h, part)))
+        else:
+            made.append(op)
+    return tuple(made)
+
+
+def _smaller(length: values.Length, part: Decimal) -> values.Length:
+    if length.share or not length.value:
+        return length
+    return values.pixels(max(1, round(length.value * part)))
 
 
 def links(recipe: recipes.Recipe) -> Mapping[str, str]:

@@ -15,15 +15,14 @@ from pathlib import Path
 
 import generate
 import recipe
+import spelled
 
 ADDRESS_SPACE_BYTES = 1 << 30
 
 
 def answer(name: str) -> dict[str, object]:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    path = recipe.spell(
-        recipe.canonical(source="pics", path=name, engine="1", fm="jpg", w=64, h=64, fit="cover")
-    )
+    path = recipe.spell(spelled.canonical(source="pics", path=name, w=64, h=64, fit="cover"))
     event = {"rawPath": path, "headers": {}, "requestContext": {"http": {"method": "GET"}}}
     started = time.process_time()
     reply = generate.handler(event, None)  # type: ignore[arg-type] # the context is not used

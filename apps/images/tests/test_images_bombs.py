@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 import limits
-import recipe
 import refusals
 import render
+import spelled
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parent / "samples" / "boats.jpg"
@@ -215,7 +215,7 @@ def test_time_and_memory_stay_within_bounds(told: dict[str, dict[str, Any]]) -> 
     assert {row["name"] for row in told.values() if row["kib"] > KIB_MAX} == set()
 
 
-RECIPE = recipe.canonical(source="s", path="p", engine="1", fm="jpg", w=40, h=40, fit="cover")
+RECIPE = spelled.canonical(w=40, h=40, fit="cover")
 SMALL = {kind: saved(kind) for kind in KINDS}
 
 

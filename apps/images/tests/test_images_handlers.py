@@ -16,9 +16,9 @@ from PIL import Image
 
 import engine
 import limits
-import recipe
 import refusals
 import render
+import spelled
 from dynimo.sdk import app, http
 
 Ask = Callable[..., http.Reply]
@@ -133,7 +133,9 @@ def test_unknown_sources_and_files_look_alike(ask: Ask, path: str) -> None:
     assert dict(reply.headers)["cache-control"] == "public, max-age=10"
 
 
-@pytest.mark.parametrize("path", ["/_images/", "/_images/1/0/jpg/pics", "/_images/9/0/jpg/pics/a"])
+@pytest.mark.parametrize(
+    "path", ["/_images/", "/_images/2/0/as:jpg/pics", "/_images/9/0/as:jpg/pics/a"]
+)
 def test_what_is_no_recipe_is_unknown(make: Ask, path: str) -> None:
     """Internal paths are not lenient."""
     assert make(path).status == 404
@@ -157,7 +159,7 @@ def png_of_sample() -> bytes:
 )
 def test_limits_are_the_deployments(changed: dict[str, float], error: str) -> None:
     """Each limit can be set, and its refusal names it."""
-    made = recipe.canonical(source="s", path="p", engine="1", fm="jpg", w=100, q=80)
+    made = spelled.canonical(w=100, q=80)
     with pytest.raises(refusals.Refusal, match=next(iter(changed))) as caught:
         render.render(png_of_sample(), made, limits.read(changed))
     assert (caught.value.status, caught.value.code) == (422, error)
@@ -165,7 +167,7 @@ def test_limits_are_the_deployments(changed: dict[str, float], error: str) -> No
 
 def test_a_picture_too_large_for_avif_becomes_jpeg() -> None:
     """Every client shows JPEG, and an answer is better than none."""
-    made = recipe.canonical(source="s", path="p", engine="1", fm="avif", w=100, q=50)
+    made = spelled.canonical(fm="avif", w=100, q=50)
     limit = limits.Limits(avif_pixels=100 * 62)
     assert render.render(SAMPLE.read_bytes(), made, limit).fm == "jpg"
     limit = limits.Limits(avif_pixels=100 * 63)

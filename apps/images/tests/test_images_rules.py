@@ -50,17 +50,17 @@ def decide(
 def test_a_rule_sets_quality_background_formats_and_lifetime() -> None:
     """The values of the matching rule are in the recipe."""
     made = decide(GOOD, "w=400&bg=f00", accepts="image/avif,image/webp")
-    assert (made.fm, made.q, made.bg) == ("webp", 78, (0x10, 0x20, 0x30, 255))
-    assert (made.flat, made.ttl_seconds) == (True, 600)
-    assert decide(GOOD, "w=400&fm=jpg").q == 70
+    out = made.out
+    assert (out.fm, out.quality, out.bg) == ("webp", 78, (0x10, 0x20, 0x30, 255))
+    assert (out.flat, out.ttl_seconds) == (True, 600)
+    assert decide(GOOD, "w=400&fm=jpg").out.quality == 70
 
 
 def test_the_url_wins_over_defaults() -> None:
     """Defaults hold only where the URL says nothing."""
-    assert decide(GOOD, "", file="x/a.png").w == 960
-    assert decide(GOOD, "", file="x/a.png").fm == "webp"
-    assert decide(GOOD, "h=10&fm=png&dpr=1", file="x/a.png").h == 10
-    assert decide(GOOD, "h=10&fm=png&dpr=1", file="x/a.png").w is None
+    assert decide(GOOD, "", file="x/a.png").box == (960, 0)
+    assert decide(GOOD, "", file="x/a.png").out.fm == "webp"
+    assert decide(GOOD, "h=10&fm=png&dpr=1", file="x/a.png").box == (0, 10)
 
 
 def test_other_sizes_are_refused_with_those_allowed() -> None:
@@ -68,8 +68,8 @@ def test_other_sizes_are_refused_with_those_allowed() -> None:
     with pytest.raises(refusals.Refusal) as caught:
         decide(GOOD, "w=401")
     assert "400x, 300x200, original" in caught.value.facts["allowed"]
-    assert decide(GOOD, "w=300&h=200&dpr=2").w == 600
-    assert decide(GOOD, "").w is None
+    assert decide(GOOD, "w=300&h=200&dpr=2").box == (600, 400)
+    assert decide(GOOD, "").box == (0, 0)
 
 
 def test_other_formats_are_refused() -> None:

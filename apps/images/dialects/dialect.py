@@ -1,0 +1,61 @@
+"""What every dialect is given and gives: the seam between the handler and the URL languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import deployment as deployments
+import limits as limit_names
+import recipe as recipes
+import rules
+from dynimo.sdk import http
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request. ``path`` is what follows the dialect's prefix, still percent-encoded."""
+
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What dialects may know beside the request. ``now`` gives epoch seconds."""
+
+    deployment: deployments.Deployment
+    engine: str
+    rules: rules.Rules
+    sources: Mapping[str, str]
+    now: Callable[[], float]
+
+    @property
+    def limits(self) -> limit_names.Limits:
+        """The deployment's limits."""
+        return self.deployment.limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The recipe that a request means; ``vary`` names the request headers that it depended on.
+
+    ``until`` is the epoch second at which the URL stops being good, if it does.
+    """
+
+    recipe: recipes.Recipe
+    vary: tuple[str, ...] = ()
+    until: float | None = None
+
+
+class Dialect(Protocol):
+    """A module with this function is a dialect."""
+
+    def decide(self, asked: Asked, world: World) -> Decision | http.Reply:
+        """Say which picture is meant, or answer at once (a redirect, say).
+
+        Raises:
+            Refusal: with the status that clients of this dialect expect.
+        """

@@ -1,0 +1,101 @@
+"""The picture while operations work on it: its pixels, and the size that it stands for.
+
+Until it is resized, a picture may have been decoded smaller than it is: operations count in pixels
+of ``size``, and `scaled` says where that is in ``image``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pyvips
+
+import limits as limit_names
+from shapes import Box, Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What operations may need beside the picture.
+
+    ``fetch`` gives the bytes of another source file, by ``NAME/path``; it raises Refusal.
+    ``depth`` is how deep this picture lies in layers of others.
+    """
+
+    limits: limit_names.Limits
+    fetch: Callable[[str], bytes]
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """``image`` is upright 8-bit sRGB or grey, with or without alpha; it stands for ``size``."""
+
+    image: pyvips.Image
+    size: Size
+
+    @property
+    def exact(self) -> bool:
+        """Tell whether ``image`` has the size that it stands for."""
+        return (self.image.width, self.image.height) == self.size
+
+    def scaled(self, box: Box) -> Box:
+        """Give the box, said in pixels of ``size``, in pixels of ``image``; never empty."""
+        if self.exact:
+            return box
+        x, y, w, h = box
+        across, down = self.image.width / self.size[0], self.image.height / self.size[1]
+        left, top = round(x * across), round(y * down)
+        left, top = min(left, self.image.width - 1), min(top, self.image.height - 1)
+        right = min(self.image.width, max(left + 1, round((x + w) * across)))
+        bottom = min(self.image.height, max(top + 1, round((y + h) * down)))
+        return left, top, right - left, bottom - top
+
+    def taking(self, box: Box) -> Canvas:
+        """Give only what is in the box."""
+        if box == (0, 0, *self.size):
+            return self
+        return Canvas(image=self.image.crop(*self.scaled(box)), size=box[2:])
+
+    def resized(self, size: Size) -> Canvas:
+        """Give exactly ``size``."""
+        return replace(self, image=resize(self.image, size), size=size)
+
+    def settled(self) -> Canvas:
+        """Give it in the size that it stands for."""
+        return self if self.exact else self.resized(self.size)
+
+    def over(self, image: pyvips.Image) -> Canvas:
+        """Give a canvas that stands for exactly ``image``."""
+        return Canvas(image=image, size=(image.width, image.height))
+
+
+def resize(image: pyvips.Image, size: Size) -> pyvips.Image:
+    """Scale to exactly ``size``; colours of clear pixels do not bleed."""
+    if (image.width, image.height) == size:
+        return image
+    across, down = size[0] / image.width, size[1] / image.height
+    if not image.hasalpha():
+        return image.resize(across, vscale=down)
+    return image.premultiply().resize(across, vscale=down).unpremultiply().cast("uchar")
+
+
+def coloured(image: pyvips.Image) -> pyvips.Image:
+    """Give three bands of colour (and alpha), where grey is not enough."""
+    return image if image.bands >= 3 else image.colourspace("srgb")
+
+
+def with_alpha(image: pyvips.Image) -> pyvips.Image:
+    """Give it an alpha channel, if it has none."""
+    image = coloured(image)
+    return image if image.hasalpha() else image.addalpha()
+
+
+def on_colours(image: pyvips.Image, change: Callable[[pyvips.Image], pyvips.Image]) -> pyvips.Image:
+    """Change the colours and keep alpha; the result is 8 bits again."""
+    if not image.hasalpha():
+        return change(image).cast("uchar")
+    colours = image.extract_band(0, n=image.bands - 1)
+    changed = change(colours).cast("uchar")
+    return changed.bandjoin(image.extract_band(image.bands - 1))

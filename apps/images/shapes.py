@@ -1,0 +1,207 @@
+"""How big, what part, where on the canvas: arithmetic on sides, before any pixel exists. Pure.
+
+Sizes are (w, h), boxes (x, y, w, h), in whole pixels. Sides round half up, offsets of a half
+towards the top left: the same for whoever asked, in whatever dialect.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import limits as limit_names
+import refusals
+from ops import geometry, values
+from ops.base import Op
+
+Size = tuple[int, int]
+Box = tuple[int, int, int, int]
+INNER_AREA_FACTOR = 4
+"""How much larger than the largest output a step on the way to it may be."""
+
+
+def after(size: Size, op: Op) -> Size:
+    """Give the size after an operation; as before for those that keep it or cannot tell.
+
+    Raises:
+        Refusal: 400; nothing would be left, or a strict resize would enlarge.
+    """
+    match op:
+        case geometry.Resize():
+            return resized(size, op)
+        case geometry.Crop():
+            return cropped(size, op)[2:]
+        case geometry.Cut():
+            return cut(size, op)
+        case geometry.Shape():
+            return shaped(size, op.ratio)
+        case geometry.Extend():
+            return extended(size, op)
+        case geometry.Pad():
+            top, right, bottom, left = padding(size, op)
+            return size[0] + left + right, size[1] + top + bottom
+        case geometry.Rotate(degrees=90 | 270):
+            return size[1], size[0]
+    return size
+
+
+def check(size: Size, limits: limit_names.Limits) -> None:
+    """Check the size of the finished picture.
+
+    Raises:
+        Refusal: 422.
+    """
+    if max(size) > limits.output_side:
+        raise refusals.unusable(
+            "output_too_large",
+            f"the picture would be larger than {limits.output_side} pixels wide"
+            " or high (limit output_side)",
+        )
+    if size[0] * size[1] > limits.output_pixels:
+        raise refusals.unusable(
+            "output_too_large",
+            f"the picture would have more than {limits.output_pixels} pixels (limit output_pixels)",
+        )
+
+
+def check_step(size: Size, limits: limit_names.Limits) -> None:
+    """Check the size of a step on the way to the finished picture.
+
+    Raises:
+        Refusal: 422.
+    """
+    area = INNER_AREA_FACTOR * limits.output_pixels
+    if size[0] * size[1] > area or max(size) > limits.source_side:
+        raise refusals.unusable(
+            "too_elongated", "the source is too elongated to cover that size (limit output_pixels)"
+        )
+
+
+def resized(size: Size, op: geometry.Resize) -> Size:
+    """Give the size that scaling leads to.
+
+    Raises:
+        Refusal: 400; ``strict``, and it would enlarge.
+    """
+    width, height = size
+    w, h = _box(size, op)
+    found = size
+    if w and h and op.mode == "fill":
+        found = (w, h) if op.enlarge or op.strict else (min(w, width), min(h, height))
+    elif w and h:
+        mode = op.mode
+        if mode == "auto":
+            mode = "outside" if (w > h) == (width > height) else "inside"
+        # Compare w/width with h/height without leaving the integers: the same on every machine.
+        by_width = (w * height < h * width) != (mode == "outside")
+        found = (w, side(height, w, width)) if by_width else (side(width, h, height), h)
+    elif w:
+        found = (w, height if op.mode == "fill" else side(height, w, width))
+    elif h:
+        found = (width if op.mode == "fill" else side(width, h, height), h)
+    if not op.enlarge and (found[0] > width or found[1] > height):
+        if op.strict:
+            raise refusals.parameter(
+                "size", f"{found[0]}x{found[1]}", f"at most the region's own {width}x{height}"
+            )
+        found = size
+    return _at_least(found, op)
+
+
+def _box(size: Size, op: geometry.Resize) -> Size:
+    w, h = (
+        max(1, length.of(own)) if length.value else 0
+        for length, own in zip((op.w, op.h), size, strict=True)
+    )
+    if op.swap and w and h and (w > h) != (size[0] > size[1]):
+        return h, w
+    return w, h
+
+
+def _at_least(found: Size, op: geometry.Resize) -> Size:
+    w, h = found
+    if w < op.least_w:
+        w, h = op.least_w, side(h, op.least_w, w)
+    if h < op.least_h:
+        w, h = side(w, op.least_h, h), op.least_h
+    return w, h
+
+
+def cropped(size: Size, op: geometry.Crop) -> Box:
+    """Give the part of a rectangle that lies inside.
+
+    Raises:
+        Refusal: 400; nothing does.
+    """
+    x, y = op.x.of(size[0]), op.y.of(size[1])
+    right, bottom = min(size[0], x + op.w.of(size[0])), min(size[1], y + op.h.of(size[1]))
+    x, y = max(0, x), max(0, y)
+    if right <= x or bottom <= y:
+        raise refusals.parameter("region", str(op), f"within the picture of {size[0]}x{size[1]}")
+    return x, y, right - x, bottom - y
+
+
+def cut(size: Size, op: geometry.Cut) -> Size:
+    """Give the size of what is cut out."""
+    w = max(1, op.w.of(size[0])) if op.w.value else size[0]
+    h = max(1, op.h.of(size[1])) if op.h.value else size[1]
+    if op.ratio and (w > size[0] or h > size[1]):
+        return shaped(size, Decimal(w) / Decimal(h))
+    return min(w, size[0]), min(h, size[1])
+
+
+def shaped(size: Size, ratio: Decimal) -> Size:
+    """Give the largest size within that has the ratio w / h."""
+    width, height = size
+    w = min(width, _whole(height * ratio))
+    h = min(height, _whole(width / ratio))
+    return max(1, w), max(1, h)
+
+
+def extended(size: Size, op: geometry.Extend) -> Size:
+    """Give the size of the canvas."""
+    w, h = op.w.of(size[0]), op.h.of(size[1])
+    if op.ratio and w and h:
+        ratio = Decimal(w) / Decimal(h)
+        return max(size[0], _whole(size[1] * ratio)), max(size[1], _whole(size[0] / ratio))
+    return max(size[0], w), max(size[1], h)
+
+
+def padding(size: Size, op: geometry.Pad) -> tuple[int, int, int, int]:
+    """Give top, right, bottom and left."""
+    w, h = size
+    return op.top.of(h), op.right.of(w), op.bottom.of(h), op.left.of(w)
+
+
+def window(size: Size, part: Size, gravity: values.Gravity) -> tuple[int, int]:
+    """Place ``part`` within ``size`` by a gravity that needs no pixels; never outside."""
+    free = size[0] - part[0], size[1] - part[1]
+    x, y = place(size, part, gravity)
+    return min(max(0, x), max(0, free[0])), min(max(0, y), max(0, free[1]))
+
+
+def place(size: Size, part: Size, gravity: values.Gravity) -> tuple[int, int]:
+    """Give where ``part`` lies on ``size``; offsets may push it out."""
+    free = size[0] - part[0], size[1] - part[1]
+    if gravity.place == "fp":
+        return tuple(
+            _whole(one.value * side_) - part_ // 2
+            for one, side_, part_ in zip((gravity.x, gravity.y), size, part, strict=True)
+        )  # type: ignore[return-value]
+    dx, dy = gravity.x.of(size[0]), gravity.y.of(size[1])
+    name = gravity.place if gravity.place in values.SIDES else "ce"
+    x = dx if "we" in name else free[0] - dx if "ea" in name else _half(free[0]) + dx
+    y = dy if "no" in name else free[1] - dy if "so" in name else _half(free[1]) + dy
+    return x, y
+
+
+def side(length: int, numerator: int, denominator: int) -> int:
+    """Give ``length`` x ``numerator`` / ``denominator``, half rounded up, never below 1."""
+    return max(1, (2 * length * numerator + denominator) // (2 * denominator))
+
+
+def _whole(value: Decimal) -> int:
+    return int(value + Decimal("0.5"))
+
+
+def _half(difference: int) -> int:
+    return difference // 2 if difference >= 0 else -(-difference // 2)

@@ -1,0 +1,33 @@
+"""Recipes for tests, in the short form that the native dialect compiles from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import colours
+import recipe
+import rules
+from ops.output import Output
+
+FITS = ("inside", "cover", "contain", "fill")
+FORMATS = ("source", "jpg", "webp", "avif", "png")
+
+
+def canonical(
+    *,
+    source: str = "s",
+    path: str = "p",
+    engine: str = "1",
+    fm: Any = "jpg",
+    w: int | None = None,
+    h: int | None = None,
+    fit: str = "inside",
+    q: int | None = None,
+    bg: colours.Colour = colours.WHITE,
+    flat: bool = False,
+    ttl_seconds: int = recipe.TTL_SECONDS_DEFAULT,
+) -> recipe.Recipe:
+    """Make the recipe of one picture."""
+    out = Output(fm=fm, quality=q or 0, bg=bg, flat=flat, ttl_seconds=ttl_seconds)
+    ops = rules.shaping(w, h, fit, bg)
+    return recipe.canonical(source=source, path=path, engine=engine, ops=ops, out=out)

@@ -17,6 +17,7 @@ import simplejpeg
 import deployment
 import encode
 import heap
+import kept
 import original as originals
 import paths
 import recipe as recipes
@@ -32,6 +33,7 @@ from dynimo.sdk import http, settings
 
 STALE_IF_ERROR_SECONDS = 86_400
 _DEPLOYMENT = deployment.read(settings.settings())
+_PICTURES, _FILES = kept.Pictures(), kept.Files()
 _CLIENT = remote.Client(_DEPLOYMENT.limits, private_hosts=_DEPLOYMENT.private_hosts)
 _BUILD = ".".join(str(pyvips.version(part)) for part in range(3)) + f"-{simplejpeg.__version__}"
 _WARM = ("copy", "resize", "crop", "embed", "icc_transform", "thumbnail_buffer")
@@ -62,18 +64,14 @@ def answer(request: http.HttpRequest, recipe: recipes.Recipe) -> http.Reply:
     """
     started = time.perf_counter()
     spelled = recipes.spell(recipe)
-    found = source.open_file(
-        settings.sources().get(recipe.source),
-        recipe.path,
-        client=_CLIENT,
-        limits=_DEPLOYMENT.limits,
-    )
+    found = _open(recipe.source, recipe.path)
     try:
         if found.revision is not None:
-            tag = validators.etag(spelled, _BUILD, found.revision)
-            if validators.is_current(request.headers, tag, found.modified):
-                return http.Reply(status=304, headers=_headers(recipe, tag, found.modified))
-        original = found.read()
+            tags = validators.etags(spelled, _BUILD, found.revision)
+            current = validators.current(request.headers, tags, found.modified)
+            if current:
+                return http.Reply(status=304, headers=_headers(recipe, current, found.modified))
+        original = _read(found, recipe.source, recipe.path)
     finally:
         found.close()
     return _picture(request, recipe, spelled, original, started)
@@ -86,11 +84,14 @@ def _picture(
     original: originals.Original,
     started: float,
 ) -> http.Reply:
-    tag = validators.etag(spelled, _BUILD, original.revision)
-    if validators.is_current(request.headers, tag, original.modified):
-        return http.Reply(status=304, headers=_headers(recipe, tag, original.modified))
+    tags = validators.etags(spelled, _BUILD, original.revision)
+    current = validators.current(request.headers, tags, original.modified)
+    if current:
+        return http.Reply(status=304, headers=_headers(recipe, current, original.modified))
     fetched = time.perf_counter()
-    rendered = render.render(original.data, recipe, _DEPLOYMENT.limits, _fetch)
+    place = kept.Picture(_PICTURES, f"{recipe.source}/{recipe.path}\n{original.revision}")
+    rendered = render.render(original.data, recipe, _DEPLOYMENT.limits, _fetch, place)
+    tag = tags[place.shared]
     ready = time.perf_counter()
     asked = rendered.fm == recipe.out.fm or recipe.out.fm == "source"
     body = encode.encode(rendered.pixels, rendered.fm, recipe.out.quality if asked else None)
@@ -117,12 +118,25 @@ def _fetch(reference: str) -> bytes:
         Refusal: it is not there, or cannot be had.
     """
     name, path = paths.split(paths.encode(reference))
-    base = settings.sources().get(name)
-    found = source.open_file(base, path, client=_CLIENT, limits=_DEPLOYMENT.limits)
+    found = _open(name, path)
     try:
-        return found.read().data
+        return _read(found, name, path).data
     finally:
         found.close()
+
+
+def _open(name: str, path: str) -> originals.Found:
+    """Open a file; one that was downloaded a moment ago is not asked for again."""
+    base = settings.sources().get(name)
+    again = _FILES.find(f"{base}\n{path}")
+    return again or source.open_file(base, path, client=_CLIENT, limits=_DEPLOYMENT.limits)
+
+
+def _read(found: originals.Found, name: str, path: str) -> originals.Original:
+    original = found.read()
+    if isinstance(found, remote.RemoteFile):
+        _FILES.keep(f"{settings.sources().get(name)}\n{path}", original)
+    return original
 
 
 def _headers(

@@ -6,6 +6,7 @@ needs. The one seam where libvips' errors are translated.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pyvips
 import colours
 import decode
 import encode
+import kept
 import limits as limit_names
 import profiles
 import recipe as recipes
@@ -66,8 +68,11 @@ def render(
     recipe: recipes.Recipe,
     limits: limit_names.Limits,
     fetch: Callable[[str], bytes] = nowhere,
+    shared: kept.Picture | None = None,
 ) -> Rendered:
     """Make the recipe's pixels; ``fetch`` gives the bytes of the other files that it needs.
+
+    ``shared`` is where a decoded picture of this source is kept for other sizes.
 
     Raises:
         Refusal: 422; the source is unusable or over a limit.
@@ -77,7 +82,7 @@ def render(
     expect((header.width, header.height), recipe.ops, limits)
     scene = Scene(limits=limits, fetch=fetch)
     try:
-        opened = _open(data, header, recipe.ops, limits)
+        opened = _open(data, header, recipe.ops, limits, shared)
         decoded = time.perf_counter()
         canvas = table.apply(opened.canvas, opened.left, scene)
         fm = _format(recipe.out.fm, header, canvas, limits)
@@ -137,10 +142,17 @@ class _Opened:
 
 
 def _open(
-    data: bytes, header: decode.Header, ops: Sequence[Op], limits: limit_names.Limits
+    data: bytes,
+    header: decode.Header,
+    ops: Sequence[Op],
+    limits: limit_names.Limits,
+    shared: kept.Picture | None,
 ) -> _Opened:
     size = (header.width, header.height)
     least = needed(size, ops)
+    image = _shared(data, header, least, shared) if shared else None
+    if image is not None:
+        return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=True)
     first = isinstance(ops[0], geometry.Resize) if ops else False
     if first:
         shapes.check_step(least, limits)
@@ -157,6 +169,29 @@ def _open(
     if ops:
         image = image.copy_memory()
     return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=False)
+
+
+def _shared(
+    data: bytes, header: decode.Header, least: Size, shared: kept.Picture
+) -> pyvips.Image | None:
+    """Give what is decoded for many sizes, or decode it if this is not the first; else None."""
+    size = (header.width, header.height)
+    least = min(least[0], size[0]), min(least[1], size[1])
+    found = shared.find(least)
+    if found is not None:
+        return found
+    useful = shared.useful(size, least)
+    if useful is None:
+        return None
+    image = None
+    if header.plain_jpeg is not None:
+        with contextlib.suppress(turbo.NotPlain):  # as in _open
+            image = _fast(data, header, useful, exact=False)
+    if image is None:
+        image = _general(data, header.kind, useful)
+    image = image.copy_memory()
+    shared.keep(image)
+    return image
 
 
 def _fast(data: bytes, header: decode.Header, least: Size, *, exact: bool) -> pyvips.Image:

@@ -13,6 +13,19 @@ def etag(recipe: str, build: str, revision: str) -> str:
     return f'"{digest[:32]}"'
 
 
+def etags(recipe: str, build: str, revision: str) -> tuple[str, str]:
+    """Make both validators: of pixels decoded for this picture alone, and of shared ones.
+
+    They look the same but are not the same bytes, and a strong validator must know (8.8.1).
+    """
+    return etag(recipe, build, revision), etag(recipe, f"{build} shared", revision)
+
+
+def current(headers: Mapping[str, str], tags: tuple[str, ...], modified: float | None) -> str:
+    """Give the one of our validators that the client has; empty when it must get the picture."""
+    return next((tag for tag in tags if is_current(headers, tag, modified)), "")
+
+
 def is_current(headers: Mapping[str, str], tag: str, modified: float | None) -> bool:
     """Tell whether the request's conditions make 304 the answer.
 

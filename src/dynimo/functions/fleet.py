@@ -140,7 +140,7 @@ class Fleet:
         self.used_at = now = self._clock.monotonic()
         self._tickets[invocation.id] = _Ticket(invocation, done, arn or self.version.arn)
         self._idle.clear()
-        self._act(self.pool.arrive(invocation.id, now))
+        self._act(self.pool.arrive(invocation.id, now, invocation.kin))
 
     @property
     def in_progress(self) -> int:

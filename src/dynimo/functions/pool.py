@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 from dynimo.functions import scaling
@@ -50,6 +51,11 @@ ROOM_SECONDS = 0.1
 LATER_SECONDS = 0.001
 """After somebody's patience has ended: what is compared with it must have passed it."""
 
+KIN_LOOK = 16
+"""How far down the queue an environment looks for what shares work with what it did last."""
+KIN_ROW_MAX = 16
+"""After so many of one kin in a row, whoever has waited longest comes first again."""
+
 Action: TypeAlias = Start | Assign | Stop | Reject
 
 
@@ -74,12 +80,15 @@ class Limits:
 class _Environment:
     """``running`` are the invocations inside; ``idle_since`` means something when it is empty.
 
-    A ``condemned`` one has been killed but is not gone yet: it gets nothing more.
+    A ``condemned`` one has been killed but is not gone yet: it gets nothing more. ``kin`` is that
+    of the last invocation in it, and ``in_a_row`` how many of that kin came one after another.
     """
 
     running: set[str] = field(default_factory=set)
     idle_since: float = 0.0
     condemned: bool = False
+    kin: str = ""
+    in_a_row: int = 0
 
 
 class Pool:
@@ -100,26 +109,30 @@ class Pool:
         # Insertion order is age; within it the most lately used are tried first (see _free).
         self._environments: dict[str, _Environment] = {}
         self._queue: OrderedDict[str, float] = OrderedDict()  # invocation → when it is late
+        self._kin: dict[str, str] = {}  # of those in the queue that have any
         self._service_seconds = 0.0
         self._cold_start_seconds = cold_start_seconds
         self._burst = scaling.Burst(limits.burst, limits.burst_per_second)
         self._room = room
         self._refused_at: float | None = None
 
-    def arrive(self, invocation: str, now: float) -> list[Action]:
-        """Someone wants to run: an idle environment, a new one, the queue, or no."""
-        name = self._free()
+    def arrive(self, invocation: str, now: float, kin: str = "") -> list[Action]:
+        """Someone wants to run: an idle environment, a new one, the queue, or no.
+
+        Invocations of one ``kin`` share work: they go to one environment if that costs no wait.
+        """
+        name = self._free(kin)
         if name is not None:
-            return [self._assign(name, invocation)]
+            return [self._assign(name, invocation, kin)]
         if self._should_start(now):
             start = self._start(now)
             if self._queue:  # whoever has waited longest comes first, also here
-                self._queue[invocation] = now + self.limits.queue_seconds
-                invocation, _ = self._queue.popitem(last=False)
-            return [start, self._assign(start.environment, invocation)]
+                self._enqueue(invocation, now, kin)
+                invocation, kin = self._next()
+            return [start, self._assign(start.environment, invocation, kin)]
         if self.waiting >= self.limits.queue:
             return [Reject(invocation, "full")]
-        self._queue[invocation] = now + self.limits.queue_seconds
+        self._enqueue(invocation, now, kin)
         return []
 
     def finish(self, environment: str, invocation: str, now: float, seconds: float) -> list[Action]:
@@ -141,6 +154,7 @@ class Pool:
     def withdraw(self, invocation: str) -> None:
         """Its caller has left: if it still waits, it shall not run."""
         self._queue.pop(invocation, None)
+        self._kin.pop(invocation, None)
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed: turn away the late, let the long idle go, keep the reserve."""
@@ -241,15 +255,36 @@ class Pool:
         slot = self._environments.get(environment)
         return frozenset(slot.running) if slot else frozenset()
 
-    def _free(self) -> str | None:
-        """The most lately used environment with room: so the others grow old and can go."""
+    def _free(self, kin: str = "") -> str | None:
+        """The most lately used environment with room: so the others grow old and can go.
+
+        One whose last work was of this kin comes before.
+        """
         best: str | None = None
         best_since = float("-inf")
         for name, slot in self._environments.items():
             room = len(slot.running) < self.limits.concurrency and not slot.condemned
+            if room and kin and slot.kin == kin:
+                return name
             if room and slot.idle_since > best_since:
                 best, best_since = name, slot.idle_since
         return best
+
+    def _enqueue(self, invocation: str, now: float, kin: str) -> None:
+        self._queue[invocation] = now + self.limits.queue_seconds
+        if kin:
+            self._kin[invocation] = kin
+
+    def _next(self, slot: _Environment | None = None) -> tuple[str, str]:
+        """Take from the queue, with its kin: the first, or one of the environment's kin near it."""
+        invocation = next(iter(self._queue))
+        if self._kin and slot is not None and slot.kin and slot.in_a_row < KIN_ROW_MAX:
+            near = islice(self._queue, KIN_LOOK)
+            invocation = next(
+                (each for each in near if self._kin.get(each) == slot.kin), invocation
+            )
+        del self._queue[invocation]
+        return invocation, self._kin.pop(invocation, "")
 
     def _start(self, now: float) -> Start:
         self._born += 1
@@ -258,12 +293,15 @@ class Pool:
         self._environments[name] = _Environment(idle_since=now)
         return Start(name)
 
-    def _assign(self, environment: str, invocation: str) -> Assign:
-        self._environments[environment].running.add(invocation)
+    def _assign(self, environment: str, invocation: str, kin: str) -> Assign:
+        slot = self._environments[environment]
+        slot.running.add(invocation)
+        slot.in_a_row = slot.in_a_row + 1 if slot.kin == kin else 1
+        slot.kin = kin
         return Assign(environment, invocation)
 
     def _drain(self, now: float) -> list[Action]:
-        """Give waiting invocations to whatever has room, first come first served."""
+        """Give waiting invocations to whatever has room: first come first served, but for kin."""
         actions = self._turn_away(now)
         while self._queue:
             name = self._free()
@@ -273,15 +311,15 @@ class Pool:
                 start = self._start(now)
                 actions.append(start)
                 name = start.environment
-            invocation, _ = self._queue.popitem(last=False)
-            actions.append(self._assign(name, invocation))
+            invocation, kin = self._next(self._environments[name])
+            actions.append(self._assign(name, invocation, kin))
         return actions
 
     def _turn_away(self, now: float) -> list[Action]:
         """Whoever has waited too long; the queue is in order of arrival, so the first is oldest."""
         actions: list[Action] = []
         while self._queue and next(iter(self._queue.values())) <= now:
-            invocation, _ = self._queue.popitem(last=False)
+            invocation, _ = self._next()
             actions.append(Reject(invocation, "late"))
         return actions
 

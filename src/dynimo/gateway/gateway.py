@@ -113,6 +113,7 @@ class Gateway:
         invocation = Invocation(
             id=ids.request_id(),
             function=self._routes.function(target) if target.weights else target.function,
+            kin=target.kin(request.path),
             place=self._place,
             qualifier=target.alias or self._qualifier,
             event=shaping.event(

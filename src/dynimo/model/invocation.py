@@ -41,6 +41,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 
     ``qualifier`` is a version, an alias or nothing; ``place`` says whose function it is. ``sticky``
     makes a weighted alias choose the same version for the same text. ``client_context`` is JSON.
+    Those of one ``kin`` share work, so that one environment should do them if that costs no wait.
     ``trace`` is X-Ray's header (``Root=…;Lineage=…``). ``attempt`` counts tries of an asynchronous
     one from 1. With ``sink`` the answer is streamed; ``tail`` asks for the last lines of its log.
     """
@@ -53,6 +54,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     qualifier: str = ""
     place: Place = HERE
     sticky: str = ""
+    kin: str = ""
     client_context: str = ""
     attempt: int = 1
     sink: Sink | None = None

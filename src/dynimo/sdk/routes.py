@@ -46,7 +46,9 @@ class Route:
     the status of an answer whose invocation was killed for its time or its memory; 0 leaves the
     gateway's own (504 and 502). ``timeout_seconds`` is the time for an upstream's answer, all tries
     together. ``pass_headers`` are the only ones of the client's that go on, if there are any.
-    ``fallback`` names what the app gives when nothing else can be given.
+    ``fallback`` names what the app gives when nothing else can be given. ``kin_after``: requests
+    whose paths are equal after so many segments share work (a file that all of them read), and go
+    to one environment where that costs no wait; 0 is none.
     """
 
     path: str
@@ -68,6 +70,7 @@ class Route:
     pass_headers: tuple[str, ...] = ()
     compress: bool = False
     fallback: str = ""
+    kin_after: int = 0
     cors_origins: tuple[str, ...] = ()
     cors_methods: tuple[str, ...] = ()
     cors_headers: tuple[str, ...] = ()
@@ -92,6 +95,13 @@ class Route:
     def fixed(self) -> str:
         """The part of its path that every request for it begins with."""
         return self.path.partition("{")[0]
+
+    def kin(self, path: str) -> str:
+        """What a request at this path shares with others: the rest after ``kin_after`` segments."""
+        if not self.kin_after:
+            return ""
+        pieces = path.split("/", self.kin_after + 1)
+        return pieces[-1] if len(pieces) == self.kin_after + 2 else ""
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -154,6 +164,8 @@ def _conditions(made: Route) -> str:
             return f"accept {media_type!r} is no media type"
     if made.internal and (made.host or made.methods or made.headers):
         return "an internal route answers forwards: no host, methods or headers"
+    if not 0 <= made.kin_after <= SEGMENTS_MAX:
+        return f"kin_after must be between 0 and {SEGMENTS_MAX}"
     if made.internal and made.fallback:
         return "fallback belongs to the route that clients ask, not to an internal one"
     return ""

@@ -6,7 +6,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from dynimo.functions.pool import Action, Assign, Limits, Pool, Reject, Start, Stop
+from dynimo.functions.pool import (
+    KIN_LOOK,
+    KIN_ROW_MAX,
+    Action,
+    Assign,
+    Limits,
+    Pool,
+    Reject,
+    Start,
+    Stop,
+)
 
 
 def _pool(**limits: float) -> Pool:
@@ -189,6 +199,56 @@ def test_an_environment_with_room_takes_more_than_one() -> None:
 
     assert pool.arrive("b", 0.0) == [Assign("demo-1", "b")]
     assert pool.arrive("c", 0.0) == []
+
+
+def _two_idle(**limits: float) -> Pool:
+    pool = _pool(**limits)
+    pool.arrive("a", 0.0, "cats")
+    pool.arrive("b", 0.0, "dogs")
+    pool.finish("demo-1", "a", 1.0, 1.0)
+    pool.finish("demo-2", "b", 2.0, 1.0)
+    return pool
+
+
+def test_kin_goes_where_kin_was() -> None:
+    """What is left of the work there need not be done again; others go to the most lately used."""
+    assert _two_idle().arrive("c", 3.0, "cats") == [Assign("demo-1", "c")]
+    assert _two_idle().arrive("c", 3.0, "birds") == [Assign("demo-2", "c")]
+    assert _two_idle().arrive("c", 3.0) == [Assign("demo-2", "c")]
+
+
+def test_kin_is_worth_no_wait() -> None:
+    """An idle environment of another kin is better than the queue."""
+    pool = _two_idle()
+    pool.arrive("c", 3.0, "cats")
+    assert pool.arrive("d", 3.0, "cats") == [Assign("demo-2", "d")]
+
+
+def test_kin_near_the_head_of_the_queue_comes_before_it() -> None:
+    """But not for ever: after some in a row, whoever has waited longest comes first."""
+    pool = _pool(environments=1)
+    pool.arrive("first", 0.0, "cats")
+    pool.arrive("dog", 0.0, "dogs")
+    names = [f"cat-{number}" for number in range(2 * KIN_ROW_MAX)]
+    for name in names:
+        pool.arrive(name, 0.0, "cats")
+    served, running = [], "first"
+    for _ in range(KIN_ROW_MAX + 1):
+        (assigned,) = pool.finish("demo-1", running, 1.0, 1.0)
+        assert isinstance(assigned, Assign)
+        running = assigned.invocation
+        served.append(running)
+    assert served == [*names[: KIN_ROW_MAX - 1], "dog", names[KIN_ROW_MAX - 1]]
+
+
+def test_far_down_the_queue_kin_does_not_count() -> None:
+    """Nobody is passed over by more than ``KIN_LOOK``, and looking costs no more."""
+    pool = _pool(environments=1)
+    pool.arrive("first", 0.0, "cats")
+    for number in range(KIN_LOOK):
+        pool.arrive(f"dog-{number}", 0.0, "dogs")
+    pool.arrive("cat", 0.0, "cats")
+    assert pool.finish("demo-1", "first", 1.0, 1.0) == [Assign("demo-1", "dog-0")]
 
 
 class PoolMachine(RuleBasedStateMachine):

@@ -63,6 +63,7 @@ def test_every_kind_of_answer_is_read(table: dict[str, Any]) -> None:
         ({"function": "f", "cors_origins": ["*"], "cors_credentials": True}, "by name"),
         ({"function": "f", "cors_methods": ["GET"]}, "who is let in"),
         ({"function": "f", "cors_origins": ["*"], "cors_seconds": -1}, "cors_seconds must be"),
+        ({"function": "f", "kin_after": 33}, "kin_after must be between 0 and 32"),
     ],
 )
 def test_what_cannot_be_served_is_named(table: dict[str, Any], said: str) -> None:
@@ -72,3 +73,18 @@ def test_what_cannot_be_served_is_named(table: dict[str, Any], said: str) -> Non
 
     assert said in str(refused.value)
     assert "[[routes]]" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("after", "path", "kin"),
+    [
+        (0, "/a/b/c", ""),
+        (1, "/a/b/c", "b/c"),
+        (2, "/a/b/c", "c"),
+        (2, "/a/b/", ""),
+        (3, "/a/b/c", ""),
+    ],
+)
+def test_kin_is_the_rest_of_the_path(after: int, path: str, kin: str) -> None:
+    """After so many segments; a path that ends before has none."""
+    assert route({"path": "/a/", "function": "f", "kin_after": after}, ["f"]).kin(path) == kin

@@ -1,0 +1,171 @@
+"""What an environment keeps of the sources it has just read, for the next size of the same picture.
+
+New artwork is asked for in many sizes at once. The second request for a source decodes it at a
+scale from which most others can be made, and that stays for a while, within a budget. Memory of
+this process only; nothing is ever written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyvips
+
+import original as originals
+from shapes import Size
+
+PIXELS_BYTES_MAX = 64 << 20
+"""Decoded pictures kept in one environment, all together."""
+FILES_BYTES_MAX = 48 << 20
+"""Downloaded files kept in one environment, all together."""
+FILE_SECONDS = 10.0
+"""How long a downloaded file is used without asking its server again."""
+USEFUL_SIDE = 2_048
+"""Pixels of the longer side at which a source is decoded when it is asked for again."""
+SEEN_MAX = 256
+"""Sources of which it is remembered that they were asked for."""
+
+
+class Pictures:
+    """Decoded pictures by source and revision, the least lately used go first.
+
+    What is kept is upright 8-bit sRGB of the whole source, possibly smaller than it is.
+    """
+
+    def __init__(self, bytes_max: int = PIXELS_BYTES_MAX) -> None:
+        """Keep up to ``bytes_max``."""
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._held: OrderedDict[str, pyvips.Image] = OrderedDict()
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def find(self, key: str, least: Size) -> pyvips.Image | None:
+        """Give a picture of at least that size."""
+        held = self._held.get(key)
+        if held is None or held.width < least[0] or held.height < least[1]:
+            return None
+        self._held.move_to_end(key)
+        return held
+
+    def keep(self, key: str, image: pyvips.Image) -> None:
+        """Keep a picture whose pixels are in memory, instead of an older one."""
+        if _size(image) > self._bytes_max:
+            return
+        old = self._held.pop(key, None)
+        self._bytes += _size(image) - (_size(old) if old is not None else 0)
+        self._held[key] = image
+        while self._bytes > self._bytes_max:
+            _, gone = self._held.popitem(last=False)
+            self._bytes -= _size(gone)
+
+    def see(self, key: str) -> bool:
+        """Remember that it was asked for; whether it had been before."""
+        before = key in self._seen
+        self._seen[key] = None
+        self._seen.move_to_end(key)
+        if len(self._seen) > SEEN_MAX:
+            self._seen.popitem(last=False)
+        return before
+
+
+def _size(image: pyvips.Image) -> int:
+    return int(image.width * image.height * image.bands)
+
+
+@dataclass(slots=True)
+class Picture:
+    """The place of one source's picture; ``key`` changes whenever the source's bytes do.
+
+    ``shared`` tells, after rendering, whether the pixels come from what is kept for many sizes.
+    """
+
+    pictures: Pictures
+    key: str
+    shared: bool = False
+
+    def find(self, least: Size) -> pyvips.Image | None:
+        """Give a decoded picture of at least that size, if there is one."""
+        found = self.pictures.find(self.key, least)
+        self.shared = found is not None
+        return found
+
+    def useful(self, size: Size, least: Size) -> Size | None:
+        """Say how large to decode a source of ``size`` that is asked for more than once.
+
+        None the first time: then no more is decoded than is needed.
+        """
+        if not self.pictures.see(self.key):
+            return None
+        self.shared = True
+        part = min(1.0, USEFUL_SIDE / max(size))
+        return max(round(size[0] * part), least[0]), max(round(size[1] * part), least[1])
+
+    def keep(self, image: pyvips.Image) -> None:
+        """Keep a decoded picture, whose pixels are in memory."""
+        self.pictures.keep(self.key, image)
+
+
+@dataclass(frozen=True, slots=True)
+class _Downloaded:
+    """A file that was read a moment ago: what `original.Found` asks for."""
+
+    original: originals.Original
+
+    @property
+    def revision(self) -> str:
+        """That of the bytes."""
+        return self.original.revision
+
+    @property
+    def modified(self) -> float | None:
+        """As the server said."""
+        return self.original.modified
+
+    def read(self) -> originals.Original:
+        """All of it."""
+        return self.original
+
+    def beginning(self, size: int) -> bytes:
+        """The first bytes of it."""
+        return self.original.data[:size]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Files:
+    """Downloaded files, for as long as nobody would notice that they are not quite new."""
+
+    def __init__(
+        self, bytes_max: int = FILES_BYTES_MAX, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Keep up to ``bytes_max``; ``clock`` gives seconds."""
+        self._bytes_max = bytes_max
+        self._clock = clock
+        self._bytes = 0
+        self._held: OrderedDict[str, tuple[float, originals.Original]] = OrderedDict()
+
+    def find(self, key: str) -> originals.Found | None:
+        """Give the file if it was kept less than ``FILE_SECONDS`` ago."""
+        held = self._held.get(key)
+        if held is None:
+            return None
+        if self._clock() > held[0] + FILE_SECONDS:
+            self._drop(key)
+            return None
+        return _Downloaded(held[1])
+
+    def keep(self, key: str, original: originals.Original) -> None:
+        """Keep a file for a moment."""
+        self._drop(key)
+        self._held[key] = (self._clock(), original)
+        self._bytes += len(original.data)
+        while self._bytes > self._bytes_max:
+            self._drop(next(iter(self._held)))
+
+    def _drop(self, key: str) -> None:
+        gone = self._held.pop(key, None)
+        self._bytes -= len(gone[1].data) if gone else 0

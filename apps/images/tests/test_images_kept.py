@@ -1,0 +1,168 @@
+"""Many sizes of one source: one download, one decode, and pictures that look the same."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+
+import generate
+import kept
+import limits
+import original
+import recipe
+import render
+import spelled
+from dynimo.sdk import http
+
+Ask = Callable[..., http.Reply]
+SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
+DATA = SAMPLE.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that has kept nothing yet."""
+    monkeypatch.setattr(generate, "_PICTURES", kept.Pictures())
+    monkeypatch.setattr(generate, "_FILES", kept.Files())
+
+
+def rendered(place: kept.Picture | None, w: int, data: bytes = DATA) -> np.ndarray:
+    made = render.render(data, spelled.canonical(w=w), limits.Limits(), shared=place)
+    pixels = made.pixels
+    return np.frombuffer(pixels.data, np.uint8).reshape(pixels.height, pixels.width, pixels.bands)
+
+
+def test_the_first_of_a_source_is_as_if_alone() -> None:
+    """Nothing is decoded for others before there are others."""
+    place = kept.Picture(kept.Pictures(), "a")
+    assert np.array_equal(rendered(place, 300), rendered(None, 300))
+    assert not place.shared
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp"])
+def test_what_is_shared_looks_the_same(kind: str) -> None:
+    """From the second on they come from one decode, and differ by what nobody sees."""
+    data = DATA
+    if kind != "jpg":
+        data = pyvips.Image.new_from_buffer(DATA, "").write_to_buffer(f".{kind}")
+    pictures = kept.Pictures()
+    for number, w in enumerate((200, 640, 320, 100, 500)):
+        place = kept.Picture(pictures, "a")
+        shared, alone = rendered(place, w, data), rendered(None, w, data)
+        assert place.shared is (number > 0)
+        assert shared.shape == alone.shape
+        off = np.abs(shared.astype(int) - alone)
+        assert off.mean() < 4
+
+
+def test_one_decode_serves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first decodes for itself, the second for all that are not larger."""
+    decoded: list[tuple[int, int]] = []
+    real = render.turbo.decode
+
+    def counted(*given: object) -> object:
+        decoded.append(given[2])  # type: ignore[arg-type]
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(render.turbo, "decode", counted)
+    pictures = kept.Pictures()
+    for w in (100, 200, 300, 400, 500, 600, 700, 800):
+        rendered(kept.Picture(pictures, "a"), w)
+    assert len(decoded) == 2
+
+
+def test_another_revision_is_another_picture() -> None:
+    """What changed is never made of what was there before."""
+    pictures = kept.Pictures()
+    for _ in range(2):
+        rendered(kept.Picture(pictures, "a\n1"), 300)
+    assert pictures.find("a\n1", (300, 1)) is not None
+    assert pictures.find("a\n2", (1, 1)) is None
+
+
+def test_the_budget_holds() -> None:
+    """The least lately used goes; what is larger than all of it is not kept."""
+    image = pyvips.Image.black(100, 100, bands=3)
+    pictures = kept.Pictures(bytes_max=65_000)
+    for key in ("a", "b"):
+        pictures.keep(key, image)
+    assert pictures.find("a", (1, 1)) is not None
+    pictures.keep("c", image)
+    assert [pictures.find(key, (1, 1)) is not None for key in "abc"] == [True, False, True]
+    pictures.keep("d", pyvips.Image.black(1000, 1000, bands=3))
+    assert [pictures.find(key, (1, 1)) is not None for key in "acd"] == [True, True, False]
+
+
+def test_files_are_forgotten_in_time_and_within_the_budget() -> None:
+    """A server's file may have changed; and memory is limited."""
+    now = [0.0]
+    files = kept.Files(bytes_max=10, clock=lambda: now[0])
+    for key in "ab":
+        files.keep(key, original.Original(data=b"12345", revision=key, modified=None))
+    found = files.find("a")
+    assert found is not None
+    assert found.read().revision == "a"
+    files.keep("c", original.Original(data=b"1", revision="c", modified=None))
+    assert [files.find(key) is not None for key in "abc"] == [False, True, True]
+    now[0] = kept.FILE_SECONDS + 0.1
+    assert files.find("c") is None
+
+
+def test_shared_pixels_have_their_own_validator(folder: Path, make: Ask) -> None:
+    """Other bytes, another ETag; and each of both gives 304."""
+    (folder / "a.jpg").write_bytes(DATA)
+    path = recipe.spell(spelled.canonical(source="pics", path="a.jpg", w=300))
+    first, second, third = (make(path) for _ in range(3))
+    tags = [dict(reply.headers)["etag"] for reply in (first, second, third)]
+    assert tags[0] != tags[1] == tags[2]
+    assert second.body == third.body
+    for tag in tags[:2]:
+        reply = make(path, {"if-none-match": tag})
+        assert (reply.status, dict(reply.headers)["etag"]) == (304, tag)
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, list[str]]]:
+    """Serve the sample, and remember what was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("content-length", str(len(DATA)))
+            self.end_headers()
+            self.wfile.write(DATA)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=serving.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{serving.server_port}/", asked
+    finally:
+        serving.shutdown()
+        thread.join()
+        serving.server_close()
+
+
+def test_many_sizes_are_one_download(
+    server: tuple[str, list[str]], make: Ask, look: Callable[[http.Reply], Image.Image],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The server of the source sees one request, not one for each size."""
+    base, asked = server
+    monkeypatch.setenv("DYNIMO_SOURCES", f'{{"web": "{base}"}}')
+    for w in (100, 200, 300):
+        path = recipe.spell(spelled.canonical(source="web", path="a.jpg", w=w))
+        assert look(make(path)).width == w
+    assert asked == ["/a.jpg"]

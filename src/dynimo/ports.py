@@ -47,7 +47,7 @@ class SandboxSpec:
     concurrency: int = 1
     packages: tuple[str, ...] = ()
     readable: tuple[Path, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
     init_timeout_seconds: float = 10.0
     runtime: str = ""
     layers: Path | None = None

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,13 @@ from dynimo.registry.apps import LIVE, publish
 from dynimo.registry.registry import APP_KIND, Registry
 from dynimo.sdk import app as sdk_app
 from dynimo.sdk.fallbacks import rank
-from dynimo.sdk.settings import SETTINGS_VARIABLE, SOURCES_VARIABLE
+from dynimo.sdk.settings import DEVELOPMENT_VARIABLE, SETTINGS_VARIABLE, SOURCES_VARIABLE
 from dynimo.settings import Settings
 
 log = logging.getLogger("dynimo")
 
 BUILT_IN, NAMED, UPLOADED = "built in", "named at start", "uploaded"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +79,16 @@ class Apps:
         DeployError: an app cannot be deployed.
     """
 
-    def __init__(self, settings: Settings, base: Path, registry: Registry, place: Place) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        base: Path,
+        registry: Registry,
+        place: Place,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         self._settings = settings
+        self._environment = dict(environment)
         self._base = base
         self.registry = registry
         self.config = settings.registry
@@ -89,11 +99,13 @@ class Apps:
             for app in discovery.apps(settings.app_folders)
         }
         self.deployed |= {each.app.name: each for each in self._uploaded()}
-        self.versions: dict[str, Version] = {
-            version.function: version
-            for each in self.deployed.values()
-            for version in self._published(each)
-        }
+        self.versions: dict[str, Version] = {}
+        self._of_operator: set[str] = set()
+        for each in self.deployed.values():
+            for version in self._published(each):
+                self.versions[version.function] = version
+                if each.origin != UPLOADED:
+                    self._of_operator.add(version.sha256)
 
     @property
     def found(self) -> list[sdk_app.App]:
@@ -143,12 +155,29 @@ class Apps:
                 path = (self._base / Path(table[key]).expanduser()).resolve()
                 table[key] = str(path)
                 readable.append(path.parent)
-        own = {SETTINGS_VARIABLE: json.dumps(table)}
+        own = {**self._inherited(app, version), SETTINGS_VARIABLE: json.dumps(table)}
+        if self._settings.host in LOOPBACK:
+            own[DEVELOPMENT_VARIABLE] = "1"
         if declared.sources:
             places = self._sources(app, version)
             own[SOURCES_VARIABLE] = json.dumps(places)
             readable += [Path(place) for place in places.values() if place.startswith("/")]
         return Deployment(own=own, readable=tuple(readable))
+
+    def _inherited(self, app: sdk_app.App, version: Version) -> dict[str, str]:
+        """The server's own variables that a function asks for.
+
+        Only apps that whoever started the server chose get any: who may upload one may run code,
+        but not read what the server was started with.
+        """
+        wanted = app.functions.get(version.function.removeprefix(f"{app.name}-"))
+        if wanted is None or not wanted.inherit:
+            return {}
+        if version.sha256 not in self._of_operator:
+            log.warning("%s: an uploaded app inherits no variables", version)
+            return {}
+        have = self._environment
+        return {name: have[name] for name in wanted.inherit if name in have}
 
     def check_upstreams(self, app: sdk_app.App) -> None:
         """Refuse routes to upstreams that the operator has not named. Raises DeployError."""

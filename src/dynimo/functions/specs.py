@@ -22,7 +22,7 @@ from dynimo.model.function import Version
 class Deployment:
     """What one deployment adds to a version: variables, and further paths that it may read."""
 
-    own: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
     readable: tuple[Path, ...] = ()
 
 

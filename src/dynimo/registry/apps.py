@@ -123,7 +123,7 @@ def unstage(registry: Registry, staged: Staged) -> None:
 def configured(declared: sdk_app.Function) -> Configuration:
     """What an app declares of a function, as the platform's configuration."""
     told = asdict(declared)
-    del told["on_demand"]  # of how a server starts, not of the version
+    del told["on_demand"], told["inherit"]  # of how a server starts, not of the version
     return Configuration(**told, runtime="", role="")
 
 

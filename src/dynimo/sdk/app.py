@@ -25,6 +25,10 @@ TIMEOUT_SECONDS_MAX = 900
 CONCURRENCY_MAX = 1_000
 ENVIRONMENTS_MAX = 1_000
 NETWORKS = ("none", "loopback", "internet")
+INHERITED_MAX = 32
+"""Variables of the server that one function may see."""
+_VARIABLE = re.compile(r"(?!AWS_|DYNIMO_)[A-Z][A-Z0-9_]{0,63}")
+"""The platform's own and AWS's are never handed on: they are the server's, or set anew."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*\.[A-Za-z_]\w*")
 
@@ -39,7 +43,7 @@ class Function:
     is kept. ``packages`` are third-party packages taken from the platform's own installation;
     ``files`` are keys of the app's settings whose values are paths it may read. ``network`` is what
     its code can reach: one of ``NETWORKS``. ``on_demand`` imports its code on first use, instead of
-    at start.
+    at start. ``inherit`` names variables of the server's own environment that it sees too.
     """
 
     handler: str
@@ -55,6 +59,7 @@ class Function:
     environment: Mapping[str, str] | None = None
     network: str = "internet"
     on_demand: bool = False
+    inherit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +168,23 @@ def _function(name: str, table: object) -> Function:
     _within(where, "idle_seconds", function.idle_seconds, 0, 86_400)
     if function.on_demand and function.reserve:
         raise ManifestError(f"{where} on_demand: then nothing is ready, so reserve must be 0")
+    _inheritable(where, function.inherit)
     if function.network not in NETWORKS:
         raise ManifestError(
             f"{where} network = {function.network!r} must be one of {', '.join(NETWORKS)}"
         )
     return function
+
+
+def _inheritable(where: str, names: tuple[str, ...]) -> None:
+    if len(names) > INHERITED_MAX:
+        raise ManifestError(f"{where} inherit must name at most {INHERITED_MAX} variables")
+    for name in names:
+        if not _VARIABLE.fullmatch(name):
+            raise ManifestError(
+                f"{where} inherit {name!r} must be upper-case letters, digits and _,"
+                " and none of AWS_… or DYNIMO_…"
+            )
 
 
 def _within(where: str, key: str, value: float, low: float, high: float) -> None:

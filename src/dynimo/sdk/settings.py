@@ -1,6 +1,6 @@
 """What a deployment tells an app: its named sources, and its own table of settings.
 
-Read from two environment variables that the platform sets; nothing here reads a file.
+Read from environment variables that the platform sets; nothing here reads a file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 SOURCES_VARIABLE = "DYNIMO_SOURCES"
 SETTINGS_VARIABLE = "DYNIMO_SETTINGS"
+DEVELOPMENT_VARIABLE = "DYNIMO_DEVELOPMENT"
 
 
 def sources() -> Mapping[str, str]:
@@ -27,3 +28,12 @@ def settings() -> Mapping[str, Any]:
     """The deployment's ``[apps.NAME]`` table; values listed under ``files`` are absolute paths."""
     found: dict[str, Any] = json.loads(os.environ.get(SETTINGS_VARIABLE, "{}"))
     return found
+
+
+def development() -> bool:
+    """Whether the server listens on loopback only, as on a developer's machine.
+
+    A proxy on the same machine may still lead strangers there: what must hold for them needs a
+    setting of the app's own.
+    """
+    return os.environ.get(DEVELOPMENT_VARIABLE) == "1"

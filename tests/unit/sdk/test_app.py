@@ -21,6 +21,7 @@ handler = "hello.handler"
 timeout_seconds = 1.5
 files = ["rules"]
 network = "none"
+inherit = ["SHOP_KEY"]
 [functions.hello.environment]
 A = "1"
 [[routes]]
@@ -42,6 +43,7 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
     hello = app.functions["hello"]
     assert (hello.handler, hello.timeout_seconds, hello.files) == ("hello.handler", 1.5, ("rules",))
     assert (hello.environment, hello.network) == ({"A": "1"}, "none")
+    assert hello.inherit == ("SHOP_KEY",)
     assert app.routes == (sdk_app.Route(path="/hello/", function="hello", accept=("a/b",)),)
     assert (app.sources, app.examples) == ({"own": "files"}, ("/hello",))
     assert app.function_name("hello") == "demo-hello"
@@ -61,6 +63,9 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
         (('handler = "hello.handler"', ""), "missing 1 required keyword-only argument: 'handler'"),
         (('"hello.handler"', '"hello"'), "'module.function'"),
         (('files = ["rules"]', "files = [1]"), "a list of texts"),
+        (('["SHOP_KEY"]', '["shop"]'), "upper-case letters"),
+        (('["SHOP_KEY"]', '["AWS_SECRET_ACCESS_KEY"]'), "none of AWS_"),
+        (('["SHOP_KEY"]', str([f"A{number}" for number in range(33)])), "at most 32"),
         (('network = "none"', 'network = "lan"'), "must be one of none, loopback, internet"),
         (('path = "/hello/"', 'path = "hello"'), "plain path"),
         (('function = "hello"', 'function = "hullo"'), "there are: hello"),

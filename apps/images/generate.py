@@ -7,6 +7,7 @@ platform forks after importing, and libvips' threads do not survive a fork.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pyvips
 import simplejpeg
 
+import decode
 import deployment
 import encode
 import heap
@@ -25,6 +27,7 @@ import refusals
 import remote
 import render
 import replies
+import reports
 import source
 import steps
 import validators
@@ -89,6 +92,8 @@ def _picture(
     if current:
         return http.Reply(status=304, headers=_headers(recipe, current, original.modified))
     fetched = time.perf_counter()
+    if recipe.out.fm == "json":
+        return _report(recipe, original, tags[0], fetched - started)
     place = kept.Picture(_PICTURES, f"{recipe.source}/{recipe.path}\n{original.revision}")
     rendered = render.render(original.data, recipe, _DEPLOYMENT.limits, _fetch, place)
     tag = tags[place.shared]
@@ -109,6 +114,19 @@ def _picture(
         ("server-timing", timing),
     )
     return http.Reply(status=200, headers=headers, body=body)
+
+
+def _report(
+    recipe: recipes.Recipe, original: originals.Original, tag: str, fetch_seconds: float
+) -> http.Reply:
+    """Tell about the source; it is no form of the picture, so it never stands in for one."""
+    header = decode.open_header(original.data, _DEPLOYMENT.limits)
+    seen = reports.Seen(header=header, recipe=recipe, data=original.data, limits=_DEPLOYMENT.limits)
+    told = reports.tell(seen)
+    headers = {**dict(_headers(recipe, tag, original.modified)), **told.headers}
+    headers["server-timing"] = f"fetch;dur={fetch_seconds * 1000:.1f}"
+    body = json.dumps(told.value, separators=(",", ":"), ensure_ascii=False).encode()
+    return http.content(body, told.content_type, headers=headers)
 
 
 def _fetch(reference: str) -> bytes:

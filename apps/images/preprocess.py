@@ -73,10 +73,13 @@ def _forward(decided: Decision) -> http.Reply:
     stale = STALE_IF_ERROR_SECONDS
     if decided.until is not None:
         seconds, stale = max(0, min(seconds, int(decided.until - time.time()))), 0
+    target, vary = recipe.spell(decided.recipe), ", ".join(decided.vary)
+    if decided.recipe.out.fm == "json":  # a report: no picture can stand in for it
+        return http.forward(target, max_age=seconds, vary=vary, stale_if_error=stale)
     return http.forward(
-        recipe.spell(decided.recipe),
+        target,
         max_age=seconds,
-        vary=", ".join(decided.vary),
+        vary=vary,
         stale_if_error=stale,
         group=steps.group(decided.recipe),
         rank=steps.rank(decided.recipe),

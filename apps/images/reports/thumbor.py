@@ -1,0 +1,59 @@
+"""thumbor's ``meta/``: which operations lead from the source to the picture, in its own words.
+
+Sizes are settled on paper, so nothing is decoded. A crop that only pixels place (smart, trim) is
+said as if it were in the middle, or not at all: this is the one difference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import shapes
+from ops import geometry, values
+from ops.base import Op
+from reports.report import Seen, Told
+
+
+def tell(seen: Seen) -> Told:
+    """Tell source, operations and target.
+
+    Raises:
+        Refusal: 400; nothing of the picture would be left.
+    """
+    size = seen.header.width, seen.header.height
+    source = {"url": f"{seen.recipe.source}/{seen.recipe.path}", **_sides(size)}
+    done: list[dict[str, Any]] = []
+    for op in seen.recipe.ops:
+        done += _said(size, op)
+        size = shapes.after(size, op)
+        shapes.check_step(size, seen.limits)
+    return Told(value={"thumbor": {"source": source, "operations": done, "target": _sides(size)}})
+
+
+def _sides(size: shapes.Size) -> dict[str, int]:
+    return {"width": size[0], "height": size[1]}
+
+
+def _said(size: shapes.Size, op: Op) -> list[dict[str, Any]]:
+    """Say one operation in thumbor's words; those that it has none for are left out."""
+    after = shapes.after(size, op)
+    match op:
+        case geometry.Crop():
+            return _crop(size, shapes.cropped(size, op))
+        case geometry.Cut() | geometry.Shape():
+            smart = op.gravity.place in values.SMART
+            at = shapes.window(size, after, values.CENTRE if smart else op.gravity)
+            return _crop(size, (*at, *after))
+        case geometry.Resize() if after != size:
+            return [{"type": "resize", **_sides(after)}]
+        case geometry.Flip():
+            ways = (("flip_horizontally", op.x), ("flip_vertically", op.y))
+            return [{"type": name} for name, done in ways if done]
+    return []
+
+
+def _crop(size: shapes.Size, box: shapes.Box) -> list[dict[str, Any]]:
+    x, y, w, h = box
+    if box == (0, 0, *size):
+        return []
+    return [{"type": "crop", "left": x, "top": y, "right": x + w, "bottom": y + h}]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import pyvips
 
@@ -69,6 +70,10 @@ class Canvas:
     def over(self, image: pyvips.Image) -> Canvas:
         """Give a canvas that stands for exactly ``image``."""
         return Canvas(image=image, size=(image.width, image.height))
+
+
+Work: TypeAlias = Callable[[Canvas, Any, Scene], Canvas]
+"""What does one kind of operation. Each file of this folder says in ``WORK`` which it does."""
 
 
 def resize(image: pyvips.Image, size: Size) -> pyvips.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyvips
@@ -9,8 +10,9 @@ import pyvips
 import colours
 import shapes
 from ops import geometry, values
+from ops.base import Op
 from pixels import canvas as canvases
-from pixels.canvas import Canvas, Scene
+from pixels.canvas import Canvas, Scene, Work
 from pixels.gravity import find
 
 BLUR_SHARE = 0.03
@@ -166,3 +168,17 @@ def embedded(
         image = canvases.with_alpha(image)
     samples: list[Any] = list(bg[: image.bands])
     return image.embed(x, y, *size, extend="background", background=samples)
+
+
+WORK: Mapping[type[Op], Work] = {
+    geometry.Resize: resize,
+    geometry.Crop: crop,
+    geometry.Cut: cut,
+    geometry.Shape: shape,
+    geometry.Trim: trim,
+    geometry.Rotate: rotate,
+    geometry.Flip: flip,
+    geometry.Extend: extend,
+    geometry.Pad: pad,
+    geometry.Background: background,
+}

@@ -1,30 +1,20 @@
-"""Which function does which operation, and doing them one after another."""
+"""Which function does which operation, and doing them one after another.
+
+A file of this folder says in its ``WORK`` what it does; here they are joined.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping
 
 import refusals
 import shapes
-from ops import geometry
 from ops.base import Op
 from pixels import shaping
-from pixels.canvas import Canvas, Scene
-
-Work: TypeAlias = Callable[[Canvas, Any, Scene], Canvas]
+from pixels.canvas import Canvas, Scene, Work
 
 WORK: Mapping[type[Op], Work] = {
-    geometry.Resize: shaping.resize,
-    geometry.Crop: shaping.crop,
-    geometry.Cut: shaping.cut,
-    geometry.Shape: shaping.shape,
-    geometry.Trim: shaping.trim,
-    geometry.Rotate: shaping.rotate,
-    geometry.Flip: shaping.flip,
-    geometry.Extend: shaping.extend,
-    geometry.Pad: shaping.pad,
-    geometry.Background: shaping.background,
+    **shaping.WORK,
 }
 
 

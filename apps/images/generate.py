@@ -30,6 +30,7 @@ import replies
 import reports
 import source
 import steps
+import tags
 import validators
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
@@ -161,7 +162,7 @@ def _headers(
     recipe: recipes.Recipe, tag: str, modified: float | None
 ) -> tuple[tuple[str, str], ...]:
     fresh = f"public, max-age={recipe.out.ttl_seconds}, stale-if-error={STALE_IF_ERROR_SECONDS}"
-    headers = [("etag", tag), ("cache-control", fresh)]
+    headers = [("etag", tag), ("cache-control", fresh), tags.header(tags.of_recipe(recipe))]
     if modified is not None:
         headers.append(("last-modified", validators.http_date(modified)))
     return tuple(headers)

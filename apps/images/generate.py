@@ -50,18 +50,18 @@ for _name in _WARM:
 
 def handler(event: Mapping[str, Any], context: context_module.Context) -> http.Reply:
     """Answer ``/_images/...`` with the picture, 304, or a refusal."""
-    del context
+    kin = getattr(context, "kin", 0)  # not every runtime has it
     request = http.HttpRequest.from_event(event)
     if request.method not in ("GET", "HEAD"):
         return replies.method_not_allowed()
     try:
-        return answer(request, recipes.parse(request.path))
+        return answer(request, recipes.parse(request.path), kin)
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
 
 
-def answer(request: http.HttpRequest, recipe: recipes.Recipe) -> http.Reply:
-    """Answer with a recipe's picture, or 304.
+def answer(request: http.HttpRequest, recipe: recipes.Recipe, kin: int = 0) -> http.Reply:
+    """Answer with a recipe's picture, or 304; ``kin`` others want the same source.
 
     Raises:
         Refusal: it cannot be made.
@@ -78,24 +78,24 @@ def answer(request: http.HttpRequest, recipe: recipes.Recipe) -> http.Reply:
         original = _read(found, recipe.source, recipe.path)
     finally:
         found.close()
-    return _picture(request, recipe, spelled, original, started)
+    place = kept.Picture(_PICTURES, f"{recipe.source}/{recipe.path}\n{original.revision}", kin > 0)
+    return _picture(request, recipe, original, place, started)
 
 
 def _picture(
     request: http.HttpRequest,
     recipe: recipes.Recipe,
-    spelled: str,
     original: originals.Original,
+    place: kept.Picture,
     started: float,
 ) -> http.Reply:
-    tags = validators.etags(spelled, _BUILD, original.revision)
+    tags = validators.etags(recipes.spell(recipe), _BUILD, original.revision)
     current = validators.current(request.headers, tags, original.modified)
     if current:
         return http.Reply(status=304, headers=_headers(recipe, current, original.modified))
     fetched = time.perf_counter()
     if recipe.out.fm == "json":
         return _report(recipe, original, tags[0], fetched - started)
-    place = kept.Picture(_PICTURES, f"{recipe.source}/{recipe.path}\n{original.revision}")
     rendered = render.render(original.data, recipe, _DEPLOYMENT.limits, _fetch, place)
     tag = tags[place.shared]
     ready = time.perf_counter()

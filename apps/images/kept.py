@@ -23,8 +23,10 @@ FILES_BYTES_MAX = 48 << 20
 """Downloaded files kept in one environment, all together."""
 FILE_SECONDS = 10.0
 """How long a downloaded file is used without asking its server again."""
-USEFUL_SIDE = 2_048
-"""Pixels of the longer side at which a source is decoded when it is asked for again."""
+USEFUL_SIDE = 1_400
+"""Pixels that the longer side has at least when a source is decoded for many sizes."""
+HALVINGS_MAX = 3
+"""Decoders are quickest at a half, a quarter and an eighth."""
 SEEN_MAX = 256
 """Sources of which it is remembered that they were asked for."""
 
@@ -79,11 +81,13 @@ def _size(image: pyvips.Image) -> int:
 class Picture:
     """The place of one source's picture; ``key`` changes whenever the source's bytes do.
 
+    ``expected``: others that need it are known to be coming.
     ``shared`` tells, after rendering, whether the pixels come from what is kept for many sizes.
     """
 
     pictures: Pictures
     key: str
+    expected: bool = False
     shared: bool = False
 
     def find(self, least: Size) -> pyvips.Image | None:
@@ -97,11 +101,16 @@ class Picture:
 
         None the first time: then no more is decoded than is needed.
         """
-        if not self.pictures.see(self.key):
+        if not (self.pictures.see(self.key) or self.expected):
             return None
         self.shared = True
-        part = min(1.0, USEFUL_SIDE / max(size))
-        return max(round(size[0] * part), least[0]), max(round(size[1] * part), least[1])
+        found = size
+        for halvings in range(1, HALVINGS_MAX + 1):
+            smaller = -(-size[0] // 2**halvings), -(-size[1] // 2**halvings)
+            if max(smaller) < USEFUL_SIDE or smaller[0] < least[0] or smaller[1] < least[1]:
+                break
+            found = smaller
+        return found
 
     def keep(self, image: pyvips.Image) -> None:
         """Keep a decoded picture, whose pixels are in memory."""

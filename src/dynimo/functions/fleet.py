@@ -191,8 +191,8 @@ class Fleet:
             match action:
                 case Start(environment):
                     self._begin(environment)
-                case Assign(environment, invocation_id):
-                    self._hand_over(environment, invocation_id)
+                case Assign(environment, invocation_id, kin):
+                    self._hand_over(environment, invocation_id, kin)
                 case Stop(environment):
                     self._end(environment, "idle")
                 case Reject(invocation_id, reason):
@@ -206,7 +206,7 @@ class Fleet:
         process = self.zygote.fork(name, _Watcher(self, name), own)
         self._environments[name] = _Environment(process, stream, self._clock.monotonic())
 
-    def _hand_over(self, name: str, invocation_id: str) -> None:
+    def _hand_over(self, name: str, invocation_id: str, kin: int) -> None:
         ticket, environment = self._tickets[invocation_id], self._environments[name]
         now = self._clock.monotonic()
         ticket.assigned, ticket.cold, environment.fresh = now, environment.fresh, False
@@ -223,6 +223,8 @@ class Fleet:
             "trace": invocation.trace or None,
             "client_context": invocation.client_context or None,
         }
+        if kin:
+            meta["kin"] = kin
         if invocation.sink is not None:
             meta["stream"] = True
         environment.process.send(meta, invocation.event)

@@ -25,10 +25,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Hand this invocation to this environment."""
+    """Hand this invocation to this environment; ``kin`` others share work with it at this time."""
 
     environment: str
     invocation: str
+    kin: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ LATER_SECONDS = 0.001
 KIN_LOOK = 16
 """How far down the queue an environment looks for what shares work with what it did last."""
 KIN_ROW_MAX = 16
-"""After so many of one kin in a row, whoever has waited longest comes first again."""
+"""After so many that were passed over for the sake of kin, the first of the queue is next."""
 
 Action: TypeAlias = Start | Assign | Stop | Reject
 
@@ -81,14 +82,13 @@ class _Environment:
     """``running`` are the invocations inside; ``idle_since`` means something when it is empty.
 
     A ``condemned`` one has been killed but is not gone yet: it gets nothing more. ``kin`` is that
-    of the last invocation in it, and ``in_a_row`` how many of that kin came one after another.
+    of the last invocation in it.
     """
 
     running: set[str] = field(default_factory=set)
     idle_since: float = 0.0
     condemned: bool = False
     kin: str = ""
-    in_a_row: int = 0
 
 
 class Pool:
@@ -109,7 +109,9 @@ class Pool:
         # Insertion order is age; within it the most lately used are tried first (see _free).
         self._environments: dict[str, _Environment] = {}
         self._queue: OrderedDict[str, float] = OrderedDict()  # invocation → when it is late
-        self._kin: dict[str, str] = {}  # of those in the queue that have any
+        self._kin: dict[str, str] = {}  # of those waiting or running that have any
+        self._kindred: dict[str, int] = {}  # how many of each
+        self._passed = 0
         self._service_seconds = 0.0
         self._cold_start_seconds = cold_start_seconds
         self._burst = scaling.Burst(limits.burst, limits.burst_per_second)
@@ -121,18 +123,22 @@ class Pool:
 
         Invocations of one ``kin`` share work: they go to one environment if that costs no wait.
         """
+        if kin:
+            self._kin[invocation] = kin
+            self._kindred[kin] = self._kindred.get(kin, 0) + 1
         name = self._free(kin)
         if name is not None:
-            return [self._assign(name, invocation, kin)]
+            return [self._assign(name, invocation)]
         if self._should_start(now):
             start = self._start(now)
             if self._queue:  # whoever has waited longest comes first, also here
-                self._enqueue(invocation, now, kin)
-                invocation, kin = self._next()
-            return [start, self._assign(start.environment, invocation, kin)]
+                self._queue[invocation] = now + self.limits.queue_seconds
+                invocation, _ = self._queue.popitem(last=False)
+            return [start, self._assign(start.environment, invocation)]
         if self.waiting >= self.limits.queue:
+            self._forget(invocation)
             return [Reject(invocation, "full")]
-        self._enqueue(invocation, now, kin)
+        self._queue[invocation] = now + self.limits.queue_seconds
         return []
 
     def finish(self, environment: str, invocation: str, now: float, seconds: float) -> list[Action]:
@@ -141,20 +147,24 @@ class Pool:
         if slot is None or invocation not in slot.running:
             return []
         slot.running.discard(invocation)
+        self._forget(invocation)
         slot.idle_since = now
         self._service_seconds = scaling.smoothed(self._service_seconds, seconds)
         return self._drain(now)
 
     def exit(self, environment: str, now: float) -> list[Action]:
         """An environment is gone, with whatever ran in it. Those behind it must not be stranded."""
-        if self._environments.pop(environment, None) is None:
+        slot = self._environments.pop(environment, None)
+        if slot is None:
             return []
+        for invocation in slot.running:
+            self._forget(invocation)
         return [*self._drain(now), *self.fill(now)]
 
     def withdraw(self, invocation: str) -> None:
         """Its caller has left: if it still waits, it shall not run."""
-        self._queue.pop(invocation, None)
-        self._kin.pop(invocation, None)
+        if self._queue.pop(invocation, None) is not None:
+            self._forget(invocation)
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed: turn away the late, let the long idle go, keep the reserve."""
@@ -270,21 +280,23 @@ class Pool:
                 best, best_since = name, slot.idle_since
         return best
 
-    def _enqueue(self, invocation: str, now: float, kin: str) -> None:
-        self._queue[invocation] = now + self.limits.queue_seconds
-        if kin:
-            self._kin[invocation] = kin
+    def _next(self, kin: str) -> str:
+        """Take one from the queue for an environment whose last work was of ``kin``.
 
-    def _next(self, slot: _Environment | None = None) -> tuple[str, str]:
-        """Take from the queue, with its kin: the first, or one of the environment's kin near it."""
-        invocation = next(iter(self._queue))
-        if self._kin and slot is not None and slot.kin and slot.in_a_row < KIN_ROW_MAX:
-            near = islice(self._queue, KIN_LOOK)
-            invocation = next(
-                (each for each in near if self._kin.get(each) == slot.kin), invocation
-            )
-        del self._queue[invocation]
-        return invocation, self._kin.pop(invocation, "")
+        Its own kin first, then what is nobody's, then the kin of another; never from far behind,
+        and not for ever past the first.
+        """
+        first = next(iter(self._queue))
+        chosen = first
+        if self._kin and self._passed < KIN_ROW_MAX:
+            near = list(islice(self._queue, KIN_LOOK))
+            taken = {slot.kin for slot in self._environments.values()} - {kin, ""}
+            own = (each for each in near if kin and self._kin.get(each) == kin)
+            free = (each for each in near if self._kin.get(each, "") not in taken)
+            chosen = next(own, None) or next(free, first)
+        self._passed = 0 if chosen == first else self._passed + 1
+        del self._queue[chosen]
+        return chosen
 
     def _start(self, now: float) -> Start:
         self._born += 1
@@ -293,12 +305,20 @@ class Pool:
         self._environments[name] = _Environment(idle_since=now)
         return Start(name)
 
-    def _assign(self, environment: str, invocation: str, kin: str) -> Assign:
+    def _assign(self, environment: str, invocation: str) -> Assign:
         slot = self._environments[environment]
         slot.running.add(invocation)
-        slot.in_a_row = slot.in_a_row + 1 if slot.kin == kin else 1
-        slot.kin = kin
-        return Assign(environment, invocation)
+        slot.kin = self._kin.get(invocation, "") if self._kin else ""
+        others = self._kindred[slot.kin] - 1 if slot.kin else 0
+        return Assign(environment, invocation, others)
+
+    def _forget(self, invocation: str) -> None:
+        """It neither waits nor runs any more: it is nobody's kin."""
+        kin = self._kin.pop(invocation, "") if self._kin else ""
+        if kin:
+            self._kindred[kin] -= 1
+            if not self._kindred[kin]:
+                del self._kindred[kin]
 
     def _drain(self, now: float) -> list[Action]:
         """Give waiting invocations to whatever has room: first come first served, but for kin."""
@@ -311,15 +331,16 @@ class Pool:
                 start = self._start(now)
                 actions.append(start)
                 name = start.environment
-            invocation, kin = self._next(self._environments[name])
-            actions.append(self._assign(name, invocation, kin))
+            invocation = self._next(self._environments[name].kin)
+            actions.append(self._assign(name, invocation))
         return actions
 
     def _turn_away(self, now: float) -> list[Action]:
         """Whoever has waited too long; the queue is in order of arrival, so the first is oldest."""
         actions: list[Action] = []
         while self._queue and next(iter(self._queue.values())) <= now:
-            invocation, _ = self._next()
+            invocation, _ = self._queue.popitem(last=False)
+            self._forget(invocation)
             actions.append(Reject(invocation, "late"))
         return actions
 

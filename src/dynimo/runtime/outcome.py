@@ -48,6 +48,7 @@ class ContextFactory:
             log_stream_name=self._stream,
             deadline_ms=int(meta.get("deadline_ms") or 0),
             client_context=_client_context(told) if told else None,
+            kin=int(meta.get("kin") or 0),
         )
 
 

@@ -54,7 +54,8 @@ class ClientContext:
 class Context:
     """Facts about this one invocation.
 
-    ``memory_limit_in_mb`` is text, as on AWS. ``deadline_ms`` is epoch milliseconds.
+    ``memory_limit_in_mb`` is text, as on AWS. ``deadline_ms`` is epoch milliseconds. ``kin`` is
+    ours: how many others that share work with this one wait or run (a route's ``kin_after``).
     """
 
     aws_request_id: str
@@ -68,6 +69,7 @@ class Context:
     identity: CognitoIdentity | None = field(default_factory=CognitoIdentity)
     client_context: ClientContext | None = None
     tenant_id: str | None = None
+    kin: int = 0
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the platform kills this invocation; never below 0."""

@@ -221,7 +221,7 @@ def test_kin_is_worth_no_wait() -> None:
     """An idle environment of another kin is better than the queue."""
     pool = _two_idle()
     pool.arrive("c", 3.0, "cats")
-    assert pool.arrive("d", 3.0, "cats") == [Assign("demo-2", "d")]
+    assert pool.arrive("d", 3.0, "cats") == [Assign("demo-2", "d", kin=1)]
 
 
 def test_kin_near_the_head_of_the_queue_comes_before_it() -> None:
@@ -238,7 +238,35 @@ def test_kin_near_the_head_of_the_queue_comes_before_it() -> None:
         assert isinstance(assigned, Assign)
         running = assigned.invocation
         served.append(running)
-    assert served == [*names[: KIN_ROW_MAX - 1], "dog", names[KIN_ROW_MAX - 1]]
+    assert served == [*names[:KIN_ROW_MAX], "dog"]
+
+
+def test_whose_kin_is_elsewhere_is_left_to_it() -> None:
+    """Two environments with two sources each do one of them, although the queue is mixed."""
+    pool = _pool()
+    for name, kin in (
+        ("c1", "cats"),
+        ("d1", "dogs"),
+        ("c2", "cats"),
+        ("c3", "cats"),
+        ("b", "birds"),
+    ):
+        pool.arrive(name, 0.0, kin)
+    assert pool.finish("demo-2", "d1", 1.0, 1.0) == [Assign("demo-2", "b")]
+    assert pool.finish("demo-1", "c1", 1.0, 1.0) == [Assign("demo-1", "c2", kin=1)]
+    assert pool.finish("demo-2", "b", 1.0, 1.0) == [Assign("demo-2", "c3", kin=1)]
+
+
+def test_it_is_told_how_many_share_its_work() -> None:
+    """Those that wait and those that run; not those that have ended, left or were turned away."""
+    pool = _pool(environments=1, queue=3)
+    pool.arrive("a", 0.0, "cats")
+    for name in ("b", "c", "d", "turned away"):
+        pool.arrive(name, 0.0, "cats")
+    pool.withdraw("c")
+    assert pool.finish("demo-1", "a", 1.0, 1.0) == [Assign("demo-1", "b", kin=1)]
+    pool.arrive("e", 1.0, "cats")
+    assert pool.exit("demo-1", 1.0) == [Start("demo-2"), Assign("demo-2", "d", kin=1)]
 
 
 def test_far_down_the_queue_kin_does_not_count() -> None:
@@ -248,7 +276,7 @@ def test_far_down_the_queue_kin_does_not_count() -> None:
     for number in range(KIN_LOOK):
         pool.arrive(f"dog-{number}", 0.0, "dogs")
     pool.arrive("cat", 0.0, "cats")
-    assert pool.finish("demo-1", "first", 1.0, 1.0) == [Assign("demo-1", "dog-0")]
+    assert pool.finish("demo-1", "first", 1.0, 1.0) == [Assign("demo-1", "dog-0", kin=KIN_LOOK - 1)]
 
 
 class PoolMachine(RuleBasedStateMachine):

@@ -7,13 +7,14 @@ stop the app from starting, with a message that says where.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import limits as limit_names
 
-KEYS = ("rules", "limits", "private_hosts")
+KEYS = ("rules", "limits", "private_hosts", "url_sources", "unsigned", "imgproxy")
+ALLOWED_VARIABLE = "IMGPROXY_ALLOWED_SOURCES"
 
 
 class DeploymentError(ValueError):
@@ -25,15 +26,21 @@ class Deployment:
     """``rules`` is the path of the rules file, if any.
 
     ``private_hosts`` are ``host:port`` of source servers that may have private addresses.
+    ``url_sources`` are patterns of addresses that may be asked for without a source's name.
+    ``unsigned``: URLs of a dialect without a key need no signature; None: in development only.
+    ``imgproxy`` is that dialect's own table.
     """
 
     limits: limit_names.Limits
     rules: Path | None
     private_hosts: frozenset[str]
+    url_sources: tuple[str, ...] = ()
+    unsigned: bool | None = None
+    imgproxy: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read(settings: Mapping[str, Any]) -> Deployment:
-    """Check the settings.
+def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Deployment:
+    """Check the settings; ``environment`` is what other image servers are configured by.
 
     Raises:
         DeploymentError: naming the key.
@@ -48,8 +55,20 @@ def read(settings: Mapping[str, Any]) -> Deployment:
     hosts = settings.get("private_hosts", [])
     if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
         raise DeploymentError("[apps.images] private_hosts must be a list of 'host:port'")
+    patterns = settings.get("url_sources", [])
+    if not isinstance(patterns, list) or not all(isinstance(each, str) for each in patterns):
+        raise DeploymentError("[apps.images] url_sources must be a list of 'https://host/*'")
+    brought = (environment or {}).get(ALLOWED_VARIABLE, "").split(",")
+    unsigned, imgproxy = settings.get("unsigned"), settings.get("imgproxy", {})
+    if unsigned is not None and not isinstance(unsigned, bool):
+        raise DeploymentError("[apps.images] unsigned must be true or false")
+    if not isinstance(imgproxy, Mapping):
+        raise DeploymentError("[apps.images.imgproxy] must be a table")
     return Deployment(
         limits=limit_names.read(settings.get("limits", {})),
         rules=Path(rules) if rules else None,
         private_hosts=frozenset(host.lower() for host in hosts),
+        url_sources=(*patterns, *(each.strip() for each in brought if each.strip())),
+        unsigned=unsigned,
+        imgproxy=imgproxy,
     )

@@ -8,6 +8,7 @@ platform forks after importing, and libvips' threads do not survive a fork.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -36,9 +37,13 @@ from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
 
 STALE_IF_ERROR_SECONDS = 86_400
-_DEPLOYMENT = deployment.read(settings.settings())
+_DEPLOYMENT = deployment.read(settings.settings(), os.environ)
 _PICTURES, _FILES = kept.Pictures(), kept.Files()
-_CLIENT = remote.Client(_DEPLOYMENT.limits, private_hosts=_DEPLOYMENT.private_hosts)
+_CLIENT = remote.Client(
+    _DEPLOYMENT.limits,
+    private_hosts=_DEPLOYMENT.private_hosts,
+    url_sources=_DEPLOYMENT.url_sources,
+)
 _BUILD = ".".join(str(pyvips.version(part)) for part in range(3)) + f"-{simplejpeg.__version__}"
 _WARM = ("copy", "resize", "crop", "embed", "icc_transform", "thumbnail_buffer")
 heap.keep()
@@ -146,7 +151,7 @@ def _fetch(reference: str) -> bytes:
 
 def _open(name: str, path: str) -> originals.Found:
     """Open a file; one that was downloaded a moment ago is not asked for again."""
-    base = settings.sources().get(name)
+    base = source.base(name, settings.sources())
     again = _FILES.find(f"{base}\n{path}")
     return again or source.open_file(base, path, client=_CLIENT, limits=_DEPLOYMENT.limits)
 
@@ -154,7 +159,7 @@ def _open(name: str, path: str) -> originals.Found:
 def _read(found: originals.Found, name: str, path: str) -> originals.Original:
     original = found.read()
     if isinstance(found, remote.RemoteFile):
-        _FILES.keep(f"{settings.sources().get(name)}\n{path}", original)
+        _FILES.keep(f"{source.base(name, settings.sources())}\n{path}", original)
     return original
 
 

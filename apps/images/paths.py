@@ -15,6 +15,8 @@ PATH_MAX = 4_096
 """Characters of a path, still encoded."""
 SEGMENT_BYTES_MAX = 255
 """Bytes of one path segment: what Linux file systems take."""
+ADDRESSES = ("~http", "~https")
+"""Names of sources that are no folder: their paths are addresses (see `urls`)."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SAFE = "-._~/!$'()*,;=:@+"
@@ -53,7 +55,7 @@ def split(text: str) -> tuple[str, str]:
             (empty, ``.`` or ``..`` segments, backslashes).
     """
     name, slash, path = decode(text).partition("/")
-    if not slash or not name or not is_plain(path):
+    if not slash or not name or not path or not (name in ADDRESSES or is_plain(path)):
         raise refusals.not_found()
     return name, path
 

@@ -6,6 +6,7 @@ no downloads, nothing imported that is not needed for the decision.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +31,8 @@ DECISION_SECONDS = 30
 STALE_IF_ERROR_SECONDS = 86_400
 """And how long while no new one can be had: what it leads to may still be there."""
 
-_DEPLOYMENT = deployment.read(settings.settings())
+_ENVIRONMENT = dict(os.environ)
+_DEPLOYMENT = deployment.read(settings.settings(), _ENVIRONMENT)
 _ENGINE = engine.build()
 _RULES = rules_file.Watched(_DEPLOYMENT.rules, clock=time.monotonic) if _DEPLOYMENT.rules else None
 
@@ -64,6 +66,8 @@ def decide(request: http.HttpRequest) -> Decision | http.Reply:
         rules=_RULES.current() if _RULES else rules.Rules(),
         sources=settings.sources(),
         now=time.time,
+        environment=_ENVIRONMENT,
+        development=settings.development(),
     )
     return dialect.decide(Asked(path=rest, query=request.query, headers=request.headers), world)
 

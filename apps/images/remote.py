@@ -2,7 +2,8 @@
 
 One `Client` an environment keeps idle connections; names are resolved once a request, every
 address is judged by `addresses`, and the connection is pinned to one that passed. Redirects are
-judged again. The one seam where network errors are translated.
+judged again, and for addresses of their own so is the list of those allowed (`urls`). The one seam
+where network errors are translated.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import limits as limit_names
 import original
 import paths
 import refusals
+import urls
 
 IDLE_CONNECTIONS_MAX = 4
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -120,22 +122,29 @@ class RemoteFile:
 
 
 class Client:
-    """Downloads, one after another. ``private_hosts`` are ``host:port`` allowed to be private."""
+    """Downloads, one after another.
+
+    ``private_hosts`` are ``host:port`` allowed to be private, ``url_sources`` the patterns of
+    addresses that may be asked for without a configured source.
+    """
 
     def __init__(
         self,
         limits: limit_names.Limits,
         *,
         private_hosts: frozenset[str] = frozenset(),
+        url_sources: tuple[str, ...] = (),
         resolve: Resolve = resolve,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Connect to nothing yet."""
         self._limits = limits
         self._private_hosts = private_hosts
+        self._url_sources = url_sources
         self._resolve = resolve
         self._tls = tls
-        self._idle: dict[connection.Origin, connection.PinnedConnection] = {}
+        self._idle: dict[tuple[connection.Origin, bool], connection.PinnedConnection] = {}
+        """By origin, and whether it may be private: one that may is no other's to use."""
 
     def open_file(self, base: str, path: str) -> RemoteFile:
         """Ask for ``path`` (decoded) below the configured address ``base``.
@@ -145,20 +154,49 @@ class Client:
         """
         url = f"{base.rstrip('/')}/{paths.encode(path)}"
         configured = _origin(base)
+        trusted = frozenset({configured}) if self._may_be_private(configured) else frozenset()
+        return self._followed(url, trusted, lambda target: target)
+
+    def open_url(self, url: str) -> RemoteFile:
+        """Ask for an address of its own, one that is allowed, and so are all it redirects to.
+
+        Private ones are asked only where ``private_hosts`` names them.
+
+        Raises:
+            Refusal: as `open_file`; 404 also for what is not allowed.
+        """
+        url = self._permitted(url)
+        origin = _origin(url)
+        named = f"{origin.host}:{origin.port}" in self._private_hosts
+        return self._followed(url, frozenset({origin} if named else ()), self._permitted)
+
+    def _permitted(self, url: str) -> str:
+        found = urls.place(url)
+        address = urls.address(*found) if found else ""
+        if not address or not urls.is_allowed(address, self._url_sources):
+            raise refusals.not_found()
+        return address
+
+    def _followed(
+        self,
+        url: str,
+        trusted: frozenset[connection.Origin],
+        permitted: Callable[[str], str],
+    ) -> RemoteFile:
         deadline = connection.Deadline(self._limits.fetch_seconds, self._limits.read_seconds)
         for _ in range(self._limits.redirects + 1):
             origin = _origin(url)
-            trusted = origin == configured and self._may_be_private(configured)
+            may = origin in trusted
             try:
-                response, used = self._ask(origin, url, deadline, trusted=trusted)
+                response, used = self._ask(origin, url, deadline, trusted=may)
             except (OSError, http.client.HTTPException) as error:
                 raise translated(error) from error
             if response.status not in REDIRECTS:
-                return self._judged(response, origin, used)
+                return self._judged(response, (origin, may), used)
             location = response.getheader("location") or ""
             response.close()
             used.close()
-            url = _target(url, location)
+            url = permitted(_target(url, location))
         raise refusals.upstream(
             "too_many_redirects", f"more than {self._limits.redirects} redirects (limit redirects)"
         )
@@ -176,7 +214,7 @@ class Client:
     def _ask(
         self, origin: connection.Origin, url: str, deadline: connection.Deadline, *, trusted: bool
     ) -> tuple[http.client.HTTPResponse, connection.PinnedConnection]:
-        kept = self._idle.pop(origin, None)
+        kept = self._idle.pop((origin, trusted), None)
         if kept is not None:
             try:
                 return self._exchange(kept, url, deadline), kept
@@ -228,7 +266,7 @@ class Client:
     def _judged(
         self,
         response: http.client.HTTPResponse,
-        origin: connection.Origin,
+        place: tuple[connection.Origin, bool],
         used: connection.PinnedConnection,
     ) -> RemoteFile:
         try:
@@ -244,7 +282,7 @@ class Client:
             if whole and not response.will_close:
                 if len(self._idle) >= IDLE_CONNECTIONS_MAX:
                     self._idle.pop(next(iter(self._idle))).close()
-                self._idle[origin] = used
+                self._idle[place] = used
             else:
                 used.close()
 

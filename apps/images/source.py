@@ -1,15 +1,25 @@
 """Which kind of source a name stands for, and opening a file in it.
 
-The kinds are `folder` and `remote`; both give an `original.Found`.
+The kinds are `folder` and `remote`; both give an `original.Found`. An address of its own (see
+`urls`) is its own base.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import folder
 import limits as limit_names
 import original
+import paths
 import refusals
 import remote
+import urls
+
+
+def base(name: str, sources: Mapping[str, str]) -> str | None:
+    """Give what a name stands for; None for nothing."""
+    return name if name in paths.ADDRESSES else sources.get(name)
 
 
 def open_file(
@@ -22,6 +32,8 @@ def open_file(
     """
     if base is None:
         raise refusals.not_found()
+    if base in paths.ADDRESSES:
+        return client.open_url(urls.address(base, path))
     if base.startswith(("http://", "https://")):
         return client.open_file(base, path)
     return folder.open_file(base, path, limits)

@@ -6,6 +6,7 @@ failed, and never takes more than one core. One request at a time, like the Gene
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +23,12 @@ import steps
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
 
-_DEPLOYMENT = deployment.read(settings.settings())
-_CLIENT = remote.Client(_DEPLOYMENT.limits, private_hosts=_DEPLOYMENT.private_hosts)
+_DEPLOYMENT = deployment.read(settings.settings(), os.environ)
+_CLIENT = remote.Client(
+    _DEPLOYMENT.limits,
+    private_hosts=_DEPLOYMENT.private_hosts,
+    url_sources=_DEPLOYMENT.url_sources,
+)
 
 
 def handler(event: Mapping[str, Any], context: context_module.Context) -> http.Reply:
@@ -43,7 +48,7 @@ def _preview(recipe: recipes.Recipe) -> http.Reply:
     It is no form of the artwork to the edge: a real one of half the size is better.
     """
     found = source.open_file(
-        settings.sources().get(recipe.source),
+        source.base(recipe.source, settings.sources()),
         recipe.path,
         client=_CLIENT,
         limits=_DEPLOYMENT.limits,

@@ -24,13 +24,25 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What dialects may know beside the request. ``now`` gives epoch seconds."""
+    """What dialects may know beside the request. ``now`` gives epoch seconds.
+
+    ``environment`` holds the server's own variables that app.toml names (`inherit`), and
+    ``development`` says that the server listens on loopback only.
+    """
 
     deployment: deployments.Deployment
     engine: str
     rules: rules.Rules
     sources: Mapping[str, str]
     now: Callable[[], float]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    development: bool = False
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether a dialect that has no key takes URLs without a signature."""
+        chosen = self.deployment.unsigned
+        return self.development if chosen is None else chosen
 
     @property
     def limits(self) -> limit_names.Limits:

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 
 from dynimo.edge import conditional, ranges, upstream
 from dynimo.edge import key as keys
-from dynimo.edge.stored import TAG_HEADERS, Stored
+from dynimo.edge.stored import CORS_PREFIX, TAG_HEADERS, Said, Stored
 from dynimo.web import faults, message, writing
 
 SECONDS_TO_RETRY = 1
 
 
 def from_stored(
-    entry: Stored, account: str, now: float, vary: str = "", timing: str = ""
+    entry: Stored, account: str, now: float, said: Said = (), timing: str = ""
 ) -> message.Response:
-    """Return a stored answer; ``vary`` is that of the decision which led to it."""
+    """Return a stored answer; ``said`` is what the decision that led to it says of it."""
     headers = message.Headers()
     kept = [pair for pair in entry.headers if pair[0] not in upstream.TO_US_ALONE]
-    headers.pairs = _with_vary(kept, vary)
+    headers.pairs = _decided(kept, said)
     headers.pairs += [("age", str(entry.age(now))), ("cache-status", account)]
     if entry.status == 200:
         headers.pairs.append(("accept-ranges", "bytes"))
@@ -29,11 +29,11 @@ def from_stored(
 
 
 def from_passed(
-    response: message.Response, account: str, vary: str = "", timing: str = ""
+    response: message.Response, account: str, said: Said = (), timing: str = ""
 ) -> message.Response:
     """Return an answer that was not stored; ``timing`` is that of the decision before it."""
     headers = upstream.clean(response.headers)
-    headers.pairs = _with_vary(headers.pairs, vary)
+    headers.pairs = _decided(headers.pairs, said)
     headers.add("cache-status", account)  # after those of caches behind us (RFC 9211 section 2)
     if timing:
         joined = join_timing(timing, headers.get("server-timing"))
@@ -61,14 +61,14 @@ def for_nginx(response: message.Response, entry: Stored, decision: Stored | None
 
 
 def prepared(
-    entry: Stored, account: str, now: float, vary: str, *, tags: bool = False, expiry: bool = False
+    entry: Stored, account: str, now: float, said: Said, *, tags: bool = False, expiry: bool = False
 ) -> message.Prepared:
     """Return a stored answer, serialised.
 
     Raises:
         web.writing.UnsafeHeader: a stored header cannot be sent.
     """
-    whole = from_stored(entry, account, now, vary)
+    whole = from_stored(entry, account, now, said)
     if expiry:
         for_nginx(whole, entry)
     if not tags:
@@ -91,11 +91,16 @@ def conditioned(
     changed = headers.get("last-modified") or headers.get("date")
     if conditional.not_modified(request, headers.get("etag"), changed):
         kept = message.Headers()
-        kept.pairs = [pair for pair in headers.pairs if pair[0] in conditional.KEPT_IN_304]
+        kept.pairs = [pair for pair in headers.pairs if _is_kept_in_304(pair[0])]
         return message.Response(status=304, headers=kept)
     if cut and method == "GET" and "range" in request:
         return ranges.cut(request, response, boundary=secrets.token_hex(16))
     return response
+
+
+def _is_kept_in_304(name: str) -> bool:
+    """Say whether a 304 carries it too; without CORS a page may not even read that status."""
+    return name in conditional.KEPT_IN_304 or name.startswith(CORS_PREFIX)
 
 
 def is_partial(request: Mapping[str, str]) -> bool:
@@ -125,10 +130,15 @@ def bad_upstream(text: str) -> message.Response:
     return faults.refusal(502, "BadUpstream", text)
 
 
-def _with_vary(pairs: list[tuple[str, str]], vary: str) -> list[tuple[str, str]]:
+def _decided(pairs: list[tuple[str, str]], said: Said) -> list[tuple[str, str]]:
+    """Put a decision's words on an answer: Vary is joined, of who may read it they hold alone."""
+    named = {name for name, _ in said}
     own = [value for name, value in pairs if name == "vary"]
-    if not own and not vary:
+    if not own and not named:
         return pairs
-    kept = [pair for pair in pairs if pair[0] != "vary"]
-    kept.append(("vary", keys.merge_vary(vary, *own)))
+    kept = [pair for pair in pairs if pair[0] != "vary" and pair[0] not in named]
+    kept += [pair for pair in said if pair[0] != "vary"]
+    vary = keys.merge_vary(*(value for name, value in said if name == "vary"), *own)
+    if vary:
+        kept.append(("vary", vary))
     return kept

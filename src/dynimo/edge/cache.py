@@ -30,7 +30,7 @@ from dynimo.edge import (
 from dynimo.edge import key as keys
 from dynimo.edge.purge import EVERYTHING, Selector, selector
 from dynimo.edge.status import Status
-from dynimo.edge.stored import Stored
+from dynimo.edge.stored import Said, Stored
 from dynimo.edge.wanted import Found, Wanted
 from dynimo.model.stand_ins import StandIns
 from dynimo.web import message
@@ -109,11 +109,11 @@ class Cache:
             return None
         if entry.status == 206 and "if-range" in headers:
             return None
-        vary = ""
+        said: Said = ()
         if entry.forward:
             if self._settings.expiry_shown:
                 return None  # how long it is good hangs on the decision too
-            vary = entry.vary
+            said = entry.said
             inner = {"accept": headers.get("accept", "")}
             entry = self._memory.get(entry.forward_key, inner)
             if entry is None or entry.expires <= now or entry.forward:
@@ -123,17 +123,17 @@ class Cache:
         self._nowait_hits += 1
         second = int(now)
         ready = entry.prepared
-        if ready is None or ready[0] != second or ready[1] != vary:
-            ready = entry.prepared = (second, vary, self._prepare(entry, now, vary))
+        if ready is None or ready[0] != second or ready[1] != said:
+            ready = entry.prepared = (second, said, self._prepare(entry, now, said))
         if answer.is_partial(headers):
             return answer.conditioned(request.method, headers, ready[2])
         return ready[2]
 
-    def _prepare(self, entry: Stored, now: float, vary: str) -> message.Prepared:
+    def _prepare(self, entry: Stored, now: float, said: Said) -> message.Prepared:
         self._store.touch(entry, now)
         account = entry.hit(now).text(self._settings.name)
         tags, expiry = self._settings.tags_shown, self._settings.expiry_shown
-        return answer.prepared(entry, account, now, vary, tags=tags, expiry=expiry)
+        return answer.prepared(entry, account, now, said, tags=tags, expiry=expiry)
 
     async def __call__(self, request: message.Request) -> message.Response:
         """Answer a request: from the cache, or from upstream through it."""
@@ -269,7 +269,7 @@ class Cache:
         return found
 
     def _compose(self, found: Found, decision: Stored | None, timing: str) -> message.Response:
-        vary = "" if decision is None else decision.vary
+        said = () if decision is None else decision.said
         account = found.status.text(self._settings.name)
         if not found.status.forwarded:
             self._fetcher.counts["hits"] += 1
@@ -277,12 +277,12 @@ class Cache:
             now = self._now()
             self._store.touch(found.stored, now)
             joined = answer.join_timing(timing, found.timing)
-            response = answer.from_stored(found.stored, account, now, vary, joined)
+            response = answer.from_stored(found.stored, account, now, said, joined)
             if self._settings.expiry_shown and (found.status.stored or not found.status.forwarded):
                 answer.for_nginx(response, found.stored, decision)
         else:
             assert found.response is not None
-            response = answer.from_passed(found.response, account, vary, timing)
+            response = answer.from_passed(found.response, account, said, timing)
         return response
 
     def _shows_tags(self, request: message.Request) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from dynimo.edge import key as keys
 from dynimo.edge.status import Status
@@ -11,8 +12,13 @@ from dynimo.sdk import fallbacks
 from dynimo.sdk.http import GROUP_HEADER, RANK_HEADER
 from dynimo.web import message
 
+Said: TypeAlias = tuple[tuple[str, str], ...]
+
 TAG_HEADERS = {"surrogate-key": None, "cache-tag": ","}
 """The headers in which an answer names its tags (surrogate keys), and what stands between them."""
+
+CORS_PREFIX = "access-control-"
+"""Headers in which an answer says which pages may read it."""
 
 OVERHEAD_BYTES = 1600
 """What one entry costs in memory beside its body and header text (measured: about 1.5 KB)."""
@@ -32,7 +38,8 @@ class Stored:
     began, ``cut_at`` when a soft purge took it, ``checked`` the version of the purges that it was
     last judged by (``purges``). ``group`` and ``rank`` say what it is one form of, and which. Until
     ``held_until`` a failure of its source is remembered, and nobody asks again. ``prepared`` is its
-    last serialised answer: for which second, with which Vary, and the answer.
+    last serialised answer: for which second, after which decision's words, and the answer. ``said``
+    are a decision's words about the answer that it leads to: Vary, and who may read it.
     """
 
     key: str
@@ -56,12 +63,13 @@ class Stored:
     checked: int = -1
     cut_at: float = 0.0
     tags: tuple[str, ...] = ()
-    prepared: tuple[int, str, message.Prepared] | None = field(default=None, repr=False)
+    prepared: tuple[int, Said, message.Prepared] | None = field(default=None, repr=False)
     touched: float = 0.0
     expires: float = 0.0
     etag: str = ""
     last_modified: str = ""
     vary: str = ""
+    said: Said = ()
     forward_key: str = ""
     group: str = ""
     rank: fallbacks.Rank = ()
@@ -70,6 +78,9 @@ class Stored:
         self.expires = self.born + self.lifetime
         self.vary = ", ".join(self.names)
         self.forward_key = keys.internal(self.forward) if self.forward else ""
+        if self.forward:
+            own = (pair for pair in self.headers if pair[0].startswith(CORS_PREFIX))
+            self.said = (("vary", self.vary), *own)
         text = 0
         for name, value in self.headers:
             text += len(name) + len(value)

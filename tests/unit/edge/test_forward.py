@@ -99,3 +99,20 @@ async def test_decision_without_lifetime_is_used_once(ready: Any, reply: Any) ->
     await ready.get("/choice")
     assert await ready.account("/choice") == "hit; ttl=600"
     assert ready.origin.count == 3
+
+
+async def test_who_may_read_it_is_the_decisions_to_say(ready: Any, reply: Any) -> None:
+    """CORS of the client's route holds for what is made, a hit, a 304 and a failure alike."""
+    ready.origin.answers["/choice"] = reply(**FORWARD, access_control_allow_origin="*")
+    ready.origin.answers["/plain"] = reply(**FORWARD)
+    ready.origin.answers["/_made/1"].headers.add("access-control-allow-origin", "http://a.example")
+    for headers in ({}, {}, {"if_none_match": '"1"'}):
+        answer = await ready.get("/choice", **headers)
+        assert answer.headers.get_all("access-control-allow-origin") == ["*"]
+    plain = await ready.get("/plain")
+    assert plain.headers.get("access-control-allow-origin") == "http://a.example"
+    assert (await ready.get("/choice")).headers.get("access-control-allow-origin") == "*"
+    await ready.cache.purge(everything=True)
+    ready.origin.answers["/_made/1"] = reply(status=504)
+    answer = await ready.get("/choice")
+    assert (answer.status, answer.headers.get("access-control-allow-origin")) == (504, "*")

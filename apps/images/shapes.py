@@ -6,17 +6,23 @@ towards the top left: the same for whoever asked, in whatever dialect.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 import limits as limit_names
 import refusals
-from ops import geometry, values
+from ops import effects, geometry, values
 from ops.base import Op
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 INNER_AREA_FACTOR = 4
 """How much larger than the largest output a step on the way to it may be."""
+
+ROUNDING_ERROR = 1e-6
+"""Pixels by which a side may seem longer than it is when it comes from sines."""
+SHADOW_REACH = 3
+"""How far a shadow is seen, in its sigmas."""
 
 
 def after(size: Size, op: Op) -> Size:
@@ -39,8 +45,10 @@ def after(size: Size, op: Op) -> Size:
         case geometry.Pad():
             top, right, bottom, left = padding(size, op)
             return size[0] + left + right, size[1] + top + bottom
-        case geometry.Rotate(degrees=90 | 270):
-            return size[1], size[0]
+        case geometry.Rotate():
+            return turned(size, op.degrees)
+        case effects.Shadow():
+            return shadowed(size, op)[0]
     return size
 
 
@@ -90,7 +98,7 @@ def resized(size: Size, op: geometry.Resize) -> Size:
     elif w and h:
         mode = op.mode
         if mode == "auto":
-            mode = "outside" if (w > h) == (width > height) else "inside"
+            mode = "outside" if (w >= h) == (width >= height) else "inside"
         # Compare w/width with h/height without leaving the integers: the same on every machine.
         by_width = (w * height < h * width) != (mode == "outside")
         found = (w, side(height, w, width)) if by_width else (side(width, h, height), h)
@@ -112,7 +120,7 @@ def _box(size: Size, op: geometry.Resize) -> Size:
         max(1, length.of(own)) if length.value else 0
         for length, own in zip((op.w, op.h), size, strict=True)
     )
-    if op.swap and w and h and (w > h) != (size[0] > size[1]):
+    if op.swap and w and h and (w - h) * (size[0] - size[1]) < 0:
         return h, w
     return w, h
 
@@ -170,6 +178,25 @@ def padding(size: Size, op: geometry.Pad) -> tuple[int, int, int, int]:
     """Give top, right, bottom and left."""
     w, h = size
     return op.top.of(h), op.right.of(w), op.bottom.of(h), op.left.of(w)
+
+
+def turned(size: Size, degrees: Decimal) -> Size:
+    """Give the size of the canvas that holds all of it, turned."""
+    quarters, rest = divmod(degrees, 90)
+    if not rest:
+        return (size[1], size[0]) if quarters % 2 else size
+    angle = math.radians(float(degrees))
+    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+    w, h = size[0] * cos + size[1] * sin, size[0] * sin + size[1] * cos
+    return math.ceil(w - ROUNDING_ERROR), math.ceil(h - ROUNDING_ERROR)
+
+
+def shadowed(size: Size, op: effects.Shadow) -> tuple[Size, int, int]:
+    """Give the size of a canvas for a picture and its shadow, and where on it the picture is."""
+    reach = math.ceil(SHADOW_REACH * op.sigma)
+    left, right = max(0, reach - op.x), max(0, reach + op.x)
+    top, bottom = max(0, reach - op.y), max(0, reach + op.y)
+    return (size[0] + left + right, size[1] + top + bottom), left, top
 
 
 def window(size: Size, part: Size, gravity: values.Gravity) -> tuple[int, int]:

@@ -83,7 +83,7 @@ def resize(image: pyvips.Image, size: Size) -> pyvips.Image:
     across, down = size[0] / image.width, size[1] / image.height
     if not image.hasalpha():
         return image.resize(across, vscale=down)
-    return image.premultiply().resize(across, vscale=down).unpremultiply().cast("uchar")
+    return image.premultiply().resize(across, vscale=down).unpremultiply().rint().cast("uchar")
 
 
 def coloured(image: pyvips.Image) -> pyvips.Image:
@@ -101,6 +101,7 @@ def on_colours(image: pyvips.Image, change: Callable[[pyvips.Image], pyvips.Imag
     """Change the colours and keep alpha; the result is 8 bits again."""
     if not image.hasalpha():
         return change(image).cast("uchar")
+    image = image.copy_memory()  # it is looked at twice
     colours = image.extract_band(0, n=image.bands - 1)
     changed = change(colours).cast("uchar")
     return changed.bandjoin(image.extract_band(image.bands - 1))

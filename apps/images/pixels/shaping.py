@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from ops.base import Op
 from pixels import canvas as canvases
 from pixels.canvas import Canvas, Scene, Work
 from pixels.gravity import find
+from pixels.sharpness import blurred
 
 BLUR_SHARE = 0.03
 """Sigma of a blurred backdrop, as a part of its longer side."""
@@ -54,38 +56,59 @@ def trim(canvas: Canvas, op: geometry.Trim, scene: Scene) -> Canvas:
     """Cut off borders of one colour; a picture that is all border stays."""
     del scene
     image = canvas.settled().image.copy_memory()
-    seen = image.flatten(background=[255, 255, 255]) if image.hasalpha() else image
-    if op.given:
-        background = list(op.colour[:3]) if seen.bands == 3 else [op.colour[1]]
-    else:
-        corner = (0, 0) if op.corner == "top-left" else (seen.width - 1, seen.height - 1)
-        background = seen.getpoint(*corner)
-    left, top, w, h = seen.find_trim(threshold=float(op.threshold), background=background)
+    left, top, w, h = _other(image, op).find_trim(threshold=0.5, background=[0], line_art=True)
     if not w or not h:
         return canvas.over(image)
     if op.equal_x:
-        left = min(left, seen.width - left - w)
-        w = seen.width - 2 * left
+        left = min(left, image.width - left - w)
+        w = image.width - 2 * left
     if op.equal_y:
-        top = min(top, seen.height - top - h)
-        h = seen.height - 2 * top
+        top = min(top, image.height - top - h)
+        h = image.height - 2 * top
     return canvas.over(image.crop(left, top, w, h))
+
+
+def _other(image: pyvips.Image, op: geometry.Trim) -> pyvips.Image:
+    """Tell, by 255 or 0, which pixels have another colour than the border.
+
+    By their distance in red, green, blue and alpha, colours weighed by alpha: however clear pixels
+    are coloured, they are alike.
+    """
+    image = canvases.coloured(image)
+    seen = image.premultiply() if image.hasalpha() else image
+    if op.given:
+        alpha = op.colour[3] / 255 if image.hasalpha() else 1
+        border = [*(part * alpha for part in op.colour[:3]), op.colour[3]][: image.bands]
+    else:
+        corner = (0, 0) if op.corner == "top-left" else (image.width - 1, image.height - 1)
+        border = seen.getpoint(*corner)
+    away = seen - border
+    return (away * away).recomb([[1.0] * image.bands]) > float(op.threshold) ** 2
 
 
 def rotate(canvas: Canvas, op: geometry.Rotate, scene: Scene) -> Canvas:
     """Turn clockwise."""
+    size = shapes.turned(canvas.size, op.degrees)
     if op.degrees % 90 == 0:
-        image = getattr(canvas.image, f"rot{int(op.degrees) % 360}")() if op.degrees % 360 else None
-        return canvas if image is None else Canvas(image=image, size=_turned(canvas.size, op))
+        turn = {90: "rot90", 180: "rot180", 270: "rot270"}.get(int(op.degrees))
+        return Canvas(image=getattr(canvas.image, turn)(), size=size) if turn else canvas
+    shapes.check_step(size, scene.limits)
     image = canvases.with_alpha(canvas.settled().image)
-    turned = image.premultiply().rotate(float(op.degrees), background=[0, 0, 0, 0])
-    image = turned.unpremultiply().cast("uchar")
-    shapes.check_step((image.width, image.height), scene.limits)
+    angle = math.radians(float(op.degrees))
+    cos, sin = math.cos(angle), math.sin(angle)
+    turned = image.premultiply().affine(
+        [cos, -sin, sin, cos],
+        interpolate=pyvips.Interpolate.new("bicubic"),
+        oarea=[0, 0, *size],
+        idx=-(image.width - 1) / 2,
+        idy=-(image.height - 1) / 2,
+        odx=(size[0] - 1) / 2,
+        ody=(size[1] - 1) / 2,
+        extend="background",
+        background=[0],
+    )
+    image = turned.unpremultiply().rint().cast("uchar").copy_memory()
     return canvas.over(behind(image, op.bg))
-
-
-def _turned(size: shapes.Size, op: geometry.Rotate) -> shapes.Size:
-    return shapes.after(size, op)
 
 
 def flip(canvas: Canvas, op: geometry.Flip, scene: Scene) -> Canvas:
@@ -128,9 +151,9 @@ def _on_itself(image: pyvips.Image, size: shapes.Size, x: int, y: int) -> pyvips
     )
     backdrop = canvases.resize(image, shapes.resized((image.width, image.height), cover))
     inside = shapes.window((backdrop.width, backdrop.height), size, values.CENTRE)
-    backdrop = backdrop.crop(*inside, *size).gaussblur(max(size) * BLUR_SHARE, precision="integer")
+    backdrop = blurred(backdrop.crop(*inside, *size), max(size) * BLUR_SHARE)
     if image.hasalpha():
-        return backdrop.composite2(image, "over", x=x, y=y).cast("uchar")
+        return backdrop.composite2(image, "over", x=x, y=y).rint().cast("uchar")
     return backdrop.insert(image, x, y)
 
 
@@ -156,7 +179,7 @@ def behind(image: pyvips.Image, colour: colours.Colour) -> pyvips.Image:
     if colour[3] == 255:
         return image.flatten(background=list(colour[:3]))
     ground = image.new_from_image(list(colour)).copy(interpretation="srgb")
-    return ground.composite2(image, "over").cast("uchar")
+    return ground.composite2(image, "over").rint().cast("uchar")
 
 
 def embedded(

@@ -10,11 +10,15 @@ from collections.abc import Iterable, Mapping
 import refusals
 import shapes
 from ops.base import Op
-from pixels import shaping
+from pixels import areas, edges, shaping, sharpness, tone
 from pixels.canvas import Canvas, Scene, Work
 
 WORK: Mapping[type[Op], Work] = {
     **shaping.WORK,
+    **tone.WORK,
+    **sharpness.WORK,
+    **areas.WORK,
+    **edges.WORK,
 }
 
 

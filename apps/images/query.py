@@ -1,4 +1,4 @@
-"""URL parameters → checked values. Pure; the one place that knows how parameters are spelled.
+"""The native URL's query → checked values, by the table in `parameters`. Pure.
 
 What a value means together with rules and a source is decided in `rules`.
 """
@@ -6,8 +6,7 @@ What a value means together with rules and a source is decided in `rules`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -15,49 +14,131 @@ from urllib.parse import unquote_to_bytes
 import colours
 import limits as limit_names
 import refusals
+from parameters import output, readers, sizing, table
+from parameters.row import Row
 
 QUERY_MAX = 2_048
 """Characters of a query, still encoded."""
-FITS = ("inside", "cover", "contain", "fill")
-FORMATS = ("auto", "jpg", "webp", "avif", "png")
-DPR_MAX = 5
-_WHOLE = re.compile(r"[0-9]{1,6}")
-_DPR = re.compile(r"[1-5](?:\.[0-9]{1,2})?")
+FITS = sizing.FITS
+FORMATS = output.FORMATS
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ENCODED = "64"
+"""Behind a parameter's name: its value is in base64url."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a URL asks for; None where it says nothing. ``w`` and ``h`` are before ``dpr``."""
+    """What a URL asks for: checked values by name. ``w`` and ``h`` are before ``dpr``.
 
-    w: int | None = None
-    h: int | None = None
-    fit: str | None = None
-    dpr: Decimal | None = None
-    fm: str | None = None
-    q: int | None = None
-    bg: colours.Colour | None = None
+    A value: never changed. Attributes give the most used ones, None where nothing is said.
+    """
+
+    __slots__ = ("given",)
+    given: Mapping[str, Any]
+
+    def __init__(self, **given: Any) -> None:
+        self.given = {name: value for name, value in given.items() if value is not None}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Wanted) and self.given == other.given
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.given))
+
+    def __repr__(self) -> str:
+        return f"Wanted({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
+
+    def over(self, other: Wanted) -> Wanted:
+        """Give what this says, and what ``other`` says where this says nothing."""
+        return Wanted(**{**other.given, **self.given})
+
+    @property
+    def w(self) -> int | None:
+        """Width."""
+        return self.given.get("w")
+
+    @property
+    def h(self) -> int | None:
+        """Height."""
+        return self.given.get("h")
+
+    @property
+    def fit(self) -> str | None:
+        """How it comes into the box."""
+        return self.given.get("fit")
+
+    @property
+    def dpr(self) -> Decimal | None:
+        """Density of the screen."""
+        return self.given.get("dpr")
+
+    @property
+    def fm(self) -> str | None:
+        """Format."""
+        return self.given.get("fm")
+
+    @property
+    def q(self) -> int | None:
+        """Quality."""
+        return self.given.get("q")
+
+    @property
+    def bg(self) -> colours.Colour | None:
+        """What pads, and what shows through."""
+        return self.given.get("bg")
 
 
 def parse(query: str, limits: limit_names.Limits) -> Wanted:
     """Read a raw query (no ``?``).
 
     Raises:
-        Refusal: 400 naming the parameter that is unknown, repeated or malformed.
+        Refusal: 400 naming the parameter that is unknown, repeated, malformed, or alone.
+    """
+    return read(pairs(query), limits)
+
+
+def read(given: Iterable[tuple[str, str]], limits: limit_names.Limits) -> Wanted:
+    """Read decoded names and values.
+
+    Raises:
+        Refusal: as `parse`.
     """
     values: dict[str, Any] = {}
-    checks = _checks(limits)
-    for name, text in _pairs(query):
-        if name not in checks:
-            raise refusals.parameter(name, text, f"one of the parameters {', '.join(checks)}")
-        if name in values:
+    rows = table.rows(limits)
+    for name, text in given:
+        row, said = _row(name, text, rows)
+        if row.name in values:
             raise refusals.parameter(name, text, "given only once")
-        check, allowed = checks[name]
-        value = check(text)
+        value = row.reader.take(said)
         if value is None:
-            raise refusals.parameter(name, text, allowed)
-        values[name] = value
+            raise refusals.parameter(name, text, row.reader.allowed)
+        values[row.name] = value
     return Wanted(**values)
+
+
+def _row(name: str, text: str, rows: Mapping[str, Row]) -> tuple[Row, str]:
+    row = rows.get(name)
+    if row is not None:
+        return row, text
+    row = rows.get(name.removesuffix(_ENCODED))
+    if row is None:
+        raise refusals.parameter(name, text, f"one of the parameters {', '.join(rows)}")
+    said = readers.decoded(text)
+    if said is None:
+        raise refusals.parameter(name, text, "base64url of UTF-8")
+    return row, said
+
+
+def check_company(wanted: Wanted, full: Wanted, limits: limit_names.Limits) -> None:
+    """Check that nothing in ``wanted`` is without what it needs in ``full``.
+
+    Raises:
+        Refusal: 400; it would mean nothing.
+    """
+    rows = table.rows(limits)
+    for name in wanted.given:
+        needs = rows[name].needs
+        if needs and needs not in full.given:
+            raise refusals.parameter(name, "", f"given together with {needs}")
 
 
 def check(name: str, text: str, limits: limit_names.Limits) -> Any:
@@ -66,19 +147,24 @@ def check(name: str, text: str, limits: limit_names.Limits) -> Any:
     Raises:
         Refusal: the value is not allowed, or there is no such parameter.
     """
-    return getattr(parse(f"{name}={text.replace('%', '%25')}", limits), name)
+    return read([(name, text)], limits).given[name]
 
 
-def _pairs(query: str) -> list[tuple[str, str]]:
+def pairs(query: str) -> list[tuple[str, str]]:
+    """Split a raw query into names and values, decoded once.
+
+    Raises:
+        Refusal: 400; it is too long, or an escape is broken.
+    """
     if not query:
         return []
     if len(query) > QUERY_MAX:
         raise refusals.parameter("", "", f"at most {QUERY_MAX} characters long")
-    pairs = []
+    found = []
     for piece in query.split("&"):
         name, _, text = piece.partition("=")
-        pairs.append((_decoded(name), _decoded(text)))
-    return pairs
+        found.append((_decoded(name), _decoded(text)))
+    return found
 
 
 def _decoded(text: str) -> str:
@@ -88,34 +174,3 @@ def _decoded(text: str) -> str:
         return unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
         raise refusals.parameter("", text, "UTF-8 when decoded") from None
-
-
-_Check = tuple[Callable[[str], Any], str]
-
-
-def _checks(limits: limit_names.Limits) -> Mapping[str, _Check]:
-    side = (
-        lambda text: _whole(text, limits.output_side),
-        f"a whole number from 1 to {limits.output_side}",
-    )
-    return {
-        "w": side,
-        "h": side,
-        "fit": (lambda text: text if text in FITS else None, f"one of {', '.join(FITS)}"),
-        "dpr": (_dpr, f"a number from 1 to {DPR_MAX} with at most two decimals"),
-        "fm": (lambda text: text if text in FORMATS else None, f"one of {', '.join(FORMATS)}"),
-        "q": (lambda text: _whole(text, 100), "a whole number from 1 to 100"),
-        "bg": (colours.parse, colours.ALLOWED),
-    }
-
-
-def _whole(text: str, most: int) -> int | None:
-    if not _WHOLE.fullmatch(text):
-        return None
-    return int(text) if 1 <= int(text) <= most else None
-
-
-def _dpr(text: str) -> Decimal | None:
-    if not _DPR.fullmatch(text) or Decimal(text) > DPR_MAX:
-        return None
-    return Decimal(text)

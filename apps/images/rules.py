@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 import accept
@@ -17,9 +16,7 @@ import limits as limit_names
 import query
 import recipe
 import refusals
-from ops import geometry, values
-from ops.base import Op
-from ops.output import Output
+from parameters import output, sizing, table
 
 QUALITY: Mapping[str, int] = {"jpg": 80, "webp": 78, "avif": 55}
 """Quality by format where neither URL nor rule says one; they look about the same."""
@@ -90,36 +87,30 @@ def decide(
         Refusal: 400; the rule does not allow what is asked for, or the output would be too big.
     """
     _check_size(wanted, rule)
-    w, h = _pixels(wanted, rule, limits)
-    fm, negotiated = format_for(wanted.fm or rule.defaults.fm or "auto", rule, accepts)
-    bg = rule.background or wanted.bg or rule.defaults.bg or colours.WHITE
-    out = Output(
-        fm=fm,  # type: ignore[arg-type]
-        quality=wanted.q or rule.defaults.q or quality_for(fm, rule),
+    full = over_defaults(wanted, rule.defaults)
+    query.check_company(wanted, full, limits)
+    w, h = sizing.sides(full.given, limits)
+    fm, negotiated = format_for(full.fm or "auto", rule, accepts)
+    bg = rule.background or full.bg or colours.WHITE
+    out = output.output(
+        full.given,
+        fm=fm,
+        quality=full.q or quality_for(fm, rule),
         bg=bg,
         flat=rule.background is not None,
         ttl_seconds=rule.ttl_seconds,
     )
-    fit = wanted.fit or rule.defaults.fit or "inside"
-    made = recipe.canonical(
-        source=source, path=path, engine=engine, ops=shaping(w, h, fit, bg), out=out
-    )
+    ops = table.ops(full.given, w, h, bg)
+    made = recipe.canonical(source=source, path=path, engine=engine, ops=ops, out=out)
     return made, negotiated
 
 
-def shaping(w: int | None, h: int | None, fit: str, bg: colours.Colour) -> tuple[Op, ...]:
-    """Give the operations that bring a picture into a box, in the four ways of the native URL."""
-    across, down = values.pixels(w or 0), values.pixels(h or 0)
-    if not (w and h) or fit == "inside":
-        return (geometry.Resize("inside", across, down),)
-    if fit == "fill":
-        return (geometry.Resize("fill", across, down, enlarge=True),)
-    if fit == "cover":
-        return geometry.Resize("outside", across, down, enlarge=True), geometry.Cut(across, down)
-    return (
-        geometry.Resize("inside", across, down, enlarge=True),
-        geometry.Extend(across, down, bg=bg),
-    )
+def over_defaults(wanted: query.Wanted, defaults: query.Wanted) -> query.Wanted:
+    """Fill what is not said. A default size holds only where no side is given."""
+    if wanted.w or wanted.h:
+        kept = {name: value for name, value in defaults.given.items() if name not in ("w", "h")}
+        defaults = query.Wanted(**kept)
+    return wanted.over(defaults)
 
 
 def quality_for(fm: str, rule: Rule) -> int:
@@ -129,35 +120,14 @@ def quality_for(fm: str, rule: Rule) -> int:
 
 
 def _check_size(wanted: query.Wanted, rule: Rule) -> None:
-    asked = Size(w=wanted.w, h=wanted.h)
+    w, h = sizing.box(wanted.given)
+    asked = Size(w=w, h=h)
     by_default = rule.defaults.w or rule.defaults.h
     if not rule.sizes or asked in rule.sizes or (by_default and not (asked.w or asked.h)):
         return
     allowed = f"one of the sizes {', '.join(map(str, rule.sizes))} (as w x h)"
     name = "h" if wanted.h and not wanted.w else "w"
     raise refusals.parameter(name, str(asked), allowed)
-
-
-def _pixels(
-    wanted: query.Wanted, rule: Rule, limits: limit_names.Limits
-) -> tuple[int | None, int | None]:
-    """Fold ``dpr`` into the sides. A rule's default size holds only when the URL gives no side."""
-    w, h = wanted.w, wanted.h
-    if not (w or h):
-        w, h = rule.defaults.w, rule.defaults.h
-    dpr = wanted.dpr or rule.defaults.dpr or Decimal(1)
-    w, h = _times(w, dpr), _times(h, dpr)
-    if max(w or 0, h or 0) > limits.output_side:
-        allowed = f"small enough that w and h times dpr stay within {limits.output_side}"
-        raise refusals.parameter("dpr", str(dpr), allowed)
-    if w and h and w * h > limits.output_pixels:
-        allowed = f"such that w x h (with dpr) stays within {limits.output_pixels} pixels"
-        raise refusals.parameter("w", str(w), allowed)
-    return w, h
-
-
-def _times(side: int | None, dpr: Decimal) -> int | None:
-    return side and int((side * dpr).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 def format_for(asked: str, rule: Rule, accepts: str) -> tuple[str, bool]:

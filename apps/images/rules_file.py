@@ -18,6 +18,7 @@ import limits as limit_names
 import query
 import refusals
 import rules
+from parameters import table as parameters_table
 
 FILE_BYTES_MAX = 1 << 20
 RULES_MAX = 1_000
@@ -29,6 +30,10 @@ _SIZE = re.compile(r"(?P<w>[1-9]\d{0,4})?x(?P<h>[1-9]\d{0,4})?")
 _HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[\w.\s-]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*["']?(?P<name>[\w-]+)["']?\s*[.=]""")
 _TOML_LINE = re.compile(r"\(at line (\d+)")
+
+
+_KINDS = {"text": (str, int, float), "number": (int, float), "flag": (bool,)}
+_CALLED = {"text": "a text or a number", "number": "a number", "flag": "true or false"}
 
 
 class RulesError(ValueError):
@@ -156,17 +161,18 @@ def _text(key: str, value: object) -> str:
 
 
 def _defaults(key: str, value: object) -> query.Wanted:
-    known = ("w", "h", "fit", "dpr", "fm", "q", "bg")
+    limits = limit_names.Limits()
+    known = parameters_table.rows(limits)
     checked: dict[str, Any] = {}
     for name, given in _table(key, value).items():
         if name not in known:
             _fail(f"{key}: unknown key {name!r}; allowed: {', '.join(known)}", key, name)
-        wanted = int | float if name == "dpr" else int if name in ("w", "h", "q") else str
-        if isinstance(given, bool) or not isinstance(given, wanted):
-            kind = "a text" if wanted is str else "a number"
-            _fail(f"{key}: {name} = {given!r} must be {kind}", key, name)
+        kind = known[name].reader.kind
+        if not isinstance(given, _KINDS[kind]) or isinstance(given, bool) != (kind == "flag"):
+            _fail(f"{key}: {name} = {given!r} must be {_CALLED[kind]}", key, name)
+        text = str(int(given)) if isinstance(given, bool) else str(given)
         try:
-            checked[name] = query.check(name, str(given), limit_names.Limits())
+            checked[name] = query.check(name, text, limits)
         except refusals.Refusal as refusal:
             _fail(f"{key}: {name} = {given!r}: {refusal.message}", key, name)
     return query.Wanted(**checked)

@@ -6,8 +6,10 @@ from typing import Any
 
 import colours
 import recipe
-import rules
+from ops import geometry, values
+from ops.base import Op
 from ops.output import Output
+from parameters import sizing
 
 FITS = ("inside", "cover", "contain", "fill")
 FORMATS = ("source", "jpg", "webp", "avif", "png")
@@ -29,5 +31,7 @@ def canonical(
 ) -> recipe.Recipe:
     """Make the recipe of one picture."""
     out = Output(fm=fm, quality=q or 0, bg=bg, flat=flat, ttl_seconds=ttl_seconds)
-    ops = rules.shaping(w, h, fit, bg)
+    ops: tuple[Op, ...] = sizing.shaping(w, h, fit)
+    if fit == "contain" and w and h:
+        ops = (*ops, geometry.Extend(values.pixels(w), values.pixels(h), bg=bg))
     return recipe.canonical(source=source, path=path, engine=engine, ops=ops, out=out)

@@ -55,7 +55,7 @@ def test_nothing_asked_is_nothing_wanted() -> None:
         ("dpr=5.01", "dpr"),
         ("dpr=1.234", "dpr"),
         ("dpr=nan", "dpr"),
-        ("fm=gif", "fm"),
+        ("fm=tga", "fm"),
         ("fm=JPG", "fm"),
         ("q=0", "q"),
         ("q=101", "q"),

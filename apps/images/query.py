@@ -168,6 +168,8 @@ def pairs(query: str) -> list[tuple[str, str]]:
 
 
 def _decoded(text: str) -> str:
+    if "%" not in text and text.isascii():
+        return text
     if _BAD_ESCAPE.search(text):
         raise refusals.parameter("", text, "percent-encoded as % and two hexadecimal digits")
     try:

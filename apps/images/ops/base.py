@@ -13,6 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal, NewType, get_args, get_origin, get_type_hints
 
 import colours
@@ -75,11 +76,17 @@ class _Argument:
 def spell(op: Op) -> str:
     """Print an operation in its one spelling."""
     arguments = _arguments(type(op))
-    given = [getattr(op, argument.name) for argument in arguments]
-    while given and given[-1] == arguments[len(given) - 1].default:
-        given.pop()
-    printed = [one.print(value) for one, value in zip(arguments, given, strict=False)]
-    return op.op_name + (":" + ",".join(printed) if printed else "")
+    given = _GIVEN[type(op)](op)
+    count = len(arguments)
+    while count:
+        value, default = given[count - 1], arguments[count - 1].default
+        if value is not default and value != default:
+            break
+        count -= 1
+    if not count:
+        return op.op_name
+    printed = [arguments[index].print(given[index]) for index in range(count)]
+    return op.op_name + ":" + ",".join(printed)
 
 
 def parse(text: str) -> Op:
@@ -117,11 +124,13 @@ def check(op: Op, said: str = "") -> None:
     Raises:
         Refusal: 400; an argument is outside what is allowed.
     """
-    for argument in _arguments(type(op)):
-        if not argument.holds(getattr(op, argument.name)):
-            value = str(getattr(op, argument.name))
+    arguments = _arguments(type(op))
+    for argument, value in zip(arguments, _GIVEN[type(op)](op), strict=True):
+        if value is argument.default:  # most of them, and right by declaration
+            continue
+        if not argument.holds(value):
             raise refusals.parameter(
-                said or f"{op.op_name}.{argument.name}", value, argument.allowed
+                said or f"{op.op_name}.{argument.name}", str(value), argument.allowed
             )
 
 
@@ -187,10 +196,21 @@ _CODECS: dict[Any, tuple[Callable[[Any], str], Callable[[str], Any], str]] = {
 
 def _arguments(kind: type[Op]) -> tuple[_Argument, ...]:
     known = _ARGUMENTS.get(kind)
-    return _ARGUMENTS.setdefault(kind, _declared(kind)) if known is None else known
+    if known is None:
+        known = _ARGUMENTS[kind] = _declared(kind)
+        _GIVEN[kind] = _getter([argument.name for argument in known])
+    return known
 
 
 _ARGUMENTS: dict[type[Op], tuple[_Argument, ...]] = {}
+_GIVEN: dict[type[Op], Callable[[Op], tuple[Any, ...]]] = {}
+"""What gives all arguments of an operation at once; there as soon as its `_arguments` are."""
+
+
+def _getter(names: list[str]) -> Callable[[Op], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda op: tuple(getattr(op, name) for name in names)
 
 
 def _declared(kind: type[Op]) -> tuple[_Argument, ...]:

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyvips
@@ -22,7 +23,6 @@ import encode
 import heap
 import kept
 import original as originals
-import paths
 import recipe as recipes
 import refusals
 import remote
@@ -32,9 +32,11 @@ import reports
 import source
 import steps
 import tags
+import used
 import validators
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
+from ops import layers
 
 STALE_IF_ERROR_SECONDS = 86_400
 _DEPLOYMENT = deployment.read(settings.settings(), os.environ)
@@ -73,35 +75,45 @@ def answer(request: http.HttpRequest, recipe: recipes.Recipe, kin: int = 0) -> h
     """
     started = time.perf_counter()
     spelled = recipes.spell(recipe)
-    found = _open(recipe.source, recipe.path)
+    files = used.Used((recipe.source, recipe.path), layers.files(recipe.ops), _open)
     try:
-        if found.revision is not None:
-            tags = validators.etags(spelled, _BUILD, found.revision)
-            current = validators.current(request.headers, tags, found.modified)
+        if files.revision is not None:
+            tags = validators.etags(spelled, _BUILD, files.revision)
+            current = validators.current(request.headers, tags, files.modified)
             if current:
-                return http.Reply(status=304, headers=_headers(recipe, current, found.modified))
-        original = _read(found, recipe.source, recipe.path)
+                return http.Reply(status=304, headers=_headers(recipe, current, files.modified))
+        original = files.read(_read, _DEPLOYMENT.limits)
     finally:
-        found.close()
-    place = kept.Picture(_PICTURES, f"{recipe.source}/{recipe.path}\n{original.revision}", kin > 0)
-    return _picture(request, recipe, original, place, started)
+        files.close()
+    key = f"{recipe.source}/{recipe.path}\n{original.revision}"
+    read = _Read(original, files, kept.Picture(_PICTURES, key, spelled, kin > 0))
+    return _picture(request, recipe, read, started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a picture is made of: its source, all its files, and what is kept of the source."""
+
+    original: originals.Original
+    files: used.Used
+    place: kept.Picture
 
 
 def _picture(
     request: http.HttpRequest,
     recipe: recipes.Recipe,
-    original: originals.Original,
-    place: kept.Picture,
+    read: _Read,
     started: float,
 ) -> http.Reply:
-    tags = validators.etags(recipes.spell(recipe), _BUILD, original.revision)
-    current = validators.current(request.headers, tags, original.modified)
+    original, files, place = read.original, read.files, read.place
+    tags = validators.etags(recipes.spell(recipe), _BUILD, files.revision or "")
+    current = validators.current(request.headers, tags, files.modified)
     if current:
-        return http.Reply(status=304, headers=_headers(recipe, current, original.modified))
+        return http.Reply(status=304, headers=_headers(recipe, current, files.modified))
     fetched = time.perf_counter()
     if recipe.out.fm == "json":
         return _report(recipe, original, tags[0], fetched - started)
-    rendered = render.render(original.data, recipe, _DEPLOYMENT.limits, _fetch, place)
+    rendered = render.render(original.data, recipe, _DEPLOYMENT.limits, files.fetch, place)
     tag = tags[place.shared]
     ready = time.perf_counter()
     asked = rendered.fm == recipe.out.fm or recipe.out.fm == "source"
@@ -114,7 +126,7 @@ def _picture(
     )
     headers = (
         ("content-type", encode.CONTENT_TYPES[rendered.fm]),
-        *_headers(recipe, tag, original.modified),
+        *_headers(recipe, tag, files.modified),
         (http.GROUP_HEADER, steps.group(recipe)),
         (http.RANK_HEADER, f"{rendered.pixels.width}x{rendered.pixels.height}"),
         ("server-timing", timing),
@@ -133,20 +145,6 @@ def _report(
     headers["server-timing"] = f"fetch;dur={fetch_seconds * 1000:.1f}"
     body = json.dumps(told.value, separators=(",", ":"), ensure_ascii=False).encode()
     return http.content(body, told.content_type, headers=headers)
-
-
-def _fetch(reference: str) -> bytes:
-    """Give the bytes of another file, by its name ``NAME/path``.
-
-    Raises:
-        Refusal: it is not there, or cannot be had.
-    """
-    name, path = paths.split(paths.encode(reference))
-    found = _open(name, path)
-    try:
-        return _read(found, name, path).data
-    finally:
-        found.close()
 
 
 def _open(name: str, path: str) -> originals.Found:

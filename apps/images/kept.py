@@ -42,7 +42,7 @@ class Pictures:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._held: OrderedDict[str, pyvips.Image] = OrderedDict()
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen: OrderedDict[str, str] = OrderedDict()
 
     def find(self, key: str, least: Size) -> pyvips.Image | None:
         """Give a picture of at least that size."""
@@ -63,14 +63,13 @@ class Pictures:
             _, gone = self._held.popitem(last=False)
             self._bytes -= _size(gone)
 
-    def see(self, key: str) -> bool:
-        """Remember that it was asked for; whether it had been before."""
-        before = key in self._seen
-        self._seen[key] = None
+    def see(self, key: str, recipe: str) -> bool:
+        """Remember what was asked of it; whether something else had been before."""
+        before = self._seen.setdefault(key, recipe)
         self._seen.move_to_end(key)
         if len(self._seen) > SEEN_MAX:
             self._seen.popitem(last=False)
-        return before
+        return before != recipe
 
 
 def _size(image: pyvips.Image) -> int:
@@ -81,12 +80,13 @@ def _size(image: pyvips.Image) -> int:
 class Picture:
     """The place of one source's picture; ``key`` changes whenever the source's bytes do.
 
-    ``expected``: others that need it are known to be coming.
+    ``recipe`` is what is asked of it now. ``expected``: others that need it are known to be coming.
     ``shared`` tells, after rendering, whether the pixels come from what is kept for many sizes.
     """
 
     pictures: Pictures
     key: str
+    recipe: str
     expected: bool = False
     shared: bool = False
 
@@ -97,11 +97,11 @@ class Picture:
         return found
 
     def useful(self, size: Size, least: Size) -> Size | None:
-        """Say how large to decode a source of ``size`` that is asked for more than once.
+        """Say how large to decode a source of ``size`` of which several pictures are made.
 
-        None the first time: then no more is decoded than is needed.
+        None for the first: then no more is decoded than is needed.
         """
-        if not (self.pictures.see(self.key) or self.expected):
+        if not (self.pictures.see(self.key, self.recipe) or self.expected):
             return None
         self.shared = True
         found = size

@@ -31,9 +31,13 @@ VERSION = "2"
 TTL_SECONDS_DEFAULT = Output(fm="jpg").ttl_seconds
 SPELLED_MAX = 3_000
 """Characters of all operations together."""
+OUT_SPELLED_MAX = 400
+"""Of these, those that are left for the output where layers take the rest."""
 _ENGINE = re.compile(r"[0-9a-z.-]{1,60}")
 _KINDS = (geometry, effects, layers)
 """Named so that their operations are there to be read."""
+_HOLDING = (layers.Layer, layers.Words, effects.Mask)
+"""Operations with names and texts in them, which may be long or lead elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,17 @@ def canonical(
     """
     kept = tuple(op for op in ops if not _is_idle(op))
     base.check_all((*kept, out))
+    if any(isinstance(op, _HOLDING) for op in kept):
+        layers.check(kept)
+        _check_length(kept)
     return Recipe(source=source, path=path, ops=kept, out=_settled(out), engine=engine)
+
+
+def _check_length(ops: Iterable[Op]) -> None:
+    length = len(spell_ops(ops))
+    if length > SPELLED_MAX - OUT_SPELLED_MAX:
+        allowed = f"short enough to be spelled in {SPELLED_MAX - OUT_SPELLED_MAX} characters"
+        raise refusals.parameter("layers", str(length), allowed)
 
 
 def _is_idle(op: Op) -> bool:

@@ -54,3 +54,12 @@ def unusable(code: str, message: str) -> Refusal:
 def upstream(code: str, message: str) -> Refusal:
     """502: the server that holds the source failed us."""
     return Refusal(502, code, message)
+
+
+def of_layer(refusal: Refusal, reference: str) -> Refusal:
+    """Say of which file that lies over the picture a refusal speaks; the innermost, once."""
+    if "layer" in refusal.facts:
+        return refusal
+    facts = {**refusal.facts, "layer": reference}
+    message = f"the layer {reference}: {refusal.message}"
+    return Refusal(refusal.status, refusal.code, message, facts=facts)

@@ -80,7 +80,7 @@ def render(
     started = time.perf_counter()
     header = decode.open_header(data, limits)
     expect((header.width, header.height), recipe.ops, limits)
-    scene = Scene(limits=limits, fetch=fetch)
+    scene = Scene(limits=limits, fetch=fetch, draw=draw)
     try:
         opened = _open(data, header, recipe.ops, limits, shared)
         decoded = time.perf_counter()
@@ -93,6 +93,18 @@ def render(
     decode_seconds = (decoded if opened.apart else ended) - started
     work_seconds = ended - decoded if opened.apart else None
     return Rendered(pixels=pixels, fm=fm, decode_seconds=decode_seconds, work_seconds=work_seconds)
+
+
+def draw(data: bytes, ops: Sequence[Op], scene: Scene) -> Canvas:
+    """Make a picture that lies on another one, as `render` makes its own.
+
+    Raises:
+        Refusal: 400 or 422.
+    """
+    header = decode.open_header(data, scene.limits)
+    expect((header.width, header.height), ops, scene.limits)
+    opened = _open(data, header, ops, scene.limits, None)
+    return table.apply(opened.canvas, opened.left, scene)
 
 
 def expect(size: Size, ops: Sequence[Op], limits: limit_names.Limits) -> None:

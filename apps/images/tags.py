@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import paths
 import recipe as recipes
-from ops import base, effects, layers
+from ops import layers
 
 HEADER = "surrogate-key"
 EVERYTHING = "images"
@@ -29,19 +29,8 @@ def named(kind: str, name: str) -> str:
 def of_recipe(recipe: recipes.Recipe) -> tuple[str, ...]:
     """Give the tags of a picture: everything's, its source file's, and those of its layers."""
     asset = named(ASSET, f"{recipe.source}/{recipe.path}")
-    files = (named(LAYER, each) for each in files_of(recipe.ops))
+    files = (named(LAYER, each) for each in layers.files(recipe.ops))
     return tuple(dict.fromkeys((EVERYTHING, asset, *files)))[:TAGS_MAX]
-
-
-def files_of(ops: Iterable[base.Op]) -> tuple[str, ...]:
-    """Give the other files that operations need, as ``NAME/path``; nested ones too."""
-    found: list[str] = []
-    for op in ops:
-        if isinstance(op, (layers.Layer, effects.Mask)) and op.file:
-            found.append(op.file)
-        if isinstance(op, layers.Layer) and op.made and len(found) < TAGS_MAX:
-            found += files_of(recipes.parse_ops(op.made))
-    return tuple(dict.fromkeys(found))
 
 
 def header(tags: Iterable[str]) -> tuple[str, str]:

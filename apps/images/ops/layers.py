@@ -1,13 +1,22 @@
-"""Operations that lay something over the picture: another picture, or words. Declarations only."""
+"""Operations that lay something over the picture: another picture, or words. Declarations.
+
+And what can be said of recipes that hold them: which files they name, how many, how deep.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
 
 import colours
+import paths
+import refusals
+from ops import base
 from ops.base import EMPTY, Between, Op, Text
+from ops.effects import Mask
+from ops.output import Output
 from ops.values import CENTRE, ZERO, Gravity, Length
 
 LAYERS_MAX = 16
@@ -75,3 +84,63 @@ class Words(Op, name="words"):
     tile: bool = False
     language: str = ""
     background: colours.Colour = (0, 0, 0, 0)
+
+
+def inner(op: Layer) -> tuple[Op, ...]:
+    """Give what is done to a layer before it lies on the picture.
+
+    Raises:
+        Refusal: 404; ``made`` is no operations in their spelling.
+    """
+    made = tuple(map(base.parse, op.made.split(";"))) if op.made else ()
+    if any(isinstance(one, Output) for one in made):
+        raise refusals.not_found()
+    return made
+
+
+def files(ops: Iterable[Op]) -> tuple[str, ...]:
+    """Name every further file that the operations need, as ``NAME/path``, each once.
+
+    Raises:
+        Refusal: as `inner`.
+    """
+    named = (op.file for op, _ in _within(ops) if isinstance(op, (Layer, Mask)))
+    return tuple(dict.fromkeys(filter(None, named)))
+
+
+def check(ops: Iterable[Op]) -> None:
+    """Check what layers hold before anything is fetched.
+
+    Raises:
+        Refusal: 400; too many, too deep, or what they name or do cannot be read.
+    """
+    count = 0
+    for op, depth in _within(ops, checked=True):
+        count += isinstance(op, (Layer, Words))
+        if count > LAYERS_MAX:
+            raise refusals.parameter("layers", str(count), f"at most {LAYERS_MAX}")
+        if isinstance(op, Layer) and depth > NESTED_MAX:
+            raise refusals.parameter("layers", str(depth), f"nested at most {NESTED_MAX} deep")
+        if isinstance(op, Layer) or (isinstance(op, Mask) and op.shape == "file"):
+            _check_file(op.file)
+
+
+def _within(
+    ops: Iterable[Op], *, checked: bool = False, depth: int = 1
+) -> Iterator[tuple[Op, int]]:
+    for op in ops:
+        yield op, depth
+        if isinstance(op, Layer) and op.made:
+            try:
+                made = inner(op)
+                base.check_all(made if checked else ())
+            except refusals.Refusal:
+                raise refusals.parameter("layer.made", op.made, "operations") from None
+            yield from _within(made, checked=checked, depth=depth + 1)
+
+
+def _check_file(file: str) -> None:
+    try:
+        paths.split(paths.encode(file))
+    except refusals.Refusal:
+        raise refusals.parameter("layer.file", file, "NAME/path of a file in a source") from None

@@ -6,14 +6,22 @@ of ``size``, and `scaled` says where that is in ``image``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import pyvips
 
 import limits as limit_names
+import refusals
+from ops.base import Op
 from shapes import Box, Size
+
+
+def undrawn(data: bytes, ops: Sequence[Op], scene: Scene) -> Canvas:
+    """Draw nothing: for pictures without layers."""
+    del data, ops, scene
+    raise refusals.unusable("unsupported_operation", "there are no layers here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +29,14 @@ class Scene:
     """What operations may need beside the picture.
 
     ``fetch`` gives the bytes of another source file, by ``NAME/path``; it raises Refusal.
-    ``depth`` is how deep this picture lies in layers of others.
+    ``draw`` makes a picture of bytes by operations. ``drawn`` is what has been made so, by file
+    and operations. ``depth`` is how deep this picture lies in layers of others.
     """
 
     limits: limit_names.Limits
     fetch: Callable[[str], bytes]
+    draw: Callable[[bytes, Sequence[Op], Scene], Canvas] = undrawn
+    drawn: dict[tuple[str, tuple[Op, ...]], pyvips.Image] = field(default_factory=dict)
     depth: int = 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import refusals
 import shapes
 from ops.base import Op
-from pixels import areas, edges, shaping, sharpness, tone
+from pixels import areas, edges, layers, shaping, sharpness, tone
 from pixels.canvas import Canvas, Scene, Work
 
 WORK: Mapping[type[Op], Work] = {
@@ -19,6 +19,7 @@ WORK: Mapping[type[Op], Work] = {
     **sharpness.WORK,
     **areas.WORK,
     **edges.WORK,
+    **layers.WORK,
 }
 
 

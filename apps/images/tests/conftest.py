@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def decide() -> Ask:
 def make() -> Ask:
     """Ask the Generator for an internal path."""
 
-    def call(path: str, headers: dict[str, str] | None = None) -> http.Reply:
-        return generate.handler(event(path, headers=headers), CONTEXT)
+    def call(path: str, headers: dict[str, str] | None = None, kin: int = 0) -> http.Reply:
+        return generate.handler(event(path, headers=headers), replace(CONTEXT, kin=kin))
 
     return call
 

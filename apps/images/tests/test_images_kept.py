@@ -41,7 +41,7 @@ def rendered(place: kept.Picture | None, w: int, data: bytes = DATA) -> np.ndarr
 
 def test_the_first_of_a_source_is_as_if_alone() -> None:
     """Nothing is decoded for others before there are others."""
-    place = kept.Picture(kept.Pictures(), "a")
+    place = kept.Picture(kept.Pictures(), "a", "1")
     assert np.array_equal(rendered(place, 300), rendered(None, 300))
     assert not place.shared
 
@@ -54,7 +54,7 @@ def test_what_is_shared_looks_the_same(kind: str) -> None:
         data = pyvips.Image.new_from_buffer(DATA, "").write_to_buffer(f".{kind}")
     pictures = kept.Pictures()
     for number, w in enumerate((200, 640, 320, 100, 500)):
-        place = kept.Picture(pictures, "a")
+        place = kept.Picture(pictures, "a", str(w))
         shared, alone = rendered(place, w, data), rendered(None, w, data)
         assert place.shared is (number > 0)
         assert shared.shape == alone.shape
@@ -74,15 +74,15 @@ def test_one_decode_serves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render.turbo, "decode", counted)
     pictures = kept.Pictures()
     for w in (100, 200, 300, 400, 500, 600, 700, 800):
-        rendered(kept.Picture(pictures, "a"), w)
+        rendered(kept.Picture(pictures, "a", str(w)), w)
     assert len(decoded) == 2
 
 
 def test_another_revision_is_another_picture() -> None:
     """What changed is never made of what was there before."""
     pictures = kept.Pictures()
-    for _ in range(2):
-        rendered(kept.Picture(pictures, "a\n1"), 300)
+    for w in (200, 300):
+        rendered(kept.Picture(pictures, "a\n1", str(w)), w)
     assert pictures.find("a\n1", (300, 1)) is not None
     assert pictures.find("a\n2", (1, 1)) is None
 
@@ -116,16 +116,25 @@ def test_files_are_forgotten_in_time_and_within_the_budget() -> None:
 
 
 def test_shared_pixels_have_their_own_validator(folder: Path, make: Ask) -> None:
-    """Other bytes, another ETag; and each of both gives 304."""
+    """Other bytes, another ETag; each of both gives 304; and one picture alone stays the same."""
     (folder / "a.jpg").write_bytes(DATA)
     path = recipe.spell(spelled.canonical(source="pics", path="a.jpg", w=300))
-    first, second, third = (make(path) for _ in range(3))
-    tags = [dict(reply.headers)["etag"] for reply in (first, second, third)]
-    assert tags[0] != tags[1] == tags[2]
-    assert second.body == third.body
-    for tag in tags[:2]:
+    other = recipe.spell(spelled.canonical(source="pics", path="a.jpg", w=200))
+    first, again, _, third = (make(each) for each in (path, path, other, path))
+    tags = [dict(reply.headers)["etag"] for reply in (first, again, third)]
+    assert tags[0] == tags[1] != tags[2]
+    assert first.body == again.body
+    for tag in (tags[0], tags[2]):
         reply = make(path, {"if-none-match": tag})
         assert (reply.status, dict(reply.headers)["etag"]) == (304, tag)
+
+
+def test_who_is_told_of_others_decodes_for_them(folder: Path, make: Ask) -> None:
+    """At once, not only the second time."""
+    (folder / "a.jpg").write_bytes(DATA)
+    path = recipe.spell(spelled.canonical(source="pics", path="a.jpg", w=100))
+    alone, first = make(path), make(path, kin=3)
+    assert dict(first.headers)["etag"] != dict(alone.headers)["etag"]
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""One picture laid over another: where, how see-through, by which blend mode. For layers and words.
+
+Blend modes are libvips' (those of cairo and PDF). Where a layer is clear, most leave what is below;
+a few empty it, and work on the whole picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pyvips
+
+import shapes
+from ops.layers import Blend
+from ops.values import Gravity
+from pixels import canvas as canvases
+from pixels.canvas import Canvas, Scene
+
+SMALL_SHARE = 0.25
+"""A layer that covers no more of the picture is worked on alone and put back."""
+_EVERYWHERE = frozenset({"source", "in", "out", "dest-in", "dest-atop", "clear"})
+"""Modes that change the picture where the layer is clear or not at all."""
+_THINNING = _EVERYWHERE | {"dest-out", "xor"}
+"""Modes that may leave an opaque picture see-through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laying:
+    """How a layer lies: the arguments that layers and words share."""
+
+    gravity: Gravity
+    opacity: Decimal
+    blend: Blend
+    degrees: Decimal
+    tile: bool
+
+
+def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canvas:
+    """Lay ``image`` over the canvas; what is outside is not seen.
+
+    Raises:
+        Refusal: 422; turned, it would be too big.
+    """
+    image = _prepared(image, how, scene)
+    below = canvases.coloured(canvas.settled().image)
+    size = (below.width, below.height)
+    x, y = shapes.place(size, (image.width, image.height), how.gravity)
+    if how.tile:
+        image = _tiled(image, (x, y), size)
+        x = y = 0
+    left, top = max(0, x), max(0, y)
+    w, h = min(size[0], x + image.width) - left, min(size[1], y + image.height) - top
+    if w > 0 and h > 0:
+        image = image.crop(left - x, top - y, w, h)
+    elif how.blend in _EVERYWHERE:
+        image, left, top, w, h = image.new_from_image([0, 0, 0, 0]).crop(0, 0, 1, 1), 0, 0, 1, 1
+    else:
+        return canvas
+    if how.blend in _EVERYWHERE or w * h > SMALL_SHARE * size[0] * size[1]:
+        return canvas.over(_blended(below, image, how.blend, left, top))
+    part = below.crop(left, top, w, h)
+    blended = _blended(part, image, how.blend, 0, 0)
+    if blended.bands > below.bands:
+        below = canvases.with_alpha(below)
+    return canvas.over(below.insert(blended, left, top))
+
+
+def _blended(below: pyvips.Image, image: pyvips.Image, blend: str, x: int, y: int) -> pyvips.Image:
+    both = below.composite2(image, blend, x=x, y=y)
+    if not below.hasalpha() and blend not in _THINNING:
+        both = both.extract_band(0, n=3)
+    return both.cast("uchar")
+
+
+def _prepared(image: pyvips.Image, how: Laying, scene: Scene) -> pyvips.Image:
+    image = canvases.with_alpha(image).copy(interpretation="srgb")
+    if how.degrees % 360:
+        turned = image.premultiply().rotate(float(how.degrees), background=[0, 0, 0, 0])
+        image = turned.unpremultiply().cast("uchar")
+        shapes.check_step((image.width, image.height), scene.limits)
+    if how.opacity < 1:
+        alpha = image.extract_band(3).linear(float(how.opacity), 0.5).cast("uchar")
+        image = image.extract_band(0, n=3).bandjoin(alpha).copy(interpretation="srgb")
+    return image
+
+
+def _tiled(image: pyvips.Image, at: tuple[int, int], size: shapes.Size) -> pyvips.Image:
+    """Repeat it in all directions from ``at``, over all of ``size``."""
+    left, top = (-place % side for place, side in zip(at, (image.width, image.height), strict=True))
+    across, down = -(-(left + size[0]) // image.width), -(-(top + size[1]) // image.height)
+    return image.replicate(across, down).crop(left, top, *size)

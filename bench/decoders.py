@@ -49,7 +49,7 @@ def _dynimo() -> Render:
             q=recipe.quality,
         )
         made = render.render(Path(path).read_bytes(), wanted, limits)
-        body: bytes = encode.encode(made.pixels, made.fm, wanted.q)
+        body: bytes = encode.encode(made.pixels, wanted.out).body
         return body
 
     return one

@@ -23,29 +23,33 @@ INTERLACED_PNG_BYTES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """``width`` and ``height`` are upright. ``plain_jpeg`` is set where the fast path applies."""
+    """``width`` and ``height`` are upright. ``plain_jpeg`` is set where the fast path applies.
+
+    ``icc`` is the embedded colour profile; empty where there is none, or none that is usable.
+    """
 
     kind: str
     width: int
     height: int
     has_alpha: bool
     plain_jpeg: jpeg.Header | None = None
+    icc: bytes = b""
 
 
-def open_header(data: bytes, limits: limit_names.Limits) -> Header:
-    """Read and judge the header.
+def open_header(data: bytes, limits: limit_names.Limits, *, upright: bool = True) -> Header:
+    """Read and judge the header; without ``upright`` the size is as stored.
 
     Raises:
         Refusal: 422; not a picture, damaged, or over a limit (which the reason names).
     """
     kind = sniff.kind(data)
     if kind == "jpg":
-        return _jpeg(data, limits)
+        return _jpeg(data, limits, upright=upright)
     _check_declared(kind, data, limits)
-    return _through_vips(kind, data, limits)
+    return _through_vips(kind, data, limits, upright=upright)
 
 
-def _jpeg(data: bytes, limits: limit_names.Limits) -> Header:
+def _jpeg(data: bytes, limits: limit_names.Limits, *, upright: bool) -> Header:
     found = jpeg.read(data)
     _check_size(found.width, found.height, limits)
     if found.scans > limits.jpeg_scans:
@@ -57,13 +61,14 @@ def _jpeg(data: bytes, limits: limit_names.Limits) -> Header:
     if found.several_passes:
         # Coefficients are 2 bytes each, one per sample; 4:4:4 is the worst case.
         _check_memory(2 * found.components * found.width * found.height, limits)
-    turned = found.orientation >= 5
+    turned = upright and found.orientation >= 5
     return Header(
         kind="jpg",
         width=found.height if turned else found.width,
         height=found.width if turned else found.height,
         has_alpha=False,
         plain_jpeg=found if found.is_plain else None,
+        icc=found.icc,
     )
 
 
@@ -79,15 +84,16 @@ def _check_declared(kind: str, data: bytes, limits: limit_names.Limits) -> None:
         _check_size(width, height, limits)
 
 
-def _through_vips(kind: str, data: bytes, limits: limit_names.Limits) -> Header:
+def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, *, upright: bool) -> Header:
     try:
         image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=fail_on(kind))
         fields = set(image.get_fields())
         orientation = image.get("orientation") if "orientation" in fields else 1
         pages = image.get("n-pages") if "n-pages" in fields else 1
+        icc = image.get("icc-profile-data") if "icc-profile-data" in fields else b""
     except pyvips.Error as error:
         raise refused(error) from error
-    turned = orientation >= 5
+    turned = upright and orientation >= 5
     _check_size(image.width, image.height, limits)
     _check_memory(BYTES_PER_PIXEL[kind] * image.width * image.height, limits)
     if pages > limits.frames:
@@ -100,6 +106,7 @@ def _through_vips(kind: str, data: bytes, limits: limit_names.Limits) -> Header:
         width=image.height if turned else image.width,
         height=image.width if turned else image.height,
         has_alpha=image.hasalpha(),
+        icc=icc if len(icc) <= jpeg.ICC_BYTES_MAX else b"",
     )
 
 

@@ -1,42 +1,52 @@
-"""Pixels → bytes of a format, with the settings measured to be worth their time.
+"""Pixels → bytes of a format: one try, or as many as a recipe's wishes need.
 
-All metadata is left out: pixels are sRGB and upright by now. The one seam to encoder errors.
+Which settings a format knows is in `encoding.savers`, how to search in `encoding.search`. The one
+seam to encoder errors.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyvips
 
 import refusals
+from encoding import savers, search
+from ops.output import Output
 
 CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "webp": "image/webp",
     "avif": "image/avif",
     "png": "image/png",
+    "gif": "image/gif",
+    "tiff": "image/tiff",
+    "jxl": "image/jxl",
+    "heic": "image/heic",
+    "bmp": "image/bmp",
+    "ico": "image/x-icon",
+    "svg": "image/svg+xml",
+    "mp4": "video/mp4",
 }
-QUALITY_DEFAULT = 80
-"""For JPEGs whose recipe asked for another format that they are too large for."""
-FULL_CHROMA_QUALITY = 90
-"""From this JPEG quality on, colour keeps its full resolution (4:4:4 instead of 4:2:0)."""
-WEBP_EFFORT = 2
-"""3 % more bytes than effort 4 in less than half the time."""
-PNG_COMPRESSION = 6
-AVIF_CAREFUL_PIXELS = 250_000
-"""Up to here AVIF gets effort 1 (9 % fewer bytes than 0); above, 0: time grows with area."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pixels:
-    """Rows of 8-bit sRGB or grey samples; ``bands`` is 1, 3 or (with alpha) 4."""
+    """Rows of samples; ``bands`` is 1, 3 or (with alpha) 4, of ``depth`` 8 or 16 bits.
+
+    ``fields`` is what is written beside them, in libvips' names. Of an animation ``page_height``
+    is the height of one frame, which lie one below the other; else 0.
+    """
 
     data: Any
     width: int
     height: int
     bands: int
+    depth: int = 8
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    page_height: int = 0
 
     @property
     def has_alpha(self) -> bool:
@@ -44,41 +54,53 @@ class Pixels:
         return self.bands == 4
 
 
-def encode(pixels: Pixels, fm: str, q: int | None) -> bytes:
-    """Encode as ``fm`` (``jpg``, ``webp``, ``avif`` or ``png``) with quality ``q``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """A finished file, and the format that it is in."""
+
+    fm: str
+    body: bytes
+
+
+def encode(pixels: Pixels, out: Output) -> Encoded:
+    """Encode as ``out`` says; its format must be settled, or ``best``.
 
     Raises:
         Refusal: 422; the encoder cannot.
     """
-    assert fm != "jpg" or not pixels.has_alpha
-    quality = q or QUALITY_DEFAULT
+    image = _image(pixels)
+    if out.fm != "best":
+        return _fitting(image, out)
+    found = [_fitting(image, one) for one in search.candidates(out, clear=image.hasalpha())]
+    return min(found, key=lambda one: len(one.body))
+
+
+def _fitting(image: pyvips.Image, out: Output) -> Encoded:
+    """Encode in one format, within ``bytes_max`` if that is possible."""
+    body = _tried(image, out)
+    if out.bytes_max and len(body) > out.bytes_max:
+        body = search.fit(out, body, lambda smaller: _tried(image, smaller))
+    return Encoded(fm=out.fm, body=body)
+
+
+def _tried(image: pyvips.Image, out: Output) -> bytes:
     try:
-        return _through_vips(pixels, fm, quality)
+        return savers.save(image, out)
     except pyvips.Error as error:
-        raise refusals.unusable("cannot_encode", f"cannot write this picture as {fm}") from error
+        raise refusals.unusable(
+            "cannot_encode", f"cannot write this picture as {out.fm}"
+        ) from error
 
 
-def _through_vips(pixels: Pixels, fm: str, q: int) -> bytes:
+def _image(pixels: Pixels) -> pyvips.Image:
+    deep = pixels.depth == 16
+    grey = pixels.bands <= 2
+    spaces = ("b-w", "srgb") if not deep else ("grey16", "rgb16")
     image = pyvips.Image.new_from_memory(
-        pixels.data, pixels.width, pixels.height, pixels.bands, "uchar"
-    ).copy(interpretation="b-w" if pixels.bands == 1 else "srgb")
-    if fm == "jpg":
-        # The best Huffman tables: 3 % fewer bytes for less than a millisecond at 512 px.
-        made = image.jpegsave_buffer(
-            Q=q,
-            optimize_coding=True,
-            subsample_mode="off" if q >= FULL_CHROMA_QUALITY else "on",
-            keep="none",
-        )
-    elif fm == "webp":
-        made = image.webpsave_buffer(Q=q, effort=WEBP_EFFORT, keep="none")
-    elif fm == "avif":
-        effort = 1 if pixels.width * pixels.height <= AVIF_CAREFUL_PIXELS else 0
-        chroma = "off" if q >= FULL_CHROMA_QUALITY else "on"
-        made = image.heifsave_buffer(
-            Q=q, compression="av1", effort=effort, subsample_mode=chroma, keep="none"
-        )
-    else:
-        made = image.pngsave_buffer(compression=PNG_COMPRESSION, keep="none")
-    encoded: bytes = made
-    return encoded
+        pixels.data, pixels.width, pixels.height, pixels.bands, "ushort" if deep else "uchar"
+    ).copy(interpretation=spaces[0 if grey else 1])
+    for name, value in pixels.fields.items():
+        image.set_type(savers.field_type(value), name, value)
+    if pixels.page_height:
+        image.set_type(pyvips.GValue.gint_type, "page-height", pixels.page_height)
+    return image

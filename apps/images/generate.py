@@ -19,14 +19,14 @@ import simplejpeg
 
 import decode
 import deployment
-import encode
 import heap
 import kept
+import making
+import naming
 import original as originals
 import recipe as recipes
 import refusals
 import remote
-import render
 import replies
 import reports
 import source
@@ -113,25 +113,35 @@ def _picture(
     fetched = time.perf_counter()
     if recipe.out.fm == "json":
         return _report(recipe, original, tags[0], fetched - started)
-    rendered = render.render(original.data, recipe, _DEPLOYMENT.limits, files.fetch, place)
+    made = making.make(original.data, recipe, _DEPLOYMENT.limits, fetch=files.fetch, shared=place)
     tag = tags[place.shared]
-    ready = time.perf_counter()
-    asked = rendered.fm == recipe.out.fm or recipe.out.fm == "source"
-    body = encode.encode(rendered.pixels, rendered.fm, recipe.out.quality if asked else None)
     timing = _timing(
         fetch=fetched - started,
-        decode=rendered.decode_seconds,
-        work=rendered.work_seconds,
-        encode=time.perf_counter() - ready,
+        decode=made.decode_seconds,
+        work=made.work_seconds,
+        encode=made.encode_seconds,
     )
     headers = (
-        ("content-type", encode.CONTENT_TYPES[rendered.fm]),
+        ("content-type", made.content_type),
         *_headers(recipe, tag, files.modified),
-        (http.GROUP_HEADER, steps.group(recipe)),
-        (http.RANK_HEADER, f"{rendered.pixels.width}x{rendered.pixels.height}"),
+        *_naming(recipe, made),
+        *made.headers,
+        ("dynimo-engine", recipe.engine),
         ("server-timing", timing),
     )
-    return http.Reply(status=200, headers=headers, body=body)
+    return http.Reply(status=200, headers=headers, body=made.body)
+
+
+def _naming(recipe: recipes.Recipe, made: making.Made) -> tuple[tuple[str, str], ...]:
+    """Say what the file is called, and what else it may stand in for."""
+    named = []
+    disposition = naming.disposition(recipe.out.name, made.fm, attach=recipe.out.attach)
+    if disposition:
+        named.append(("content-disposition", disposition))
+    if made.size is not None:
+        named.append((http.GROUP_HEADER, steps.group(recipe)))
+        named.append((http.RANK_HEADER, f"{made.size[0]}x{made.size[1]}"))
+    return tuple(named)
 
 
 def _report(

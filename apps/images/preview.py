@@ -17,6 +17,7 @@ import limits as limit_names
 import recipe as recipes
 import refusals
 import render as rendering
+from ops.output import Output
 from pixels import table
 from pixels.canvas import Canvas, Scene
 
@@ -48,7 +49,8 @@ def render(beginning: bytes, recipe: recipes.Recipe, limits: limit_names.Limits)
         pixels = rendering.finish(canvas.image, recipe, "jpg")
     except pyvips.Error as error:
         raise decode.refused(error) from error
-    return encode.encode(pixels, "jpg", recipe.out.quality)
+    out = Output(fm="jpg", quality=recipe.out.quality)
+    return encode.encode(pixels, out).body
 
 
 def embedded(beginning: bytes) -> bytes:

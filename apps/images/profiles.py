@@ -11,6 +11,11 @@ _SRGB_NAMES = (b"sRGB", b"c2\0", b"GIMP built-in sRGB", b"Generic sRGB")
 TAGS_MAX = 100
 
 
+def is_rgb(icc: bytes) -> bool:
+    """Tell whether a profile describes RGB, which is what pixels may stay in."""
+    return icc[16:20] == b"RGB " and icc[36:40] == b"acsp" and len(icc) >= 132
+
+
 def is_srgb(icc: bytes) -> bool:
     """Tell whether an RGB profile calls itself sRGB; a profile that cannot be read does not."""
     if icc[16:20] != b"RGB " or icc[36:40] != b"acsp" or len(icc) < 132:

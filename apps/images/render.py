@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyvips
 
@@ -18,6 +19,7 @@ import decode
 import encode
 import kept
 import limits as limit_names
+import metadata
 import profiles
 import recipe as recipes
 import refusals
@@ -25,6 +27,7 @@ import shapes
 import turbo
 from ops import geometry
 from ops.base import Op
+from ops.output import Output
 from pixels import table
 from pixels.canvas import Canvas, Scene, coloured
 from shapes import Size
@@ -41,6 +44,10 @@ _TURNS = {
 """EXIF orientation → what makes it upright."""
 _TAKES = (geometry.Crop, geometry.Cut, geometry.Shape, geometry.Flip)
 """Operations that may be done on a picture decoded smaller than it is."""
+
+
+USUAL = Output(fm="source")
+"""How a source is read where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +85,18 @@ def render(
         Refusal: 422; the source is unusable or over a limit.
     """
     started = time.perf_counter()
-    header = decode.open_header(data, limits)
+    out = recipe.out
+    header = decode.open_header(data, limits, upright=out.upright)
     expect((header.width, header.height), recipe.ops, limits)
     scene = Scene(limits=limits, fetch=fetch, draw=draw)
     try:
-        opened = _open(data, header, recipe.ops, limits, shared)
+        beside = beside_pixels(data, header, out)
+        place = shared if _is_usual(out) else None
+        opened = _open(data, header, recipe.ops, limits, place, out=out)
         decoded = time.perf_counter()
         canvas = table.apply(opened.canvas, opened.left, scene)
-        fm = _format(recipe.out.fm, header, canvas, limits)
-        pixels = finish(canvas.image, recipe, fm)
+        fm = _format(out.fm, header, canvas, limits)
+        pixels = finish(canvas.image, recipe, fm, beside)
     except pyvips.Error as error:
         raise decode.refused(error) from error
     ended = time.perf_counter()
@@ -105,6 +115,14 @@ def draw(data: bytes, ops: Sequence[Op], scene: Scene) -> Canvas:
     expect((header.width, header.height), ops, scene.limits)
     opened = _open(data, header, ops, scene.limits, None)
     return table.apply(opened.canvas, opened.left, scene)
+
+
+def beside_pixels(data: bytes, header: decode.Header, out: Output) -> Mapping[str, Any]:
+    """Give what is written beside the pixels: metadata, and the colour space where it is kept."""
+    fields = dict(metadata.fields(data, header.kind, out))
+    if out.icc == "keep" and profiles.is_rgb(header.icc):
+        fields["icc-profile-data"] = header.icc
+    return fields
 
 
 def expect(size: Size, ops: Sequence[Op], limits: limit_names.Limits) -> None:
@@ -159,10 +177,12 @@ def _open(
     ops: Sequence[Op],
     limits: limit_names.Limits,
     shared: kept.Picture | None,
+    *,
+    out: Output = USUAL,
 ) -> _Opened:
     size = (header.width, header.height)
     least = needed(size, ops)
-    image = _shared(data, header, least, shared) if shared else None
+    image = _shared(data, header, least, out, shared) if shared else None
     if image is not None:
         return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=True)
     first = isinstance(ops[0], geometry.Resize) if ops else False
@@ -173,18 +193,18 @@ def _open(
         least = min(least[0], size[0]), min(least[1], size[1])
     if header.plain_jpeg is not None:
         try:
-            image = _fast(data, header, least, exact=first)
+            image = _fast(data, header, least, out, exact=first)
             return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=True)
         except turbo.NotPlain:
             pass  # libvips decides whether the doubt is a reason to refuse
-    image = _general(data, header.kind, least)
+    image = _general(data, header, least, out)
     if ops:
         image = image.copy_memory()
     return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=False)
 
 
 def _shared(
-    data: bytes, header: decode.Header, least: Size, shared: kept.Picture
+    data: bytes, header: decode.Header, least: Size, out: Output, shared: kept.Picture
 ) -> pyvips.Image | None:
     """Give what is decoded for many sizes, or decode it if this is not the first; else None."""
     size = (header.width, header.height)
@@ -198,26 +218,38 @@ def _shared(
     image = None
     if header.plain_jpeg is not None:
         with contextlib.suppress(turbo.NotPlain):  # as in _open
-            image = _fast(data, header, useful, exact=False)
+            image = _fast(data, header, useful, out, exact=False)
     if image is None:
-        image = _general(data, header.kind, useful)
+        image = _general(data, header, useful, out)
     image = image.copy_memory()
     shared.keep(image)
     return image
 
 
-def _fast(data: bytes, header: decode.Header, least: Size, *, exact: bool) -> pyvips.Image:
+def _fast(
+    data: bytes, header: decode.Header, least: Size, out: Output, *, exact: bool
+) -> pyvips.Image:
     """Decode a plain JPEG; to that size if ``exact``, else to no smaller one."""
     found = header.plain_jpeg
     assert found is not None
-    stored = _turn(least, turned=found.orientation >= 5)
+    stored = _turn(least, turned=out.upright and found.orientation >= 5)
     rows = turbo.decode(data, found, stored)
     image = turbo.wrap(rows)
     if exact and (image.width, image.height) != stored:
         image = image.resize(stored[0] / image.width, vscale=stored[1] / image.height)
-    if found.icc and not profiles.is_srgb(found.icc):
+    if found.icc and not profiles.is_srgb(found.icc) and not _keeps(header, out):
         image = _to_srgb(image, found.icc)
-    return upright(image, found.orientation)
+    return upright(image, found.orientation) if out.upright else image
+
+
+def _keeps(header: decode.Header, out: Output) -> bool:
+    """Tell whether the pixels stay in the source's own colour space."""
+    return out.icc == "keep" and profiles.is_rgb(header.icc)
+
+
+def _is_usual(out: Output) -> bool:
+    """Tell whether the source is read as for nearly every picture, so that decoding is shared."""
+    return out.icc == "srgb" and out.upright
 
 
 def _to_srgb(image: pyvips.Image, icc: bytes) -> pyvips.Image:
@@ -236,16 +268,17 @@ def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
     return image
 
 
-def _general(data: bytes, kind: str, size: Size) -> pyvips.Image:
+def _general(data: bytes, header: decode.Header, size: Size, out: Output) -> pyvips.Image:
+    colour = {} if _keeps(header, out) else {"export_profile": "srgb", "intent": "relative"}
     image = pyvips.Image.thumbnail_buffer(
         data,
         size[0],
         height=size[1],
         size="force",
-        export_profile="srgb",
-        intent="relative",
+        no_rotate=not out.upright,
         # Its own parameter fail_on has no effect on buffers (libvips 8.18).
-        option_string=f"[fail_on={decode.fail_on(kind)}]",
+        option_string=f"[fail_on={decode.fail_on(header.kind)}]",
+        **colour,
     )
     if image.interpretation not in ("srgb", "b-w") or image.format != "uchar":
         image = image.colourspace("srgb").cast("uchar")
@@ -267,12 +300,15 @@ def _format(fm: str, header: decode.Header, canvas: Canvas, limits: limit_names.
     return "png" if header.kind in ("png", "gif") or canvas.image.hasalpha() else "jpg"
 
 
-def finish(image: pyvips.Image, recipe: recipes.Recipe, fm: str) -> encode.Pixels:
-    """Flatten, and compute: from here on there are only bytes."""
+def finish(
+    image: pyvips.Image, recipe: recipes.Recipe, fm: str, beside: Mapping[str, Any] | None = None
+) -> encode.Pixels:
+    """Flatten, and compute: from here on there are only bytes, and what stands ``beside`` them."""
     if image.hasalpha() and (fm == "jpg" or recipe.out.flat):
         image = image.flatten(background=list(colours.on_white(recipe.out.bg)[:3]))
-    if image.bands == 1 and fm in ("webp", "avif"):
+    if image.bands == 1 and (fm in ("webp", "avif") or "icc-profile-data" in (beside or {})):
         image = coloured(image)
     return encode.Pixels(
-        data=image.write_to_memory(), width=image.width, height=image.height, bands=image.bands
-    )
+        data=image.write_to_memory(), width=image.width, height=image.height, bands=image.bands,
+        fields=beside or {},
+    )  # fmt: skip

@@ -94,7 +94,8 @@ def resize(image: pyvips.Image, size: Size) -> pyvips.Image:
     across, down = size[0] / image.width, size[1] / image.height
     if not image.hasalpha():
         return image.resize(across, vscale=down)
-    return image.premultiply().resize(across, vscale=down).unpremultiply().rint().cast("uchar")
+    small = image.premultiply().resize(across, vscale=down).unpremultiply()
+    return small.rint().cast(image.format)
 
 
 def coloured(image: pyvips.Image) -> pyvips.Image:

@@ -3,7 +3,8 @@
 A route may answer with a decision, ``dynimo-forward: TARGET``: then the answer is that of TARGET,
 asked for internally. Decision and object are stored and expire apart; exactly one forward is
 followed. What leaves here carries no ``dynimo-*`` header but ``Dynimo-Step``, which says what
-stands in for an answer that could not be had (``ladder``).
+stands in for an answer that could not be had (``ladder``), and ``Dynimo-Engine``, which says what
+made it.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ FORWARD_HEADER = "dynimo-forward"
 PRIVATE_PREFIX = "dynimo-"
 STEP_HEADER = "dynimo-step"
 """Says which step of the ladder an answer is; it leaves."""
+ENGINE_HEADER = "dynimo-engine"
+"""Says which build made an answer; it leaves."""
 TO_US_ALONE = frozenset({directives.OWN, GROUP_HEADER, RANK_HEADER, FALLBACK_HEADER})
 """What is kept of an answer, and does not leave."""
 
@@ -159,8 +161,8 @@ def _kept(headers: message.Headers) -> list[tuple[str, str]]:
 
 
 def _steps(headers: message.Headers) -> list[tuple[str, str]]:
-    """Return what a cache of our kind behind us says: that its answer only stands in."""
-    return [pair for pair in headers.pairs if pair[0] == STEP_HEADER]
+    """Return what is ours and yet meant for clients: what stands in, and which build made it."""
+    return [pair for pair in headers.pairs if pair[0] in (STEP_HEADER, ENGINE_HEADER)]
 
 
 def _passing(headers: message.Headers) -> list[tuple[str, str]]:

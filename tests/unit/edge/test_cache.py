@@ -231,6 +231,14 @@ async def test_object_over_the_limit_is_not_stored(make_rig: Any, reply: Any) ->
     assert await rig.account("/a") == "fwd=uri-miss"
 
 
+async def test_what_made_an_answer_is_told(rig: Any, reply: Any) -> None:
+    """``dynimo-engine`` leaves, fresh or stored."""
+    rig.origin.answers["/a"] = reply(cache_control=FRESH, dynimo_engine="v1")
+    for _ in range(2):
+        answer = await rig.get("/a")
+        assert answer.headers.get("dynimo-engine") == "v1"
+
+
 async def test_nothing_private_or_hop_by_hop_leaves(rig: Any, reply: Any) -> None:
     """``dynimo-*`` and hop-by-hop headers cross the edge in neither direction."""
     rig.origin.answers["/a"] = reply(

@@ -1,0 +1,73 @@
+"""One recipe and its source's bytes become a finished file, whichever way its format asks for.
+
+Decides the way; the work is in `render` and `encode`, what is passed on untouched in `untouched`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import encode
+import kept
+import limits as limit_names
+import recipe as recipes
+import render
+import untouched
+from ops.output import Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A finished file. ``size`` is in pixels, None where it was not looked at.
+
+    ``work_seconds`` is None where decoding and resizing were one, as in `render.Rendered`.
+    """
+
+    fm: str
+    content_type: str
+    body: bytes
+    size: tuple[int, int] | None = None
+    decode_seconds: float = 0.0
+    work_seconds: float | None = None
+    encode_seconds: float = 0.0
+    headers: tuple[tuple[str, str], ...] = field(default=())
+
+
+def make(
+    data: bytes,
+    recipe: recipes.Recipe,
+    limits: limit_names.Limits,
+    *,
+    fetch: Callable[[str], bytes] = render.nowhere,
+    shared: kept.Picture | None = None,
+) -> Made:
+    """Make the file; ``fetch`` and ``shared`` are as in `render.render`.
+
+    Raises:
+        Refusal: 422; it cannot be made.
+    """
+    if recipe.out.fm in ("original", "svg"):
+        given = untouched.give(data, recipe.out.fm)
+        return Made(
+            fm=given.kind, content_type=given.content_type, body=given.body, headers=given.headers
+        )
+    rendered = render.render(data, recipe, limits, fetch, shared)
+    ready = time.perf_counter()
+    encoded = encode.encode(rendered.pixels, settled(recipe.out, rendered.fm))
+    return Made(
+        fm=encoded.fm,
+        content_type=encode.CONTENT_TYPES[encoded.fm],
+        body=encoded.body,
+        size=(rendered.pixels.width, rendered.pixels.page_height or rendered.pixels.height),
+        decode_seconds=rendered.decode_seconds,
+        work_seconds=rendered.work_seconds,
+        encode_seconds=time.perf_counter() - ready,
+    )
+
+
+def settled(out: Output, fm: str) -> Output:
+    """Say how to encode in the format that it came to; in its own quality, if it is another."""
+    asked = fm == out.fm or out.fm == "source"
+    return replace(out, fm=fm, quality=out.quality if asked else 0)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from typing import Any
 import refusals
 
 NEEDS = {
+    "cv2": ("opencv-python-headless<5", "finding faces"),
     "PIL.Image": ("pillow", "BMP, ICO and what Pillow's plugins read"),
     "pillow_heif": ("pillow-heif", "HEIC"),
     "pillow_jxl": ("pillow-jxl-plugin", "JPEG XL"),

@@ -19,12 +19,12 @@ import replies
 import rules
 import rules_file
 import steps
-from dialects import native
+from dialects import info, native
 from dialects.dialect import Asked, Decision, Dialect, World
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
 
-DIALECTS: Mapping[str, Dialect] = {"img": native}
+DIALECTS: Mapping[str, Dialect] = {"img": native, "info": info}
 """What a path begins with, and the language that the rest is in; app.toml routes the same."""
 DECISION_SECONDS = 30
 """How long the edge may keep a decision; so long may a change of the rules take to show."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import refusals
 import shapes
 from ops.base import Op
-from pixels import areas, edges, layers, shaping, sharpness, tone
+from pixels import areas, detections, edges, layers, shaping, sharpness, tone
 from pixels.canvas import Canvas, Scene, Work
 
 WORK: Mapping[type[Op], Work] = {
@@ -18,6 +18,7 @@ WORK: Mapping[type[Op], Work] = {
     **tone.WORK,
     **sharpness.WORK,
     **areas.WORK,
+    **detections.WORK,
     **edges.WORK,
     **layers.WORK,
 }

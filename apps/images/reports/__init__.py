@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import refusals
-from reports import thumbor
+from reports import info, thumbor
 from reports.report import Seen, Told
 
 __all__ = ["REPORTS", "Seen", "Told", "tell"]
 
-REPORTS: Mapping[str, Callable[[Seen], Told]] = {"thumbor": thumbor.tell}
+REPORTS: Mapping[str, Callable[[Seen], Told]] = {
+    "info": info.tell,
+    "thumbor": thumbor.tell,
+}
 """Who tells what, by the name that recipes spell."""
 
 

@@ -64,6 +64,17 @@ def decide() -> Ask:
 
 
 @pytest.fixture
+def decide_info() -> Ask:
+    """Ask the Preprocessor for ``path`` below /info/."""
+
+    def call(path: str, query: str = "", **headers: str) -> http.Reply:
+        asked = event("/info/" + path, query, headers)
+        return asyncio.run(preprocess.handler(asked, CONTEXT))
+
+    return call
+
+
+@pytest.fixture
 def make() -> Ask:
     """Ask the Generator for an internal path."""
 

@@ -189,8 +189,8 @@ def _open(
     if first:
         shapes.check_step(least, limits)
         size, ops = least, ops[1:]
-    else:
-        least = min(least[0], size[0]), min(least[1], size[1])
+    # Nothing is decoded larger than it is: growing is the canvas' to do.
+    least = min(least[0], header.width), min(least[1], header.height)
     if header.plain_jpeg is not None:
         try:
             image = _fast(data, header, least, out, exact=first)
@@ -198,7 +198,7 @@ def _open(
         except turbo.NotPlain:
             pass  # libvips decides whether the doubt is a reason to refuse
     image = _general(data, header, least, out)
-    if ops:
+    if ops or least != size:
         image = image.copy_memory()
     return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=False)
 

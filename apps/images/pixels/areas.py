@@ -9,7 +9,7 @@ import pyvips
 from ops import effects
 from ops.base import Op
 from pixels import canvas as canvases
-from pixels import masks, sharpness
+from pixels import gaussian, masks, sharpness
 from pixels.canvas import Canvas, Scene, Work
 from shapes import Box
 
@@ -58,7 +58,7 @@ def region(canvas: Canvas, op: effects.Region, scene: Scene) -> Canvas:
 def _hidden(part: pyvips.Image, op: effects.Region) -> pyvips.Image:
     """Give the part as it is to look; only itself is looked at, so nothing around it shows."""
     if op.how == "blur":
-        return sharpness.blurred(part, float(op.strength))
+        return gaussian.blurred(part, float(op.strength))
     if op.how == "pixelate":
         return sharpness.squares(part, max(1, round(op.strength)))
     everywhere = pyvips.Image.black(part.width, part.height).linear(0, 1)

@@ -91,11 +91,34 @@ def resize(image: pyvips.Image, size: Size) -> pyvips.Image:
     """Scale to exactly ``size``; colours of clear pixels do not bleed."""
     if (image.width, image.height) == size:
         return image
-    across, down = size[0] / image.width, size[1] / image.height
     if not image.hasalpha():
-        return image.resize(across, vscale=down)
-    small = image.premultiply().resize(across, vscale=down).unpremultiply()
-    return small.rint().cast(image.format)
+        return _scaled(image, size)
+    return _scaled(image.premultiply(), size).unpremultiply().rint().cast(image.format)
+
+
+def _scaled(image: pyvips.Image, size: Size) -> pyvips.Image:
+    across, down = min(1.0, size[0] / image.width), min(1.0, size[1] / image.height)
+    if across < 1 or down < 1:
+        image = image.resize(across, vscale=down)
+    return image if (image.width, image.height) == size else enlarged(image, size)
+
+
+def enlarged(image: pyvips.Image, size: Size) -> pyvips.Image:
+    """Scale up by bicubic interpolation, middle upon middle.
+
+    (`resize` of libvips 8.18 shifts what it enlarges by half a pixel.)
+    """
+    across, down = size[0] / image.width, size[1] / image.height
+    return image.affine(
+        [across, 0, 0, down],
+        interpolate=pyvips.Interpolate.new("bicubic"),
+        oarea=[0, 0, *size],
+        idx=0.5,
+        idy=0.5,
+        odx=-0.5,
+        ody=-0.5,
+        extend="copy",
+    )
 
 
 def coloured(image: pyvips.Image) -> pyvips.Image:

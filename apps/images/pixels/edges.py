@@ -12,7 +12,7 @@ import shapes
 from ops import effects
 from ops.base import Op
 from pixels import canvas as canvases
-from pixels import masks, shaping, sharpness
+from pixels import gaussian, masks, shaping
 from pixels.canvas import Canvas, Scene, Work
 from shapes import Size
 
@@ -94,7 +94,7 @@ def shadow(canvas: Canvas, op: effects.Shadow, scene: Scene) -> Canvas:
     shapes.check_step(size, scene.limits)
     image = canvases.with_alpha(canvas.settled().image).copy_memory()
     shape = image.extract_band(3).embed(x + op.x, y + op.y, *size).copy_memory()
-    soft = sharpness.blurred(shape, float(op.sigma))
+    soft = gaussian.blurred(shape, float(op.sigma))
     spread = soft.recomb([[0], [0], [0], [op.colour[3] / 255]])
     dark = spread.linear([1, 1, 1, 1], [*op.colour[:3], 0.5]).cast("uchar")
     dark = dark.copy(interpretation="srgb")

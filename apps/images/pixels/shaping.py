@@ -14,8 +14,8 @@ from ops import geometry, values
 from ops.base import Op
 from pixels import canvas as canvases
 from pixels.canvas import Canvas, Scene, Work
+from pixels.gaussian import blurred
 from pixels.gravity import find
-from pixels.sharpness import blurred
 
 BLUR_SHARE = 0.03
 """Sigma of a blurred backdrop, as a part of its longer side."""

@@ -16,11 +16,8 @@ from ops.base import Op
 from pixels import canvas as canvases
 from pixels import masks
 from pixels.canvas import Canvas, Scene, Work
+from pixels.gaussian import blurred
 
-SIGMA_FULL = 6.0
-"""Up to here a blur is done on all pixels; beyond, on fewer, where its sigma is about half that."""
-LEAST_WEIGHT = 0.02
-"""A blur's weights below this part of the middle one are left out: at 2.8 sigma."""
 GROWING_STEPS = 4
 """Blurs that a growing blur is mixed of."""
 NOISE_SHARE = 0.25
@@ -35,30 +32,6 @@ def blur(canvas: Canvas, op: effects.Blur, scene: Scene) -> Canvas:
     """Blur by a Gaussian."""
     del scene
     return canvas.over(blurred(canvas.settled().image, float(op.sigma)))
-
-
-def blurred(image: pyvips.Image, sigma: float) -> pyvips.Image:
-    """Blur by a Gaussian; colours of clear pixels do not bleed. Time hardly grows with sigma."""
-    if not sigma:
-        return image
-    image = image.copy_memory()
-    if not image.hasalpha():
-        return _gaussian(image, sigma)
-    made = _gaussian(image.premultiply(), sigma).unpremultiply()
-    return made.rint().cast("uchar").copy(interpretation=image.interpretation)
-
-
-def _gaussian(image: pyvips.Image, sigma: float) -> pyvips.Image:
-    precision = "integer" if image.format == "uchar" else "float"
-    fewer = max(1, int(sigma / (SIGMA_FULL / 2))) if sigma > SIGMA_FULL else 1
-    if fewer == 1:
-        return image.gaussblur(sigma, min_ampl=LEAST_WEIGHT, precision=precision)
-    small = (max(1, round(image.width / fewer)), max(1, round(image.height / fewer)))
-    across, down = small[0] / image.width, small[1] / image.height
-    made = image.resize(across, vscale=down, kernel="linear")
-    made = made.gaussblur(sigma / fewer, min_ampl=LEAST_WEIGHT, precision=precision)
-    made = made.copy_memory().resize(1 / across, vscale=1 / down, kernel="cubic")
-    return made.crop(0, 0, image.width, image.height)
 
 
 def sharpen(canvas: Canvas, op: effects.Sharpen, scene: Scene) -> Canvas:

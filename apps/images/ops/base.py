@@ -154,7 +154,7 @@ def _read_bool(text: str) -> Any:
 
 
 def _read_int(text: str) -> Any:
-    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else _NONE
+    return int(text) if re.fullmatch(r"-?[0-9]{1,10}", text) else _NONE
 
 
 def _read_text(text: str) -> Any:

@@ -47,7 +47,12 @@ _CLIENT = remote.Client(
     url_sources=_DEPLOYMENT.url_sources,
 )
 _BUILD = ".".join(str(pyvips.version(part)) for part in range(3)) + f"-{simplejpeg.__version__}"
-_WARM = ("copy", "resize", "crop", "embed", "icc_transform", "thumbnail_buffer")
+_WARM = (
+    "copy", "resize", "crop", "embed", "icc_transform", "thumbnail_buffer", "jpegsave_buffer",
+    "webpsave_buffer", "affine", "premultiply", "unpremultiply", "round", "cast", "flatten",
+    "linear", "maplut", "recomb", "convsep", "sharpen", "colourspace", "extract_band", "rot",
+)  # fmt: skip
+"""What common recipes use: sizes, alpha, turns, tone, blur, sharpening, and the usual formats."""
 heap.keep()
 pyvips.cache_set_max(0)  # every picture is made once: remembering operations only costs memory
 for _name in _WARM:

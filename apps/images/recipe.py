@@ -102,6 +102,18 @@ def _is_idle(op: Op) -> bool:
             return True
         case effects.Saturation(factor=1) | effects.Hue(degrees=0) | effects.Gamma(exponent=1):
             return True
+        case effects.Sharpen(sigma=0) | effects.Unsharp(sigma=0) | effects.Unsharp(amount=0):
+            return True
+        case effects.Pixelate(size=1) | effects.Noise(percent=0) | effects.Curve("", "", "", ""):
+            return True
+        case effects.Levels(0, 0, 0) | effects.ProgressiveBlur(sigma=0):
+            return True
+        case effects.Monochrome(amount=0) | effects.Duotone(amount=0) | effects.Tint(amount=0):
+            return True
+        case effects.Colourise(amount=0) | effects.Gradient(amount=0) | effects.Vignette(amount=0):
+            return True
+        case effects.Border(width=values.ZERO) | effects.Round(rx=values.ZERO):
+            return True
     return False
 
 

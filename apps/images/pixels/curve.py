@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import refusals
 from ops import values
 
-ALLOWED = "points 'x y x y …' with numbers from 0 to 255, each x once, and at least two points"
+ALLOWED = "points 'x y x y …' with numbers from 0 to 255, each x once"
 Points = Sequence[tuple[float, float]]
 
 
@@ -36,14 +36,14 @@ def read(text: str) -> Points:
     found = [values.number(word) for word in text.split(" ")] if text else []
     numbers = [float(one) for one in found if one is not None and 0 <= one <= 255]
     points = sorted(zip(numbers[::2], numbers[1::2], strict=False))
-    alone = len({x for x, _ in points}) == len(points) != 1
+    alone = len({x for x, _ in points}) == len(points)
     if len(numbers) != len(found) or len(numbers) % 2 or not alone:
         raise refusals.parameter("curve", text, ALLOWED)
     return points
 
 
 def through(points: Points) -> bytes:
-    """Give the table of the spline through at least two points with rising x."""
+    """Give the table of the spline through points with rising x; through one, it is level."""
     bends = _bends(points)
     return bytes(min(255, max(0, math.floor(_at(x, points, bends) + 0.5))) for x in range(256))
 

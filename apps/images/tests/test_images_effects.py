@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+import recipe
 import refusals
 import shapes
 from ops import effects, values
 from ops.base import Op, Text
+from ops.output import Output
 from pixels import sharpness
 from worked import work
 
@@ -422,3 +424,24 @@ def test_many_effects_are_not_many_times_many(clear: Image.Image) -> None:
     """Nothing is computed again for each operation that follows: this would never end."""
     small = clear.resize((32, 24))
     assert work(small, *EFFECTS, *EFFECTS, *EFFECTS).size == small.size
+
+
+IDLE: list[Op] = [
+    effects.Blur(number(0)), effects.Brightness(number(0)), effects.Contrast(number(0)),
+    effects.Saturation(number(1)), effects.Hue(number(0)), effects.Gamma(number(1)),
+    effects.Sharpen(number(0)), effects.Unsharp(number(0)), effects.Unsharp(number(2), number(0)),
+    effects.Pixelate(1), effects.Noise(number(0)), effects.Curve(), effects.Vignette(number(0)),
+    effects.Levels(number(0), number(0), number(0)), effects.ProgressiveBlur(number(0)),
+    effects.Monochrome(number(0)), effects.Duotone(number(0)), effects.Tint(RED, number(0)),
+    effects.Colourise(number(0)), effects.Gradient(number(0)), effects.Border(values.ZERO, RED),
+    effects.Round(values.ZERO, px(9)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("op", IDLE, ids=str)
+def test_what_changes_nothing_is_no_part_of_a_recipe(photo: Image.Image, op: Op) -> None:
+    """So that it is one stored picture with and without; done all the same, it changes nothing."""
+    out = Output(fm="jpg")
+    made = recipe.canonical(source="s", path="p", engine="1", ops=[op], out=out)
+    assert made.ops == ()
+    assert worst(work(photo, op).convert("RGB"), photo) == 0

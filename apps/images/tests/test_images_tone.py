@@ -255,6 +255,11 @@ def _dense(xs: list[int], ys: list[int]) -> np.ndarray:
     return np.linalg.solve(system, right)
 
 
+def test_a_curve_through_one_point_is_level() -> None:
+    """There is nothing that it could go towards."""
+    assert curve.table("7 90") == bytes([90]) * 256
+
+
 def test_curves_of_colours_come_before_the_common_one() -> None:
     """Red is doubled first, then all are inverted."""
     source = Image.new("RGB", (1, 1), (50, 60, 70))
@@ -271,10 +276,8 @@ def test_any_text_is_a_curve_or_refused(text: str) -> None:
         assert refusal.status == 400
 
 
-@pytest.mark.parametrize(
-    "text", ["1 2", "1 2 3", "1 2 1 3", "0 0 256 1", "nan 0 1 1", "0 0 1e309 1"]
-)
+@pytest.mark.parametrize("text", ["1 2 3", "1 2 1 3", "0 0 256 1", "nan 0 1 1", "0 0 1e309 1"])
 def test_what_is_no_curve_is_refused(text: str) -> None:
-    """One point, a number without partner, an x twice, out of range, no number."""
+    """A number without partner, an x twice, out of range, no number."""
     with pytest.raises(refusals.Refusal, match="points"):
         curve.table(text)

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import admission as admissions
 import limits as limit_names
 
-KEYS = ("rules", "limits", "private_hosts", "url_sources", "unsigned", "imgproxy")
+KEYS = (
+    "rules", "limits", "private_hosts", "url_sources", "unsigned", "keys", "widths", "presets",
+    "imgproxy",
+)  # fmt: skip
 ALLOWED_VARIABLE = "IMGPROXY_ALLOWED_SOURCES"
 
 
@@ -28,7 +32,7 @@ class Deployment:
     ``private_hosts`` are ``host:port`` of source servers that may have private addresses.
     ``url_sources`` are patterns of addresses that may be asked for without a source's name.
     ``unsigned``: URLs of a dialect without a key need no signature; None: in development only.
-    ``imgproxy`` is that dialect's own table.
+    ``admission`` says which native URLs need a signature. ``imgproxy`` is that dialect's own table.
     """
 
     limits: limit_names.Limits
@@ -37,6 +41,7 @@ class Deployment:
     url_sources: tuple[str, ...] = ()
     unsigned: bool | None = None
     imgproxy: Mapping[str, Any] = field(default_factory=dict)
+    admission: admissions.Admission = field(default_factory=admissions.Admission)
 
 
 def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Deployment:
@@ -64,11 +69,17 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
         raise DeploymentError("[apps.images] unsigned must be true or false")
     if not isinstance(imgproxy, Mapping):
         raise DeploymentError("[apps.images.imgproxy] must be a table")
+    limits = limit_names.read(settings.get("limits", {}))
+    try:
+        admission = admissions.read(settings, limits)
+    except admissions.AdmissionError as error:
+        raise DeploymentError(f"[apps.images] {error}") from None
     return Deployment(
-        limits=limit_names.read(settings.get("limits", {})),
+        limits=limits,
         rules=Path(rules) if rules else None,
         private_hosts=frozenset(host.lower() for host in hosts),
         url_sources=(*patterns, *(each.strip() for each in brought if each.strip())),
         unsigned=unsigned,
         imgproxy=imgproxy,
+        admission=admission,
     )

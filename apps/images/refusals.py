@@ -41,6 +41,11 @@ def not_found() -> Refusal:
     return Refusal(404, "not_found", "there is no such picture")
 
 
+def forbidden(code: str, message: str) -> Refusal:
+    """403: the URL may not ask for that, or not any more."""
+    return Refusal(403, code, message)
+
+
 def malformed_path(reason: str) -> Refusal:
     """400: the path cannot be read as text."""
     return Refusal(400, "bad_path", reason)

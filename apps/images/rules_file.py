@@ -162,7 +162,7 @@ def _text(key: str, value: object) -> str:
 
 def _defaults(key: str, value: object) -> query.Wanted:
     limits = limit_names.Limits()
-    known = parameters_table.rows(limits)
+    known = parameters_table.picture_rows(limits)
     checked: dict[str, Any] = {}
     for name, given in _table(key, value).items():
         if name not in known:

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import admission
 import paths
 import query
 import refusals
 import rules
+import signing
 from dialects.dialect import Asked, Decision, World
+
+PREFIX = "/img/"
 
 
 def decide(asked: Asked, world: World) -> Decision:
     """Say which picture is meant.
 
     Raises:
-        Refusal: 400 for parameters; 404 for sources that are not there.
+        Refusal: 400 for parameters; 403 for what needs a right signature or is over; 404 for
+            sources that are not there.
     """
-    wanted = query.parse(asked.query, world.limits)
+    admitting = world.deployment.admission
+    opened = world.unsigned and not admitting.keys
+    signed = signing.split(asked.query)
+    if signed.signature is not None and not opened:
+        signing.check(PREFIX + asked.path, signed, admitting.keys)
+    wanted = query.parse(signed.query, world.limits)
     source, path = paths.split(asked.path)
     if source not in world.sources:
         raise refusals.not_found()
+    rule = world.rules.find(source, path)
+    if signed.signature is None and not opened:
+        admission.check_unsigned(wanted, rule, admitting)
+    until = wanted.given.get("expires")
+    if until is not None and until <= world.now():
+        raise refusals.forbidden("expired", "this URL was good only until its time (expires)")
     made, negotiated = rules.decide(
-        wanted,
-        world.rules.find(source, path),
+        admission.expanded(wanted, admitting),
+        rule,
         source=source,
         path=path,
         accepts=asked.headers.get("accept", ""),
         engine=world.engine,
         limits=world.limits,
     )
-    return Decision(recipe=made, vary=("accept",) if negotiated else ())
+    return Decision(recipe=made, vary=("accept",) if negotiated else (), until=until)

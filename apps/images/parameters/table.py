@@ -8,7 +8,7 @@ from functools import lru_cache
 import colours
 import limits as limit_names
 from ops.base import Op
-from parameters import effects, layers, output, sizing
+from parameters import access, effects, layers, output, sizing
 from parameters.row import Given, Row
 
 
@@ -17,9 +17,16 @@ def rows(limits: limit_names.Limits) -> Mapping[str, Row]:
     """Give all rows by name, in the order of the reference."""
     every = (
         *sizing.rows(limits), *effects.TONE, *effects.DETAIL, *effects.EDGES, *layers.ROWS,
-        *output.ROWS,
+        *output.ROWS, *access.ROWS,
     )  # fmt: skip
     return {row.name: row for row in every}
+
+
+@lru_cache(maxsize=8)
+def picture_rows(limits: limit_names.Limits) -> Mapping[str, Row]:
+    """Give the rows that say which picture, and so may have defaults."""
+    rights = {row.name for row in access.ROWS}
+    return {name: row for name, row in rows(limits).items() if name not in rights}
 
 
 def ops(given: Given, w: int | None, h: int | None, bg: colours.Colour) -> tuple[Op, ...]:

@@ -40,6 +40,12 @@ def event(path: str, query: str = "", headers: dict[str, str] | None = None) -> 
     }
 
 
+@pytest.fixture(autouse=True)
+def development(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let unsigned URLs ask for anything, as on a developer's machine."""
+    monkeypatch.setenv("DYNIMO_DEVELOPMENT", "1")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make an empty folder that is the source named ``pics``."""

@@ -20,12 +20,12 @@ def _run(*command: str) -> None:
 
 def test_the_code_is_formatted() -> None:
     """`ruff format` would change nothing."""
-    _run("ruff", "format", "--check", "--quiet", "src", "apps", "tests", "bench")
+    _run("ruff", "format", "--check", "--quiet", "src", "apps", "clients", "tests", "bench")
 
 
 def test_the_linter_is_content() -> None:
     """`ruff check` finds nothing; each exclusion in pyproject.toml has its reason."""
-    _run("ruff", "check", "--quiet", "src", "apps", "tests", "bench")
+    _run("ruff", "check", "--quiet", "src", "apps", "clients", "tests", "bench")
 
 
 @pytest.mark.timeout(300)

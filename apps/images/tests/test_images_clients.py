@@ -99,3 +99,12 @@ def test_django_makes_the_same() -> None:
     assert url.replace("&amp;", "&") == made
     assert picture == dynimo_images.picture("photos/a.jpg", alt="<b>", h=30, **options)
     assert "<b>" not in picture
+
+
+def test_the_how_to_signs_rightly() -> None:
+    """What it shows with openssl is in the vectors."""
+    page = (CLIENTS.parent / "docs" / "how-to" / "sign-image-urls.md").read_text("utf-8")
+    target, _, signature = VECTORS["urls"][1]["url"].partition("&s=")
+    assert f"printf '%s' '{target}'" in page
+    assert f"-hmac '{KEY}'" in page
+    assert f"# {signature}\n" in page

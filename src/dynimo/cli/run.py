@@ -146,12 +146,13 @@ async def _run(
 ) -> Outcome:
     from dynimo import settings as all_settings
     from dynimo.assembly import single
-    from dynimo.sdk.settings import SETTINGS_VARIABLE, SOURCES_VARIABLE
+    from dynimo.sdk.settings import DEVELOPMENT_VARIABLE, SETTINGS_VARIABLE, SOURCES_VARIABLE
 
     own: dict[str, str] = {}
     places = {name: str(version.code / below) for name, below in trial.sources.items()}
     if not trial.configuration.runtime:
         own = {SETTINGS_VARIABLE: "{}", SOURCES_VARIABLE: json.dumps(places)}
+        own[DEVELOPMENT_VARIABLE] = "1"
     settings = all_settings.read(None, os.environ, {})
     scratch = folder / "scratch"
     async with single.opened(

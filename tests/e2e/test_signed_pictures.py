@@ -1,0 +1,67 @@
+"""Signed URLs against the running program: what clients make is what arrives."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import dynimo_images
+from tests.e2e.conftest import SAMPLE
+from tests.e2e.serving import Server
+
+pytestmark = pytest.mark.e2e
+
+KEY, NEXT = "the key of this test", "the key that comes after it"
+FILE = "photos/sea & sky/böats (1)'~+%.jpg"
+CONFIG = f"""\
+[apps.images]
+keys = ["{NEXT}", "{KEY}"]
+widths = [64, 96]
+[apps.images.presets]
+thumb = "w=80&h=60&fit=cover"
+"""
+
+
+def _size(server: Server, target: str) -> tuple[int, int]:
+    answer = server.get(target)
+    assert answer.status == 200, answer.body
+    with Image.open(io.BytesIO(answer.body)) as image:
+        return image.size
+
+
+def test_only_signed_urls_ask_for_more(tmp_path: Path, serve: Callable[..., Server]) -> None:
+    """Any of the keys signs; unsigned are known widths and presets; what is over is over."""
+    folder = tmp_path / "photos"
+    (folder / "sea & sky").mkdir(parents=True)
+    (tmp_path / FILE).write_bytes(SAMPLE.read_bytes())
+    config = tmp_path / "settings.toml"
+    config.write_text(CONFIG)
+    server = serve("--source", f"photos={folder}", "--config", str(config))
+
+    for key in (KEY, NEXT):
+        assert _size(server, dynimo_images.url(FILE, key=key, w=50, ar="5:4")) == (50, 40)
+    assert _size(server, dynimo_images.url(FILE, w=64))[0] == 64
+    assert _size(server, dynimo_images.url(FILE, preset="thumb")) == (80, 60)
+    assert _size(server, dynimo_images.url(FILE, preset="thumb", w=96)) == (96, 60)
+
+    good = dynimo_images.url(FILE, key=KEY, w=51)
+    for target, code in (
+        (good.replace("w=51", "w=52"), "bad_signature"),
+        (dynimo_images.url(FILE, key="some key of a stranger", w=51), "bad_signature"),
+        (dynimo_images.url(FILE, w=65), "unsigned"),
+    ):
+        answer = server.get(target, {"accept": "image/avif,image/*"})
+        assert (answer.status, answer.json["error"]) == (403, code)
+        assert KEY not in answer.body.decode()
+
+    ends = int(time.time()) + 3
+    brief = dynimo_images.url(FILE, key=KEY, expires=ends, w=53)
+    assert _size(server, brief)[0] == 53
+    while time.time() < ends:
+        time.sleep(0.1)
+    assert server.get(brief).json["error"] == "expired"

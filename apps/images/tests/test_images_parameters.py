@@ -187,3 +187,11 @@ def test_refusals_say_what_is_allowed(text: str, name: str, allowed: str) -> Non
     assert caught.value.status == 400
     assert caught.value.facts["parameter"] == name
     assert allowed in caught.value.facts["allowed"]
+
+
+def test_nothing_is_done_to_an_original() -> None:
+    """Whatever else is asked for: its bytes are one file."""
+    rule = rules.Rule(formats=("original",))
+    asked = query.parse("fm=original&w=90&blur=3", LIMITS)
+    made, _ = rules.decide(asked, rule, source="s", path="p", accepts="", engine="1", limits=LIMITS)
+    assert made.ops == ()

@@ -36,7 +36,9 @@ OUT_SPELLED_MAX = 400
 _ENGINE = re.compile(r"[0-9a-z.-]{1,60}")
 _KINDS = (geometry, effects, layers)
 """Named so that their operations are there to be read."""
-_HOLDING = (layers.Layer, layers.Words, effects.Mask)
+_HOLDING = (layers.Layer, layers.Words, effects.Mask, effects.Convolve, effects.Curve)
+_FEW = 16
+"""Operations that cannot be too long to spell, without those."""
 """Operations with names and texts in them, which may be long or lead elsewhere."""
 
 
@@ -76,7 +78,7 @@ def canonical(
     if out.fm == "original":  # nothing is done to those bytes
         kept = ()
     base.check_all((*kept, out))
-    if any(isinstance(op, _HOLDING) for op in kept):
+    if len(kept) > _FEW or any(isinstance(op, _HOLDING) for op in kept):
         layers.check(kept)
         _check_length(kept)
     return Recipe(source=source, path=path, ops=kept, out=_settled(out), engine=engine)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from ops import layers, values
-from ops.base import Op, Text
+from ops.base import EMPTY, Op, Text
 from parameters import readers
 from parameters.row import Given, Row, scaled
 
@@ -25,9 +25,10 @@ _ONE = Decimal(1)
 _JUSTIFY = {"start": "start", "center": "centre", "end": "end", "justify": "justify"}
 
 
-def _mark_rows(mark: str) -> tuple[Row, ...]:
+def _mark_rows(mark: str, edit: readers.Reader) -> tuple[Row, ...]:
     return (
         Row(mark, readers.REFERENCE, "Another picture to lay over it."),
+        Row(f"{mark}-edit", edit, "What is done to it before.", mark),
         Row(f"{mark}-align", readers.PLACE, "Where; `bottom,right`.", mark),
         Row(f"{mark}-x", _OFFSET, "Away from that edge (from the centre: to the right); 10.", mark),
         Row(f"{mark}-y", _OFFSET, "Away from that edge (from the centre: down); 10.", mark),
@@ -80,9 +81,14 @@ def _names(first: str) -> tuple[str, ...]:
 
 
 MARKS, TEXTS = _names("mark"), _names("txt")
-ROWS = tuple(row for mark in MARKS for row in _mark_rows(mark)) + tuple(
-    row for txt in TEXTS for row in _text_rows(txt)
-)
+
+
+def rows(edit: readers.Reader) -> tuple[Row, ...]:
+    """Give the rows; ``edit`` takes what is done to a mark before it is laid."""
+    return (
+        *(row for mark in MARKS for row in _mark_rows(mark, edit)),
+        *(row for txt in TEXTS for row in _text_rows(txt)),
+    )
 
 
 def laid(given: Given) -> tuple[Op, ...]:
@@ -112,7 +118,7 @@ def _mark(given: Given, mark: str, dpr: Decimal) -> Op:
         Text(given[mark]), _placed(given, mark, "soea", dpr), w, h,
         opacity=given.get(f"{mark}-alpha", _ONE), blend=_blend(given, mark),
         tile=given.get(f"{mark}-tile", False), degrees=given.get(f"{mark}-rot", Decimal(0)),
-        fit=given.get(f"{mark}-fit", "inside"),
+        fit=given.get(f"{mark}-fit", "inside"), made=given.get(f"{mark}-edit", EMPTY),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import colours
@@ -14,9 +15,17 @@ from parameters.row import Given, Row
 FORMATS = ("auto", *(name for name in MADE if name not in ("source", "json")))
 BYTES_MAX = 1 << 30
 FRAMES_MAX = 10_000
-NAME_MAX = 200
+NAME_MAX = 150
+"""Bytes of a file's name in UTF-8."""
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\"]")
 _FRAMES = readers.whole(1, FRAMES_MAX)
 _EFFORT = readers.whole(1, 10)
+
+
+def _file_name(text: str) -> str | None:
+    right = 0 < len(text.encode()) <= NAME_MAX and not _UNFIT.search(text)
+    return text if right else None
+
 
 ROWS = (
     Row("fm", readers.words(*FORMATS), "Format. `auto` follows the Accept header: AVIF, WebP, else"
@@ -48,9 +57,8 @@ ROWS = (
     Row("cs", readers.words("srgb", "keep"), "Colours in sRGB, or as in the source; `srgb`."),
     Row("hdr", readers.FLAG, "Keep a gain map."),
     Row("orient", readers.words("auto", "none"), "`none`: not turned by its EXIF orientation."),
-    Row("dl", readers.matching(rf"[^\x00-\x1f\x7f-\x9f/\\\"]{{1,{NAME_MAX}}}",
-        f"a file name of 1 to {NAME_MAX} characters without / \\ and quotation marks"),
-        "Let browsers save it under this name."),
+    Row("dl", readers.Reader(_file_name, f"a file name of up to {NAME_MAX} bytes"
+        " without / \\ and quotation marks"), "Let browsers save it under this name."),
 )  # fmt: skip
 _PLAIN = {
     "max-bytes": "bytes_max", "target": "target", "frames": "frames", "meta": "meta", "cs": "icc",

@@ -158,10 +158,12 @@ def sized(given: Given, w: int | None, h: int | None) -> tuple[Op, ...]:
     shape: tuple[Op, ...] = ()
     if "ar" in given and not (w or h):
         shape = (geometry.Shape(given["ar"], cut),)
-    made = shaping(
-        w, h, fit_of(given), cut,
-        enlarge=given.get("enlarge"), swap=given.get("swap", False), least=(least[0], least[1]),
-    )  # fmt: skip
+    made: tuple[Op, ...] = ()
+    if w or h or any(least):
+        made = shaping(
+            w, h, fit_of(given), cut,
+            enlarge=given.get("enlarge"), swap=given.get("swap", False), least=(least[0], least[1]),
+        )  # fmt: skip
     most = [_times(given.get(name), given.get("dpr", 1)) for name in ("max-w", "max-h")]
     if any(most):
         made = (*made, *shaping(most[0], most[1], "inside"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import colours
 import limits as limit_names
-from ops.base import Op
-from parameters import access, effects, layers, output, sizing
+import refusals
+from ops import base, geometry
+from ops.base import Op, Text
+from parameters import access, effects, layers, output, readers, sizing
 from parameters.row import Given, Row
 
 
@@ -16,10 +19,36 @@ from parameters.row import Given, Row
 def rows(limits: limit_names.Limits) -> Mapping[str, Row]:
     """Give all rows by name, in the order of the reference."""
     every = (
-        *sizing.rows(limits), *effects.TONE, *effects.DETAIL, *effects.EDGES, *layers.ROWS,
-        *output.ROWS, *access.ROWS,
+        *sizing.rows(limits), *effects.TONE, *effects.DETAIL, *effects.EDGES,
+        *layers.rows(_edit(limits)), *output.ROWS, *access.ROWS,
     )  # fmt: skip
     return {row.name: row for row in every}
+
+
+def _edit(limits: limit_names.Limits) -> readers.Reader:
+    """Take a query of its own, for a mark: everything but layers and output."""
+    known = {
+        row.name: row
+        for row in (*sizing.rows(limits), *effects.TONE, *effects.DETAIL, *effects.EDGES)
+    }
+
+    def take(text: str) -> Text | None:
+        given: dict[str, Any] = {}
+        for piece in text.split("&"):
+            name, _, value = piece.partition("=")
+            found = known[name].reader.take(value) if name in known else None
+            if found is None or name in given:
+                return None
+            given[name] = found
+        try:
+            made = ops(given, *sizing.sides(given, limits), geometry.CLEAR)
+            base.check_all(made)
+        except refusals.Refusal:
+            return None
+        return Text(";".join(map(base.spell, made)))
+
+    allowed = "parameters of shape, colours, detail and edges, encoded as w%3D90%26radius%3D50p"
+    return readers.Reader(take, allowed)
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import limits
-from parameters import access, effects, layers, output, sizing
+from parameters import access, effects, output, sizing, table
 from parameters.row import Row
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "images-native.md"
@@ -15,7 +15,7 @@ LIMITS = limits.Limits()
 
 
 def _of(prefix: str) -> Iterable[Row]:
-    return [row for row in layers.ROWS if re.match(prefix + r"(-|$)", row.name)]
+    return [row for row in table.rows(LIMITS).values() if re.match(prefix + r"(-|$)", row.name)]
 
 
 GROUPS: Mapping[str, Iterable[Row]] = {

@@ -83,6 +83,9 @@ CASES = {
         "layer:cGljcy9sb2dvLnBuZw,ce,0.25r,0,0.4,multiply;as:jpg,80",
     "mark2=pics/b.png&mark=pics/a.png&mark-pad=0":
         "layer:cGljcy9hLnBuZw,soea;layer:cGljcy9iLnBuZw,soea~10~10;as:jpg,80",
+    "mark=pics/a.png&mark-edit=w%3D90%26h%3D90%26fit%3Dcover%26radius%3D50p":
+        "layer:cGljcy9hLnBuZw,soea~10~10,0,0,1,over,,0,inside,"
+        "cmVzaXplOm91dHNpZGUsOTAsOTAsMTtjdXQ6OTAsOTA7cm91bmQ6MC41cg;as:jpg,80",
     "txt=Hi": "words:SGk,sowe~10~10,Tm90byBTYW5z,24;as:jpg,80",
     "txt64=SGk&txt-width=80p": "words:SGk,sowe~10~10,Tm90byBTYW5z,0,000000,0.8r;as:jpg,80",
     # output
@@ -177,6 +180,11 @@ def test_what_one_value_is_taken_for_is_never_wrong_inside(name: str, value: str
         ("duotone=f00", "duotone", "dark,light"),
         ("convolve=1,2,3,4", "convolve", "1, 9, 25"),
         ("rect=0,0,0,1", "rect", "above 0"),
+        ("mark=a/b&mark-edit=mark%3Da/b", "mark-edit", "shape, colours, detail and edges"),
+        ("mark=a/b&mark-edit=w%3D0", "mark-edit", "shape"),
+        ("mark=a/b&mark-edit=blur%3D200%26dpr%3D5", "mark-edit", "shape"),
+        ("convolve=" + ",".join(["-0.123456"] * 169), "convolve.matrix", "1000 characters"),
+        ("dl=" + "%C3%BC" * 76, "dl", "150 bytes"),
         ("nonsense=1", "nonsense", "w, h, fit"),
     ],
 )

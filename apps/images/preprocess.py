@@ -19,12 +19,12 @@ import replies
 import rules
 import rules_file
 import steps
-from dialects import info, native
+from dialects import imgproxy, info, native
 from dialects.dialect import Asked, Decision, Dialect, World
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
 
-DIALECTS: Mapping[str, Dialect] = {"img": native, "info": info}
+DIALECTS: Mapping[str, Dialect] = {"img": native, "info": info, "imgproxy": imgproxy}
 """What a path begins with, and the language that the rest is in; app.toml routes the same."""
 DECISION_SECONDS = 30
 """How long the edge may keep a decision; so long may a change of the rules take to show."""
@@ -34,6 +34,7 @@ STALE_IF_ERROR_SECONDS = 86_400
 _ENVIRONMENT = dict(os.environ)
 _DEPLOYMENT = deployment.read(settings.settings(), _ENVIRONMENT)
 _ENGINE = engine.build()
+imgproxy.prepare(_ENVIRONMENT, _DEPLOYMENT.imgproxy)
 _RULES = rules_file.Watched(_DEPLOYMENT.rules, clock=time.monotonic) if _DEPLOYMENT.rules else None
 
 

@@ -125,7 +125,7 @@ def _settled(out: Output) -> Output:
     """Drop what means nothing to the format: equal pictures need equal spellings."""
     if out.fm in ("json", "original"):
         kept = Output(fm=out.fm, ttl_seconds=out.ttl_seconds, report=out.report, base=out.base)
-        return replace(kept, name=out.name, attach=out.attach)
+        return replace(kept, name=out.name, attach=out.attach, buster=out.buster)
     bg, flat = out.bg, out.flat
     if out.fm == "jpg":
         bg, flat = colours.on_white(bg), False

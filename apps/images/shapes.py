@@ -94,10 +94,10 @@ def resized(size: Size, op: geometry.Resize) -> Size:
     w, h = _box(size, op)
     found = size
     if w and h and op.mode == "fill":
-        found = (w, h) if op.enlarge or op.strict else (min(w, width), min(h, height))
+        found = (w, h) if op.enlarge or op.strict else _limited(size, (w, h), even=op.even)
     elif w and h:
         mode = op.mode
-        if mode == "auto":
+        if mode == "auto":  # a square lies
             mode = "outside" if (w >= h) == (width >= height) else "inside"
         # Compare w/width with h/height without leaving the integers: the same on every machine.
         by_width = (w * height < h * width) != (mode == "outside")
@@ -112,7 +112,17 @@ def resized(size: Size, op: geometry.Resize) -> Size:
                 "size", f"{found[0]}x{found[1]}", f"at most the region's own {width}x{height}"
             )
         found = size
-    return _at_least(found, op)
+    return _at_least(found, op, of=found if op.mode == "fill" else size)
+
+
+def _limited(size: Size, wanted: Size, *, even: bool) -> Size:
+    """Give the size that is wanted where no side may grow."""
+    (width, height), (w, h) = size, wanted
+    if not even or (w <= width and h <= height):
+        return min(w, width), min(h, height)
+    if w * height >= h * width:  # the width has to give way more
+        return width, side(h, width, w)
+    return side(w, height, h), height
 
 
 def _box(size: Size, op: geometry.Resize) -> Size:
@@ -125,12 +135,13 @@ def _box(size: Size, op: geometry.Resize) -> Size:
     return w, h
 
 
-def _at_least(found: Size, op: geometry.Resize) -> Size:
+def _at_least(found: Size, op: geometry.Resize, *, of: Size) -> Size:
+    """Grow to what is the least, in the shape ``of``."""
     w, h = found
     if w < op.least_w:
-        w, h = op.least_w, side(h, op.least_w, w)
+        w, h = op.least_w, side(of[1], op.least_w, of[0])
     if h < op.least_h:
-        w, h = side(w, op.least_h, h), op.least_h
+        w, h = side(of[0], op.least_h, of[1]), op.least_h
     return w, h
 
 
@@ -152,6 +163,10 @@ def cut(size: Size, op: geometry.Cut) -> Size:
     """Give the size of what is cut out."""
     w = max(1, op.w.of(size[0])) if op.w.value else size[0]
     h = max(1, op.h.of(size[1])) if op.h.value else size[1]
+    if op.ratio and op.dpr > 1:
+        least = values.pixels(w / op.dpr).of(w), values.pixels(h / op.dpr).of(h)
+        if least[0] > size[0] or least[1] > size[1]:
+            return min(least[0], size[0]), min(least[1], size[1])
     if op.ratio and (w > size[0] or h > size[1]):
         return shaped(size, Decimal(w) / Decimal(h))
     return min(w, size[0]), min(h, size[1])

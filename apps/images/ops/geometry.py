@@ -52,13 +52,15 @@ class Crop(Op, name="crop"):
 class Cut(Op, name="cut"):
     """Take ``w`` x ``h`` around what matters; a side of 0 or larger than there is stays whole.
 
-    ``ratio``: where the picture is smaller than that, take the largest part of its shape.
+    ``ratio``: where the picture is smaller than that, take the largest part of its shape; but not
+    where it is smaller than a ``dpr``-th of it, then the box is that.
     """
 
     w: Side
     h: Side
     gravity: Gravity = CENTRE
     ratio: bool = False
+    dpr: Annotated[Decimal, Between(Decimal("0.001"), 1000)] = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Resize(Op, name="resize"):
     ``auto``: ``outside`` where box and picture lie or stand alike, else ``inside``. A side of 0
     follows the other. Without ``enlarge`` a picture never grows. ``swap``: turn the box where that
     suits the picture better. ``least_w``, ``least_h``: grow until it is at least that.
-    ``strict``: enlarging is refused (400) instead of left out.
+    ``strict``: enlarging is refused (400) instead of left out. ``even``: where ``fill`` may not
+    enlarge, both sides become smaller alike, so that the box's shape is kept.
     """
 
     mode: Literal["inside", "outside", "fill", "auto"]
@@ -88,6 +91,7 @@ class Resize(Op, name="resize"):
     least_w: Pixels = 0
     least_h: Pixels = 0
     strict: bool = False
+    even: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ class Output(Op, name="as"):
     resolution. ``name``, ``attach``: how browsers call it, and whether they save it. ``dpi`` is
     written into the file, ``density`` is what drawings and pages are read at. ``depth``: bits a
     sample, 0 is 8 (palettes: as few as are enough). ``hdr``: a gain map stays. ``second``: where
-    in a video. ``upright``: turned by its EXIF orientation.
+    in a video. ``upright``: turned by its EXIF orientation. ``buster`` changes nothing but the
+    key under which the picture is stored.
     """
 
     fm: Format
@@ -69,3 +70,4 @@ class Output(Op, name="as"):
     second: Annotated[Decimal, Between(0, 86_400)] = Decimal(0)
     upright: bool = True
     density: Annotated[int, Between(0, 1200)] = 0
+    buster: str = ""

@@ -1,0 +1,168 @@
+"""The imgproxy dialect: ``/imgproxy/SIGNATURE/rs:fill:300:200/plain/local:///NAME/a.jpg@webp``.
+
+Glue of its parts. What imgproxy's URLs mean is in docs/reference/images-imgproxy.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import paths
+import recipe as recipes
+import refusals
+import urls
+from dialects.dialect import Asked, Decision, World
+from dialects.imgproxy import (
+    arguments,
+    colouring,
+    configured,
+    finishing,
+    locating,
+    reading,
+    shaping,
+    signature,
+    wrong,
+)  # fmt: skip
+from dialects.imgproxy.said import Said
+from ops import geometry, values
+from ops.base import Op
+
+HINTED_DPR_MAX = 8
+"""A client's word on its screen is believed up to here."""
+HINTS_DPR = ("sec-ch-dpr", "dpr")
+HINTS_WIDTH = ("sec-ch-width", "width")
+INFO = "info/"
+PATH_MAX = 8_192
+"""Characters of all that follows the prefix."""
+_HINTS = (*HINTS_DPR, *HINTS_WIDTH)
+
+
+def prepare(environment: Mapping[str, str], table: Mapping[str, Any]) -> None:
+    """Read the configuration, so that a mistake stops the start. Raises ConfiguredError."""
+    configured.of(environment, table)
+
+
+def decide(asked: Asked, world: World) -> Decision:
+    """Say which picture is meant.
+
+    Raises:
+        Refusal: 403 for the signature, 404 for everything else, as imgproxy says it.
+    """
+    try:
+        return _decide(asked, world)
+    except refusals.Refusal as refusal:
+        if refusal.status != 400:
+            raise
+        raise refusals.Refusal(404, refusal.code, refusal.message, facts=refusal.facts) from None
+
+
+def _decide(asked: Asked, world: World) -> Decision:
+    settings = configured.of(world.environment, world.deployment.imgproxy)
+    if len(asked.path) > PATH_MAX:
+        raise wrong.url(f"the path is longer than {PATH_MAX} characters")
+    if asked.path.startswith(INFO):
+        raise wrong.unsupported("info")
+    given, slash, rest = asked.path.partition("/")
+    signature.check(
+        given,
+        f"/{rest}",
+        pairs=settings.pairs,
+        size=settings.signature_size,
+        trusted=settings.trusted,
+        unsigned=world.unsigned,
+    )
+    if not slash or not rest:
+        raise wrong.url("the path must be /SIGNATURE/OPTIONS/SOURCE")
+    chains, url, fm = _read(rest.split("/"), asked, settings)
+    finish = chains[0].finish
+    if fm and not finish.raw:
+        finish.fm = arguments.fm("the extension", fm)
+    now = world.now()
+    if finish.expires and finish.expires < now:
+        raise wrong.expired()
+    source, path = _located(url, world, settings)
+    rule = world.rules.find(source, path)
+    out, negotiated = finishing.output(
+        chains[-1], rule, settings,
+        path=path, accepts=asked.headers.get("accept", ""), now=now,
+    )  # fmt: skip
+    ops: list[Op] = []
+    for said in chains if out.fm != "original" else ():
+        ops += _ops(said, world, settings)
+    made = recipes.canonical(source=source, path=path, engine=world.engine, ops=ops, out=out)
+    vary = (*(("accept",) if negotiated else ()), *(_HINTS if settings.hints else ()))
+    return Decision(recipe=made, vary=vary, until=float(finish.expires) or None)
+
+
+def _read(
+    segments: Sequence[str], asked: Asked, settings: configured.Configured
+) -> tuple[list[Said], str, str]:
+    """What each pipeline says, the source's URL, and the format behind it."""
+    presets = settings.presets
+    first = _hinted(asked.headers) if settings.hints else Said()
+    reading.begin(first, presets)
+    said = [first]
+    if settings.only_presets:
+        reading.use(first, segments[0].split(":"), presets)
+        rest = segments[1:]
+    else:
+        reading.check_form(segments[0])
+        given, rest = reading.split(segments)
+        said += [Said(finish=first.finish) for _ in given[1:]]
+        for one, options in zip(said, given, strict=True):
+            reading.carry_out(one, options, presets)
+    url, fm = locating.decode(rest, settings.encryption_keys)
+    return said, url, fm
+
+
+def _hinted(headers: Mapping[str, str]) -> Said:
+    """What the client says of its screen, in place of what the URL does not say."""
+    said = Said()
+    dpr = _number(headers, HINTS_DPR, HINTED_DPR_MAX)
+    width = _number(headers, HINTS_WIDTH, geometry.SIDE_MAX)
+    if dpr:
+        said.dpr = dpr
+    if width:
+        said.w = int(width / said.dpr + Decimal("0.5"))
+    return said
+
+
+def _number(headers: Mapping[str, str], names: Sequence[str], most: int) -> Decimal | None:
+    for name in names:
+        found = values.number(headers.get(name, ""))
+        if found is not None and 0 < found <= most:
+            return found
+    return None
+
+
+def _located(url: str, world: World, settings: configured.Configured) -> tuple[str, str]:
+    """Source and path of a URL that may be asked for. Raises Refusal."""
+    source, path = locating.place(locating.completed(url, settings.base_url))
+    if source in paths.ADDRESSES:
+        address, patterns = urls.address(source, path), world.deployment.url_sources
+        if not urls.is_allowed(address, patterns):
+            raise refusals.not_found()
+        return source, path
+    patterns = settings.allowed or ("local://",)
+    if source not in world.sources or not urls.is_allowed(f"local:///{source}/{path}", patterns):
+        raise refusals.not_found()
+    return source, path
+
+
+def _ops(said: Said, world: World, settings: configured.Configured) -> list[Op]:
+    """One pipeline: shape, effects, canvas, background, watermark."""
+
+    def locate(url: str) -> str:
+        return "/".join(_located(url, world, settings))
+
+    bg = shaping.background(said)
+    behind = [geometry.Background(bg)] if bg is not None and bg[3] < 255 else []
+    return [
+        *shaping.before(said),
+        *colouring.effects(said),
+        *shaping.after(said),
+        *behind,
+        *colouring.mark(said, settings, locate),
+    ]

@@ -1,0 +1,123 @@
+"""imgproxy's URLs against the running program: keys from its environment, folders and addresses."""
+
+from __future__ import annotations
+
+import hmac
+import io
+import shutil
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from picture_server import served
+from tests.e2e.conftest import SAMPLE
+from tests.e2e.serving import Answer, Server
+
+pytestmark = pytest.mark.e2e
+
+KEY, SALT = b"a secret of this test", b"its salt"
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """A server with a key, a source, and one address that it may ask; gives both."""
+    folder = tmp_path_factory.mktemp("imgproxy")
+    pictures = folder / "pics"
+    pictures.mkdir()
+    shutil.copy(SAMPLE, pictures / "a b.jpg")
+    with served(pictures) as port:
+        config = folder / "dynimo.toml"
+        config.write_text(f'[apps.images]\nprivate_hosts = ["127.0.0.1:{port}"]\n')
+        server = Server(
+            folder / "data",
+            ("--source", f"pics={pictures}", "--config", str(config)),
+            {
+                "IMGPROXY_KEY": KEY.hex(),
+                "IMGPROXY_SALT": SALT.hex(),
+                "IMGPROXY_PRESETS": "small=rs:fill:80:60",
+                "IMGPROXY_ALLOWED_SOURCES": f"local://,http://127.0.0.1:{port}/",
+            },
+        ).start()
+        yield server, f"http://127.0.0.1:{port}"
+        server.stop()
+
+
+def signed(path: str) -> str:
+    """The path of a URL, as imgproxy's clients make it."""
+    mac = hmac.digest(KEY, SALT + path.encode(), "sha256")
+    return f"/imgproxy/{urlsafe_b64encode(mac).decode().rstrip('=')}{path}"
+
+
+def size(answer: Answer) -> tuple[int, int]:
+    """The size of an answer, which must be a picture and no stand-in."""
+    assert answer.status == 200, answer.body
+    assert "dynimo-step" not in answer.headers
+    with Image.open(io.BytesIO(answer.body)) as image:
+        image.load()
+        assert image.get_format_mimetype() == answer.headers["content-type"]
+        return image.size
+
+
+def test_a_signed_url_gives_the_picture_and_a_changed_one_403(there: tuple[Server, str]) -> None:
+    """Plain and encoded, of a folder and of an address; percent signs and colons come through."""
+    server, web = there
+    encoded = urlsafe_b64encode(b"local:///pics/a%20b.jpg").decode().rstrip("=")
+    address = f"/pr:small/plain/{web}/a%2520b.jpg@png"
+    for path, wanted in (
+        ("/rs:fill:120:90:1/g:fp:0.2:0.3/q:70/plain/local:///pics/a%2520b.jpg@jpg", (120, 90)),
+        ("/pr:small/w%3A40:1/plain/local:///pics/a%2520b.jpg", None),
+        (f"/pr:small/{encoded[:7]}/{encoded[7:]}.webp", (80, 60)),
+        (address, (80, 60)),
+        ("/rs:fill:40:40/pd:5/-/w:20/plain/local:///pics/a%2520b.jpg", (20, 20)),
+    ):
+        answer = server.get(signed(path))
+        assert (size(answer) if wanted else answer.status) == (wanted or 404)
+        assert server.get(signed(path)[:-1] + "x").status == 403
+        assert server.get(f"/imgproxy/unsafe{path}").status == 403
+    assert "hit" in server.get(signed(address)).headers["cache-status"]
+
+
+def test_what_is_not_allowed_is_not_asked(there: tuple[Server, str]) -> None:
+    """Another port, the server itself, a file: 404, and the answer does not repeat the address."""
+    server, _ = there
+    for url in (
+        f"http://127.0.0.1:{server.port}/",
+        "http://169.254.169.254/x",
+        "file:///etc/passwd",
+    ):
+        answer = server.get(signed(f"/plain/{url}"))
+        assert answer.status == 404
+        assert b"169.254" not in answer.body
+
+
+def test_a_url_ends_at_its_second(there: tuple[Server, str]) -> None:
+    """Until then it is a picture, afterwards 404; no cache of ours keeps it longer."""
+    server, _ = there
+    ends = int(time.time()) + 2
+    path = signed(f"/exp:{ends}/w:31/plain/local:///pics/a%2520b.jpg@jpg")
+    assert size(server.get(path))[0] == 31
+    while time.time() < ends + 1.1:
+        time.sleep(0.1)
+    gone = server.get(path)
+    assert (gone.status, gone.json["error"]) == (404, "expired")
+
+
+def test_no_key_is_shown(there: tuple[Server, str]) -> None:
+    """Not in the log, nor by the API that describes functions."""
+    server, _ = there
+    described = server.get("/2015-03-31/functions/").body
+    for secret in (KEY.hex(), SALT.hex()):
+        assert secret not in server.words()
+        assert secret.encode() not in described
+
+
+def test_unsigned_urls_are_for_loopback_and_native_ones_share_the_picture(shared: Server) -> None:
+    """No key, in development: any signature does; and the native URL's picture is the same."""
+    answer = shared.get("/imgproxy/_/rs:fit:64:64:0/q:60/plain/local:///pics/a.jpg@jpg")
+    native = shared.get("/img/pics/a.jpg?w=64&h=64&fm=jpg&q=60")
+    assert max(size(answer)) == 64
+    assert answer.headers["etag"] == native.headers["etag"]
+    assert answer.body == native.body

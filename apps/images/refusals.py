@@ -62,9 +62,14 @@ def upstream(code: str, message: str) -> Refusal:
 
 
 def of_layer(refusal: Refusal, reference: str) -> Refusal:
-    """Say of which file that lies over the picture a refusal speaks; the innermost, once."""
+    """Say of which file that lies over the picture a refusal speaks; the innermost, once.
+
+    Never an address of its own: it may hold a secret.
+    """
     if "layer" in refusal.facts:
         return refusal
+    if reference.startswith("~"):
+        reference = "an address"
     facts = {**refusal.facts, "layer": reference}
     message = f"the layer {reference}: {refusal.message}"
     return Refusal(refusal.status, refusal.code, message, facts=facts)

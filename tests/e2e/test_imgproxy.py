@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import io
 import shutil
+import subprocess
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.e2e.serving import Answer, Server
 pytestmark = pytest.mark.e2e
 
 KEY, SALT = b"a secret of this test", b"its salt"
+ENCRYPTION_KEY, IV = "1b" * 32, "a7" * 16
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, st
             {
                 "IMGPROXY_KEY": KEY.hex(),
                 "IMGPROXY_SALT": SALT.hex(),
+                "IMGPROXY_SOURCE_URL_ENCRYPTION_KEY": ENCRYPTION_KEY,
                 "IMGPROXY_PRESETS": "small=rs:fill:80:60",
                 "IMGPROXY_ALLOWED_SOURCES": f"local://,http://127.0.0.1:{port}/",
             },
@@ -49,6 +52,13 @@ def signed(path: str) -> str:
     """The path of a URL, as imgproxy's clients make it."""
     mac = hmac.digest(KEY, SALT + path.encode(), "sha256")
     return f"/imgproxy/{urlsafe_b64encode(mac).decode().rstrip('=')}{path}"
+
+
+def encrypted(url: str) -> str:
+    """The source of such a URL, made by another program."""
+    command = ["openssl", "enc", "-aes-256-cbc", "-K", ENCRYPTION_KEY, "-iv", IV]
+    made = subprocess.run(command, input=url.encode(), capture_output=True, check=True, timeout=30)
+    return urlsafe_b64encode(bytes.fromhex(IV) + made.stdout).decode().rstrip("=")
 
 
 def size(answer: Answer) -> tuple[int, int]:
@@ -93,6 +103,18 @@ def test_what_is_not_allowed_is_not_asked(there: tuple[Server, str]) -> None:
         assert b"169.254" not in answer.body
 
 
+def test_an_encrypted_address_is_seen_by_nobody(there: tuple[Server, str]) -> None:
+    """In no header, no body and no line of the log, whether there is a picture or not."""
+    server, web = there
+    for name, status in (("a%20b.jpg", 200), ("gone.jpg", 404)):
+        path = f"/w:30/att:1/enc/{encrypted(f'{web}/{name}?token=hidden')}"
+        answer = server.get(signed(path))
+        assert answer.status == status
+        said = repr((answer.headers, b"" if status == 200 else answer.body))
+        assert web.removeprefix("http://") not in said
+        assert "hidden" not in said + server.words()
+
+
 def test_a_url_ends_at_its_second(there: tuple[Server, str]) -> None:
     """Until then it is a picture, afterwards 404; no cache of ours keeps it longer."""
     server, _ = there
@@ -109,7 +131,7 @@ def test_no_key_is_shown(there: tuple[Server, str]) -> None:
     """Not in the log, nor by the API that describes functions."""
     server, _ = there
     described = server.get("/2015-03-31/functions/").body
-    for secret in (KEY.hex(), SALT.hex()):
+    for secret in (KEY.hex(), SALT.hex(), ENCRYPTION_KEY):
         assert secret not in server.words()
         assert secret.encode() not in described
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tomllib
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ import query
 import recipe as recipes
 import rules
 import shapes
-from dialects.imgproxy import options, pro_options, reading
+from dialects.imgproxy import configured, options, pro_options, reading
 from ops import base
 
 SIZES = [(300, 200), (200, 300), (800, 600), (1000, 1000), (123, 77), (1, 9)]
@@ -357,3 +359,17 @@ def test_the_rules_of_the_deployment_hold() -> None:
     assert asking.recipe("f:webp/q:44", where).out.quality == 44
     assert asking.refused(f"_/f:png/{asking.FILE}", where)
     assert asking.recipe("f:jpg", asking.world({"IMGPROXY_TTL": "120"})).out.ttl_seconds == 120
+
+
+def test_every_option_and_every_variable_is_documented() -> None:
+    """The page has each name, and each default of a quality."""
+    page = (Path(__file__).parents[3] / "docs/reference/images-imgproxy.md").read_text("utf-8")
+    assert [name for name in reading.APPLY if f"`{name}`" not in page] == []
+    variables = [configured.PREFIX + name.upper() for name in configured.NAMES]
+    flags = ("IMGPROXY_AUTO_", "IMGPROXY_ENFORCE_")
+    named = [each for each in variables if not each.startswith(flags)]
+    assert [each for each in named if f"`{each}`" not in page] == []
+    qualities = ",".join(f"{fm}={quality}" for fm, quality in configured.QUALITIES.items())
+    assert f"80, `{qualities}`" in page
+    manifest = tomllib.loads((Path(__file__).parents[1] / "app.toml").read_text("utf-8"))
+    assert set(variables) <= set(manifest["functions"]["preprocess"]["inherit"])

@@ -143,3 +143,18 @@ def test_unsigned_urls_are_for_loopback_and_native_ones_share_the_picture(shared
     assert max(size(answer)) == 64
     assert answer.headers["etag"] == native.headers["etag"]
     assert answer.body == native.body
+
+
+def test_the_format_follows_accept_through_the_cache(shared: Server) -> None:
+    """Each client gets its own, from the cache too, and caches are told why."""
+    path = "/imgproxy/_/w:48/plain/local:///pics/a.jpg"
+    for _ in range(2):
+        for accept, kind in (
+            ("image/avif,image/webp,*/*", "image/avif"),
+            ("image/webp", "image/webp"),
+            ("*/*", "image/jpeg"),
+        ):
+            answer = shared.get(path, {"accept": accept})
+            assert answer.headers["content-type"] == kind
+            assert "accept" in answer.headers["vary"].lower()
+    assert "hit" in answer.headers["cache-status"]

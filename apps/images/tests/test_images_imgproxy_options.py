@@ -349,6 +349,27 @@ def test_client_hints_count_where_they_are_switched_on() -> None:
     assert asking.decision(f"_/f:jpg/{asking.FILE}", **hints).recipe.ops == ()
 
 
+def test_variables_say_for_all_urls_what_options_say_for_one() -> None:
+    """The URL may say otherwise; what the deployment does not allow is 403, but in presets."""
+    where = asking.world(
+        {
+            "IMGPROXY_KEEP_COPYRIGHT": "true",
+            "IMGPROXY_AUTO_ROTATE": "false",
+            "IMGPROXY_SKIP_PROCESSING_FORMATS": "svg, gif",
+            "IMGPROXY_MAX_ANIMATION_FRAMES": "9",
+        }
+    )
+    out = asking.recipe("f:webp", where).out
+    assert (out.meta, out.upright, out.frames) == ("copyright", False, 9)
+    assert asking.recipe("kcr:0/ar:1/f:webp", where).out.meta == "none"
+    assert asking.recipe("w:5", where, "plain/local:///pics/a.gif").out.fm == "original"
+    few = asking.world({"IMGPROXY_ALLOWED_PROCESSING_OPTIONS": "w,pr", "IMGPROXY_PRESETS": "a=h:3"})
+    assert asking.ops("w:2/pr:a", few) == "resize:inside,2,3"
+    refusal = asking.refused(f"_/width:2/{asking.FILE}", few)
+    assert refusal is not None
+    assert refusal.status == 403
+
+
 def test_the_rules_of_the_deployment_hold() -> None:
     """Qualities, background, lifetime and formats, below what the URL says itself."""
     rule = rules.Rule(

@@ -168,6 +168,14 @@ def test_sources_are_spelled_in_three_ways(file: str, source: str, path: str, fm
     assert (made.source, made.path, made.out.fm) == (source, path, fm)
 
 
+def test_encoded_sources_may_end_in_a_name_for_people() -> None:
+    """Where the deployment says so, and only then."""
+    file = asking.base64("local:///pics/a.jpg") + ".png/my-cat.webp"
+    made = asking.recipe("", asking.world({"IMGPROXY_BASE64_URL_INCLUDES_FILENAME": "1"}), file)
+    assert (made.path, made.out.fm) == ("a.jpg", "png")
+    assert asking.refused(f"_/{file}")
+
+
 @pytest.mark.parametrize(
     "file",
     [
@@ -240,8 +248,9 @@ def test_a_mistake_in_the_configuration_is_named(name: str, value: str, said: st
     with pytest.raises(configured.ConfiguredError, match=said) as caught:
         configured.read({name: value}, {})
     assert "5ec2e7" not in str(caught.value)
-    with pytest.raises(configured.ConfiguredError, match="unknown key"):
-        configured.read({}, {"kye": "1"})
+    for key in ("kye", "allowed_sources"):
+        with pytest.raises(configured.ConfiguredError, match="unknown key"):
+            configured.read({}, {key: "1"})
 
 
 def test_no_secret_is_in_what_is_shown_of_the_configuration() -> None:

@@ -25,7 +25,7 @@ TIMEOUT_SECONDS_MAX = 900
 CONCURRENCY_MAX = 1_000
 ENVIRONMENTS_MAX = 1_000
 NETWORKS = ("none", "loopback", "internet")
-INHERITED_MAX = 32
+INHERITED_MAX = 64
 """Variables of the server that one function may see."""
 _VARIABLE = re.compile(r"(?!AWS_|DYNIMO_)[A-Z][A-Z0-9_]{0,63}")
 """The platform's own and AWS's are never handed on: they are the server's, or set anew."""

@@ -102,6 +102,7 @@ def _read(
     """What each pipeline says, the source's URL, and the format behind it."""
     presets = settings.presets
     first = _hinted(asked.headers) if settings.hints else Said()
+    reading.carry_out(first, settings.given, presets)
     reading.begin(first, presets)
     said = [first]
     if settings.only_presets:
@@ -112,8 +113,9 @@ def _read(
         given, rest = reading.split(segments)
         said += [Said(finish=first.finish) for _ in given[1:]]
         for one, options in zip(said, given, strict=True):
+            reading.check_allowed(options, settings.options_allowed)
             reading.carry_out(one, options, presets)
-    url, fm = locating.decode(rest, settings.encryption_keys)
+    url, fm = locating.decode(rest, settings.encryption_keys, names_behind=settings.names_behind)
     return said, url, fm
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from dialects.imgproxy import aes, arguments, locating, reading
+from dialects.imgproxy.said import Said
 from refusals import Refusal
 
 PREFIX = "IMGPROXY_"
@@ -20,8 +21,24 @@ NAMES = (
     "key", "salt", "signature_size", "trusted_signatures", "source_url_encryption_key", "base_url",
     "allowed_sources", "presets", "only_presets", "quality", "format_quality", "watermark_path",
     "watermark_url", "watermark_opacity", "auto_webp", "auto_avif", "auto_jxl", "enforce_webp",
-    "enforce_avif", "enforce_jxl", "enable_client_hints", "ttl",
+    "enforce_avif", "enforce_jxl", "enable_client_hints", "ttl", "allowed_processing_options",
+    "base64_url_includes_filename", "strip_metadata", "keep_copyright", "strip_color_profile",
+    "auto_rotate", "preserve_hdr", "return_attachment", "skip_processing_formats",
+    "max_animation_frames",
 )  # fmt: skip
+OPTIONS: Mapping[str, str] = {
+    "strip_metadata": "strip_metadata",
+    "keep_copyright": "keep_copyright",
+    "strip_color_profile": "strip_color_profile",
+    "auto_rotate": "auto_rotate",
+    "preserve_hdr": "preserve_hdr",
+    "return_attachment": "return_attachment",
+    "skip_processing_formats": "skip_processing",
+    "max_animation_frames": "pages",
+}
+"""Variables that say for all URLs what an option says for one."""
+ELSEWHERE = frozenset({"allowed_sources"})
+"""Not in our table: [apps.images] has it as url_sources, for all dialects."""
 FLAGS = ("jxl", "avif", "webp")
 """Formats in the order in which imgproxy prefers them."""
 
@@ -32,7 +49,11 @@ class ConfiguredError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """``pairs`` are (key, salt). ``auto`` and ``enforced`` are formats, or None: as natively."""
+    """``pairs`` are (key, salt). ``auto`` and ``enforced`` are formats, or None: as natively.
+
+    ``given`` are options before those of any URL; ``names_behind``: encoded sources end in a
+    file's name that means nothing.
+    """
 
     pairs: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
     trusted: tuple[str, ...] = field(default=(), repr=False)
@@ -50,6 +71,9 @@ class Configured:
     enforced: frozenset[str] = frozenset()
     hints: bool = False
     ttl_seconds: int = 0
+    given: tuple[reading.Option, ...] = ()
+    options_allowed: frozenset[str] | None = None
+    names_behind: bool = False
 
 
 QUALITIES: Mapping[str, int] = {"webp": 79, "avif": 63, "jxl": 77}
@@ -78,8 +102,8 @@ def read(environment: Mapping[str, str], table: Mapping[str, Any]) -> Configured
         ConfiguredError: naming the variable.
     """
     for name in table:
-        if name not in NAMES:
-            allowed = ", ".join(NAMES)
+        if name not in NAMES or name in ELSEWHERE:
+            allowed = ", ".join(each for each in NAMES if each not in ELSEWHERE)
             raise ConfiguredError(
                 f"[apps.images.imgproxy] unknown key {name!r}; allowed: {allowed}"
             )
@@ -102,22 +126,24 @@ def _text(value: object) -> str:
 
 
 def _read(said: Mapping[str, str]) -> Configured:
-    flagged = [name for name in said if name.startswith(("auto_", "enforce_"))]
+    flags = [f"{kind}_{fm}" for kind in ("auto", "enforce") for fm in FLAGS]
+    flagged = [name for name in flags if name in said]
     sure = {name for name in flagged if arguments.flag(said[name])}
     try:
         presets = reading.parse_presets(said.get("presets", ""))
     except ValueError as error:
         raise ConfiguredError(f"{PREFIX}PRESETS: {error}") from None
-    patterns = said.get("allowed_sources", "").split(",")
-    allowed = tuple(each.strip() for each in patterns if each.strip())
-    base_url = said.get("base_url", "")
+    given = tuple(
+        (option, _listed(said[name])) for name, option in OPTIONS.items() if said.get(name)
+    )
+    reading.carry_out(Said(), given, {})
     return Configured(
         pairs=_pairs(said.get("key", ""), said.get("salt", "")),
-        trusted=tuple(filter(None, said.get("trusted_signatures", "").split(","))),
+        trusted=_listed(said.get("trusted_signatures", "")),
         signature_size=_whole(said, "signature_size", 32, 1, 32),
         encryption_keys=_encryption(said.get("source_url_encryption_key", "")),
-        base_url=base_url,
-        allowed=allowed or None,
+        base_url=said.get("base_url", ""),
+        allowed=_listed(said.get("allowed_sources", "")) or None,
         presets=presets,
         only_presets=arguments.flag(said.get("only_presets", "")),
         quality=_whole(said, "quality", 80, 1, 100),
@@ -128,7 +154,14 @@ def _read(said: Mapping[str, str]) -> Configured:
         enforced=frozenset(each for each in FLAGS if f"enforce_{each}" in sure),
         hints=arguments.flag(said.get("enable_client_hints", "")),
         ttl_seconds=_whole(said, "ttl", 0, 0, 31_536_000),
+        given=given,
+        options_allowed=frozenset(_listed(said.get("allowed_processing_options", ""))) or None,
+        names_behind=arguments.flag(said.get("base64_url_includes_filename", "")),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
 
 
 def _whole(said: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

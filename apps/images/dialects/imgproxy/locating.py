@@ -21,8 +21,12 @@ _REPAIRED = re.compile(r"(?i:(https?|local)):/+")
 _PATH_SAFE = "%-._~/!$&'()*,;=:@+"
 
 
-def decode(segments: Sequence[str], keys: Sequence[bytes]) -> tuple[str, str]:
+def decode(
+    segments: Sequence[str], keys: Sequence[bytes], *, names_behind: bool = False
+) -> tuple[str, str]:
     """Give the URL, and the format that stands behind it (or nothing).
+
+    ``names_behind``: the last segment of an encoded one is a name for people, and is left out.
 
     Raises:
         Refusal: 404.
@@ -33,6 +37,8 @@ def decode(segments: Sequence[str], keys: Sequence[bytes]) -> tuple[str, str]:
             return paths.decode(encoded), fm
         except refusals.Refusal:
             raise wrong.url("the source's URL is not percent-encoded UTF-8") from None
+    if names_behind and len(segments) > 1:
+        segments = segments[:-1]
     if segments and segments[0] == "enc" and len(segments) > 1:
         encoded, fm = _parted("".join(segments[1:]), ".")
         return _text(_decrypted(_bytes(encoded), keys)), fm

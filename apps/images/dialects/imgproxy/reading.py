@@ -6,7 +6,7 @@ the one before has made (imgproxy Pro).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
 from dialects.imgproxy import options, pro_options, wrong
@@ -70,6 +70,19 @@ def begin(said: Said, presets: Presets) -> None:
     """Apply the preset ``default``, before the URL says anything. Raises Refusal."""
     if DEFAULT in presets:
         use(said, (DEFAULT,), presets)
+
+
+def check_allowed(given: Sequence[Option], allowed: Container[str] | None) -> None:
+    """Refuse options that the deployment does not allow in URLs; presets may have them.
+
+    Raises:
+        Refusal: 403.
+    """
+    if allowed is None:
+        return
+    for name, _ in given:
+        if name not in allowed:
+            raise wrong.forbidden(f"the option {name[: wrong.SHOWN_MAX]!r} is not allowed here")
 
 
 def carry_out(

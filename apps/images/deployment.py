@@ -13,10 +13,11 @@ from typing import Any
 
 import admission as admissions
 import limits as limit_names
+import thumbor_terms
 
 KEYS = (
     "rules", "limits", "private_hosts", "url_sources", "unsigned", "keys", "widths", "presets",
-    "imgproxy",
+    "imgproxy", "thumbor",
 )  # fmt: skip
 ALLOWED_VARIABLE = "IMGPROXY_ALLOWED_SOURCES"
 
@@ -32,7 +33,8 @@ class Deployment:
     ``private_hosts`` are ``host:port`` of source servers that may have private addresses.
     ``url_sources`` are patterns of addresses that may be asked for without a source's name.
     ``unsigned``: URLs of a dialect without a key need no signature; None: in development only.
-    ``admission`` says which native URLs need a signature. ``imgproxy`` is that dialect's own table.
+    ``admission`` says which native URLs need a signature.
+    ``imgproxy`` is that dialect's own table, ``thumbor`` the terms of that one.
     """
 
     limits: limit_names.Limits
@@ -42,6 +44,7 @@ class Deployment:
     unsigned: bool | None = None
     imgproxy: Mapping[str, Any] = field(default_factory=dict)
     admission: admissions.Admission = field(default_factory=admissions.Admission)
+    thumbor: thumbor_terms.Terms = field(default_factory=thumbor_terms.Terms)
 
 
 def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Deployment:
@@ -50,6 +53,7 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
     Raises:
         DeploymentError: naming the key.
         limits.LimitsError: naming the limit.
+        thumbor_terms.TermsError: naming the key of `[apps.images.thumbor]`.
     """
     for key in settings:
         if key not in KEYS:
@@ -82,4 +86,5 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
         unsigned=unsigned,
         imgproxy=imgproxy,
         admission=admission,
+        thumbor=thumbor_terms.read(settings.get("thumbor", {}), environment or {}),
     )

@@ -19,12 +19,17 @@ import replies
 import rules
 import rules_file
 import steps
-from dialects import imgproxy, info, native
+from dialects import imgproxy, info, native, thumbor
 from dialects.dialect import Asked, Decision, Dialect, World
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
 
-DIALECTS: Mapping[str, Dialect] = {"img": native, "info": info, "imgproxy": imgproxy}
+DIALECTS: Mapping[str, Dialect] = {
+    "img": native,
+    "info": info,
+    "imgproxy": imgproxy,
+    "thumbor": thumbor,
+}
 """What a path begins with, and the language that the rest is in; app.toml routes the same."""
 DECISION_SECONDS = 30
 """How long the edge may keep a decision; so long may a change of the rules take to show."""
@@ -80,7 +85,9 @@ def _forward(decided: Decision) -> http.Reply:
         seconds, stale = max(0, min(seconds, int(decided.until - time.time()))), 0
     target, vary = recipe.spell(decided.recipe), ", ".join(decided.vary)
     if decided.recipe.out.fm == "json":  # a report: no picture can stand in for it
-        return http.forward(target, max_age=seconds, vary=vary, stale_if_error=stale)
+        return http.forward(
+            target, max_age=seconds, vary=vary, stale_if_error=stale, said=decided.said
+        )
     return http.forward(
         target,
         max_age=seconds,
@@ -89,4 +96,5 @@ def _forward(decided: Decision) -> http.Reply:
         group=steps.group(decided.recipe),
         rank=steps.rank(decided.recipe),
         fallback=steps.links(decided.recipe),
+        said=decided.said,
     )

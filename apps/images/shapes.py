@@ -226,7 +226,7 @@ def place(size: Size, part: Size, gravity: values.Gravity) -> tuple[int, int]:
     free = size[0] - part[0], size[1] - part[1]
     if gravity.place == "fp":
         return tuple(
-            _whole(one.value * side_) - part_ // 2
+            _whole(one.value * side_ if one.share else one.value) - part_ // 2
             for one, side_, part_ in zip((gravity.x, gravity.y), size, part, strict=True)
         )  # type: ignore[return-value]
     dx, dy = gravity.x.of(size[0]), gravity.y.of(size[1])

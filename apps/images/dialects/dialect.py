@@ -54,12 +54,14 @@ class World:
 class Decision:
     """The recipe that a request means; ``vary`` names the request headers that it depended on.
 
-    ``until`` is the epoch second at which the URL stops being good, if it does.
+    ``until`` is the epoch second at which the URL stops being good, if it does. ``said`` are
+    headers of this URL's answer, whoever else shares the picture.
     """
 
     recipe: recipes.Recipe
     vary: tuple[str, ...] = ()
     until: float | None = None
+    said: tuple[tuple[str, str], ...] = ()
 
 
 class Dialect(Protocol):

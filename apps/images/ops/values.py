@@ -79,7 +79,8 @@ class Gravity:
     """Which part matters: one of ``PLACES``.
 
     ``x`` and ``y`` push away from the named edge (from the centre: to the right and down); for
-    ``fp`` they are the point itself, as shares of the picture. Smart places have neither.
+    ``fp`` they are the point itself, in pixels or as shares of the picture. Smart places have
+    neither.
     """
 
     place: str = "ce"
@@ -110,6 +111,13 @@ def gravity(text: str) -> Gravity | None:
     x, y = length(rest[0]), length(rest[1])
     if x is None or y is None:
         return None
-    if place == "fp" and not all(one.share and 0 <= one.value <= 1 for one in (x, y)):
+    if place == "fp" and not is_point(x, y):
         return None
     return Gravity(place, x, y)
+
+
+def is_point(x: Length, y: Length) -> bool:
+    """Tell whether they can be a focal point: shares up to 1, or pixels."""
+    if x.share != y.share or x.value < 0 or y.value < 0:
+        return False
+    return not x.share or max(x.value, y.value) <= 1

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import paths
+import recipe as recipes
 import shapes
+import urls
 from ops import geometry, values
 from ops.base import Op
 from reports.report import Seen, Told
@@ -21,13 +24,19 @@ def tell(seen: Seen) -> Told:
         Refusal: 400; nothing of the picture would be left.
     """
     size = seen.header.width, seen.header.height
-    source = {"url": f"{seen.recipe.source}/{seen.recipe.path}", **_sides(size)}
+    source = {"url": _url(seen.recipe), **_sides(size)}
     done: list[dict[str, Any]] = []
     for op in seen.recipe.ops:
         done += _said(size, op)
         size = shapes.after(size, op)
         shapes.check_step(size, seen.limits)
     return Told(value={"thumbor": {"source": source, "operations": done, "target": _sides(size)}})
+
+
+def _url(recipe: recipes.Recipe) -> str:
+    if recipe.source in paths.ADDRESSES:
+        return urls.address(recipe.source, recipe.path)
+    return f"{recipe.source}/{recipe.path}"
 
 
 def _sides(size: shapes.Size) -> dict[str, int]:

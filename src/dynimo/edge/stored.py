@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dynimo.edge import key as keys
 from dynimo.edge.status import Status
 from dynimo.sdk import fallbacks
-from dynimo.sdk.http import GROUP_HEADER, RANK_HEADER
+from dynimo.sdk.http import GROUP_HEADER, RANK_HEADER, SAID_HEADER
 from dynimo.web import message
 
 Said: TypeAlias = tuple[tuple[str, str], ...]
@@ -39,7 +39,8 @@ class Stored:
     last judged by (``purges``). ``group`` and ``rank`` say what it is one form of, and which. Until
     ``held_until`` a failure of its source is remembered, and nobody asks again. ``prepared`` is its
     last serialised answer: for which second, after which decision's words, and the answer. ``said``
-    are a decision's words about the answer that it leads to: Vary, and who may read it.
+    are a decision's words about the answer that it leads to: Vary, who may read it, and
+    what it says in so many words (``http.SAID_HEADER``).
     """
 
     key: str
@@ -79,8 +80,7 @@ class Stored:
         self.vary = ", ".join(self.names)
         self.forward_key = keys.internal(self.forward) if self.forward else ""
         if self.forward:
-            own = (pair for pair in self.headers if pair[0].startswith(CORS_PREFIX))
-            self.said = (("vary", self.vary), *own)
+            self.said = (("vary", self.vary), *_words(self.headers))
         text = 0
         for name, value in self.headers:
             text += len(name) + len(value)
@@ -130,6 +130,15 @@ class Stored:
     def hit(self, now: float) -> Status:
         """Return the Cache-Status of an answer made from it alone."""
         return Status(ttl=self.ttl(now))
+
+
+def _words(headers: Said) -> Iterator[tuple[str, str]]:
+    for name, value in headers:
+        if name.startswith(CORS_PREFIX):
+            yield name, value
+        elif name == SAID_HEADER:
+            said, _, words = value.partition("=")
+            yield said, words
 
 
 def merged_tags(tags: tuple[str, ...], name: str, value: str) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ direction, a client's conditions and ranges (the edge answers those), and the bo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dynimo.edge import config, dates, directives, freshness
 from dynimo.edge import key as keys
 from dynimo.edge.stored import Stored
-from dynimo.sdk.http import FALLBACK_HEADER, GROUP_HEADER, RANK_HEADER
+from dynimo.sdk.http import FALLBACK_HEADER, GROUP_HEADER, RANK_HEADER, SAID_HEADER
 from dynimo.web import message
 
 FORWARD_HEADER = "dynimo-forward"
@@ -21,7 +22,7 @@ STEP_HEADER = "dynimo-step"
 """Says which step of the ladder an answer is; it leaves."""
 ENGINE_HEADER = "dynimo-engine"
 """Says which build made an answer; it leaves."""
-TO_US_ALONE = frozenset({directives.OWN, GROUP_HEADER, RANK_HEADER, FALLBACK_HEADER})
+TO_US_ALONE = frozenset({directives.OWN, GROUP_HEADER, RANK_HEADER, FALLBACK_HEADER, SAID_HEADER})
 """What is kept of an answer, and does not leave."""
 
 _HOP = frozenset(
@@ -40,6 +41,8 @@ _NOT_STORED = frozenset(
 )  # fmt: skip
 _OF_A_RANGE = frozenset({206, 416})
 """What answers one Range only."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 _NOT_UPDATED = frozenset(
     {"content-encoding", "content-length", "content-md5", "content-range", "etag"}
@@ -156,8 +159,19 @@ def clean(headers: message.Headers) -> message.Headers:
 
 def _kept(headers: message.Headers) -> list[tuple[str, str]]:
     """Return what is kept of an answer: what may leave, and what was said to us alone."""
-    meant = [pair for pair in headers.pairs if pair[0] in TO_US_ALONE]
+    meant = [
+        (name, value)
+        for name, value in headers.pairs
+        if name in TO_US_ALONE and (name != SAID_HEADER or _may_be_said(value))
+    ]
     return _passing(headers) + _steps(headers) + meant
+
+
+def _may_be_said(words: str) -> bool:
+    """Tell whether ``NAME=VALUE`` may be a header of an answer that it did not come with."""
+    name = words.partition("=")[0]
+    ours = name.startswith(PRIVATE_PREFIX) or name in _HOP or name in _NOT_STORED
+    return not ours and name not in _NOT_UPDATED and bool(_NAME.fullmatch(name))
 
 
 def _steps(headers: message.Headers) -> list[tuple[str, str]]:

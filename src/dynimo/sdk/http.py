@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json as json_module
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,8 @@ RANK_HEADER = "dynimo-rank"
 """Where an answer stands in its group: ``400x300``; ``*`` for a number that does not matter."""
 FALLBACK_HEADER = "dynimo-fallback"
 """``STEP=PATH STEP=PATH``: what the edge may ask for instead, in this order, or ``none``."""
+SAID_HEADER = "dynimo-said"
+"""``NAME=VALUE``: a header that the answer to this URL has, whoever else shares the object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,7 @@ def forward(
     group: str = "",
     rank: str = "",
     fallback: Mapping[str, str] | None = None,
+    said: Sequence[tuple[str, str]] = (),
 ) -> Reply:
     """Let the edge answer with what ``path`` gives.
 
@@ -99,6 +102,8 @@ def forward(
     the decision depended on. Where the client's route has a ``fallback``: ``group`` and ``rank``
     say what is wanted, so that its nearest stored form can stand in, and ``fallback`` maps words
     for the header ``Dynimo-Step`` to internal paths that are asked for then, in this order.
+    ``said`` are further headers (lower-case names) of the answer to this URL alone; they take the
+    place of the object's own.
     """
     kept = f"max-age={max_age}"
     if stale_if_error:
@@ -111,4 +116,5 @@ def forward(
     if fallback:
         links = " ".join(f"{step}={target}" for step, target in fallback.items())
         headers.append((FALLBACK_HEADER, links))
+    headers += [(SAID_HEADER, f"{name}={value}") for name, value in said]
     return Reply(status=200, headers=tuple(headers))

@@ -116,3 +116,28 @@ async def test_who_may_read_it_is_the_decisions_to_say(ready: Any, reply: Any) -
     ready.origin.answers["/_made/1"] = reply(status=504)
     answer = await ready.get("/choice")
     assert (answer.status, answer.headers.get("access-control-allow-origin")) == (504, "*")
+
+
+async def test_a_decision_says_headers_of_its_own_answer(ready: Any, reply: Any) -> None:
+    """They come with every answer to that URL, stored or not, and with no other's."""
+    words = {**FORWARD, "dynimo_said": "note=one, two"}
+    ready.origin.answers["/other"] = reply(b"", **words)
+    for _ in range(2):
+        assert (await ready.get("/other")).headers.get("note") == "one, two"
+        assert "note" not in (await ready.get("/choice")).headers
+    headers = message.Headers([("host", "a.example")])
+    hit = ready.cache.lookup_nowait(message.Request(method="GET", path="/other", headers=headers))
+    assert isinstance(hit, message.Prepared)
+    assert b"note: one, two\r\n" in hit.head
+    assert b"dynimo-said" not in hit.head
+
+
+@pytest.mark.parametrize(
+    "words", ["content-length=1", "connection=close", "dynimo-forward=/x", "etag=1", "a b=1", "=1"]
+)
+async def test_a_decision_cannot_say_everything(ready: Any, reply: Any, words: str) -> None:
+    """What frames or describes the bytes, or is ours, is not said."""
+    plain = await ready.get("/choice")
+    ready.origin.answers["/other"] = reply(b"", **FORWARD, dynimo_said=words)
+    given = await ready.get("/other")
+    assert {name for name, _ in given.headers.pairs} <= {name for name, _ in plain.headers.pairs}

@@ -295,7 +295,7 @@ def test_a_layers_path_has_operations_of_its_own() -> None:
         + encoded("blur:0.25;grey")
     )
     made = ops("filters:image(20x20/pics/l.png)/")
-    assert made == f"layer:{encoded('pics/l.png')},nowe,20,20,1,over,,0,outside," + encoded(
+    assert made == f"layer:{encoded('pics/l.png')},nowe,0,0,1,over,,0,inside," + encoded(
         "resize:outside,20,20,1;cut:20,20"
     )
 
@@ -328,7 +328,7 @@ def test_words_are_set_by_pango() -> None:
         ("foo(1):grayscale()", "foo"),
         ("brightness(abc):brightness(500):brightness()", "brightness"),
         ("rotate(45):format(jp2):quality(101):focal(a)", "rotate, format, quality, focal"),
-        ("image(/full-20xfull-20/pics/l.png,0,0)", "image"),
+        ("image(/full-20xfull-20/pics/l.png,0,0):image(/fx20/pics/l.png)", "image"),
         ("red_eye():autojpg():f%C3%B6(1)", "red_eye, autojpg, ?"),
         ("convolution(1;2,2,true):curve([(5,1),(1,5)],[],[],[])", "convolution, curve"),
     ],

@@ -10,9 +10,10 @@ from typing import Any
 from dialects.thumbor import arguments
 from dialects.thumbor.arguments import Skip, decimal, flag, whole
 from dialects.thumbor.job import FilterWork, Job
+from dialects.thumbor.path import Path
 from ops import layers, values
 from ops.base import EMPTY, Text, spell
-from ops.values import ZERO, Length
+from ops.values import CENTRE, ZERO, Length
 
 TEXT_POINTS = 24
 LABEL_PIXELS = 20
@@ -73,10 +74,8 @@ def image(job: Job, given: list[str]) -> None:
     opacity, blend = arguments.opacity(_at(given, 3)), _blend(_at(given, 4))
     job.layers.add()
     nested = job.nested(given[0])
-    w, h = (_inherited(side) for side in (nested.path.w, nested.path.h))
-    fit: Any = "inside" if nested.path.fit_in else "fill" if nested.path.stretch else "outside"
-    if not (w.value or h.value):
-        w, h, fit = ZERO, ZERO, "inside"
+    w, h, fit = _boxed(nested.path)
+    gravity = CENTRE if fit == "outside" else gravity  # it covers everything
     made = Text(";".join(map(spell, nested.ops))) if nested.ops else EMPTY
     job.add(
         layers.Layer(
@@ -85,8 +84,20 @@ def image(job: Job, given: list[str]) -> None:
     )  # fmt: skip
 
 
+def _boxed(path: Path) -> tuple[Length, Length, Any]:
+    """Give the box of a layer that has a side of its parent, and how it is brought into it."""
+    if not (path.w.startswith("f") or path.h.startswith("f")):
+        return ZERO, ZERO, "inside"
+    w, h = _inherited(path.w), _inherited(path.h)
+    if path.fit_in or path.stretch:
+        return w, h, "inside" if path.fit_in else "fill"
+    if (w, h) != (_ALL, _ALL):
+        raise Skip  # a layer that is cut to a box which only the parent's size tells
+    return w, h, "outside"
+
+
 def _inherited(side: str) -> Length:
-    """Give a side of a layer that has to do with its parent's; ``full-20`` cannot be said."""
+    """Give a side of such a box; ``full-20`` cannot be said."""
     if side in ("f", "full"):
         return _ALL
     if side.startswith("f"):

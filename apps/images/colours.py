@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 
+from colour_names import NAMED
+
 Colour = tuple[int, int, int, int]
 
 WHITE: Colour = (255, 255, 255, 255)
 ALLOWED = (
     "a colour as rgb, rrggbb or rrggbbaa in hexadecimal, or one of "
-    "black, white, red, green, blue, yellow, gray, transparent"
+    "black, white, red, green, blue, yellow, gray, transparent, or another name of CSS"
 )
 NAMES: dict[str, Colour] = {
     "black": (0, 0, 0, 255),
@@ -23,6 +25,7 @@ NAMES: dict[str, Colour] = {
     "yellow": (255, 255, 0, 255),
     "gray": (128, 128, 128, 255),
     "transparent": (255, 255, 255, 0),
+    **{name: (rgb[0], rgb[1], rgb[2], 255) for name, rgb in NAMED.items()},
 }
 _HEX = re.compile(r"#?(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 

@@ -187,6 +187,7 @@ def test_the_parts_of_a_path(text: str, expected: str) -> None:
          "extend:9,8,ce,ffffff")),
         ("fit-in/9x8/2x1/filters:fill(0f0)/", ("resize:inside,9,8;extend:9,8,ce,00ff00;"
          "pad:1,2,1,2,00ff00")),
+        ("filters:background_color(RebeccaPurple)/", "background:663399"),
         ("filters:rotate(90)/", "rotate:270"),
         ("filters:rotate(-90):rotate(360)/", "rotate:90"),
         ("300x0/filters:orient(90)/", "rotate:270;resize:inside,300,0,1"),

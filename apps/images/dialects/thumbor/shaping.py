@@ -19,7 +19,7 @@ _WHOLE = Length(Decimal(1), share=True)
 
 def before(path: Path, turned: int) -> list[Op]:
     """Give what is done before the picture gets its size; ``turned`` is clockwise."""
-    made: list[Op] = [geometry.Rotate(Decimal(turned))]
+    made: list[Op] = [geometry.Rotate(Decimal(turned))] if turned else []
     if path.trim is not None:
         threshold = Decimal(path.trim.tolerance)
         corner = path.trim.corner
@@ -69,4 +69,5 @@ def _resize(mode: str, w: Length, h: Length, *, enlarge: bool = False, swap: boo
 
 def mirroring(path: Path) -> list[Op]:
     """Give the mirroring that comes after the size."""
-    return [geometry.Flip(x=path.flip_x, y=path.flip_y)]
+    mirrored = path.flip_x or path.flip_y
+    return [geometry.Flip(x=path.flip_x, y=path.flip_y)] if mirrored else []

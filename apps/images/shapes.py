@@ -183,6 +183,8 @@ def shaped(size: Size, ratio: Decimal) -> Size:
 def extended(size: Size, op: geometry.Extend) -> Size:
     """Give the size of the canvas."""
     w, h = op.w.of(size[0]), op.h.of(size[1])
+    if op.swap and w and h and (w > h) != (size[0] > size[1]):
+        w, h = h, w
     if op.ratio and w and h:
         ratio = Decimal(w) / Decimal(h)
         return max(size[0], _whole(size[1] * ratio)), max(size[1], _whole(size[0] / ratio))

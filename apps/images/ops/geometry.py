@@ -115,7 +115,8 @@ class Extend(Op, name="extend"):
     """Put it on a canvas of at least ``w`` x ``h``; ``fill`` says with what the rest is filled.
 
     ``colour`` is ``bg``; ``auto`` the picture's average colour; ``blur`` itself, blurred.
-    ``ratio``: only the shape of ``w`` and ``h`` counts.
+    ``ratio``: only the shape of ``w`` and ``h`` counts. ``swap``: turn the canvas where that suits
+    the picture better.
     """
 
     w: Side
@@ -124,6 +125,7 @@ class Extend(Op, name="extend"):
     bg: colours.Colour = CLEAR
     ratio: bool = False
     fill: Literal["colour", "auto", "blur"] = "colour"
+    swap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ NESTED_MAX = 3
 
 Side = Annotated[Length, Between(0, 65_500)]
 Part = Annotated[Decimal, Between(0, 1)]
+Along = Literal["both", "across", "down"]
 Blend = Literal[
     "over", "multiply", "screen", "overlay", "darken", "lighten", "colour-dodge", "colour-burn",
     "hard-light", "soft-light", "difference", "exclusion", "add", "saturate", "xor", "in", "out",
@@ -39,7 +40,8 @@ class Layer(Op, name="layer"):
     """Another picture, by its source reference ``NAME/path``, after its own operations ``made``.
 
     ``made`` is spelled as a recipe spells them. ``w`` and ``h`` bring it into a box (shares are of
-    the picture below; 0 is as it comes); ``outside`` shares of both covers. ``tile`` repeats it.
+    the picture below; 0 is as it comes); ``outside`` shares of both covers. ``tile`` repeats it,
+    ``along`` says in which directions.
     """
 
     file: Text
@@ -52,6 +54,7 @@ class Layer(Op, name="layer"):
     degrees: Annotated[Decimal, Between(0, 360)] = Decimal(0)
     fit: Literal["inside", "outside", "fill"] = "inside"
     made: Text = EMPTY
+    along: Along = "both"
 
 
 @dataclass(frozen=True, slots=True)

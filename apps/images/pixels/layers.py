@@ -26,7 +26,12 @@ def layer(canvas: Canvas, op: layers.Layer, scene: Scene) -> Canvas:
         Refusal: it cannot be had or made; says which.
     """
     how = over.Laying(
-        gravity=op.gravity, opacity=op.opacity, blend=op.blend, degrees=op.degrees, tile=op.tile
+        gravity=op.gravity,
+        opacity=op.opacity,
+        blend=op.blend,
+        degrees=op.degrees,
+        tile=op.tile,
+        along=op.along,
     )
     ops = (*layers.inner(op), *_boxed(op, canvas.size))
     return over.lay(canvas, picture(op.file, ops, scene), how, scene)

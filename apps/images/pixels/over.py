@@ -12,7 +12,7 @@ from decimal import Decimal
 import pyvips
 
 import shapes
-from ops.layers import Blend
+from ops.layers import Along, Blend
 from ops.values import Gravity
 from pixels import canvas as canvases
 from pixels.canvas import Canvas, Scene
@@ -34,6 +34,7 @@ class Laying:
     blend: Blend
     degrees: Decimal
     tile: bool
+    along: Along = "both"
 
 
 def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canvas:
@@ -47,8 +48,7 @@ def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canva
     size = (below.width, below.height)
     x, y = shapes.place(size, (image.width, image.height), how.gravity)
     if how.tile:
-        image = _tiled(image, (x, y), size)
-        x = y = 0
+        image, x, y = _tiled(image, (x, y), size, how.along)
     left, top = max(0, x), max(0, y)
     w, h = min(size[0], x + image.width) - left, min(size[1], y + image.height) - top
     if w > 0 and h > 0:
@@ -85,8 +85,20 @@ def _prepared(image: pyvips.Image, how: Laying, scene: Scene) -> pyvips.Image:
     return image
 
 
-def _tiled(image: pyvips.Image, at: tuple[int, int], size: shapes.Size) -> pyvips.Image:
-    """Repeat it in all directions from ``at``, over all of ``size``."""
-    left, top = (-place % side for place, side in zip(at, (image.width, image.height), strict=True))
-    across, down = -(-(left + size[0]) // image.width), -(-(top + size[1]) // image.height)
-    return image.replicate(across, down).crop(left, top, *size)
+def _tiled(
+    image: pyvips.Image, at: tuple[int, int], size: shapes.Size, along: Along
+) -> tuple[pyvips.Image, int, int]:
+    """Repeat it from ``at``, over all of ``size`` in the directions meant; give where it lies."""
+    (x, left, across) = _repeated(at[0], image.width, size[0], once=along == "down")
+    (y, top, down) = _repeated(at[1], image.height, size[1], once=along == "across")
+    w = image.width if along == "down" else size[0]
+    h = image.height if along == "across" else size[1]
+    return image.replicate(across, down).crop(left, top, w, h), x, y
+
+
+def _repeated(at: int, side: int, whole: int, *, once: bool) -> tuple[int, int, int]:
+    """Give where the row of copies begins, how much of the first is cut off, and how many."""
+    if once:
+        return at, 0, 1
+    cut = -at % side
+    return 0, cut, -(-(cut + whole) // side)

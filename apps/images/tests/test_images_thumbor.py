@@ -185,6 +185,10 @@ def test_the_parts_of_a_path(text: str, expected: str) -> None:
         ("fit-in/9x8/filters:fill(auto)/", "resize:inside,9,8;extend:9,8,ce,ffffff00,,auto"),
         ("fit-in/9x8/filters:fill(fff,1)/", ("resize:inside,9,8;background:ffffff;"
          "extend:9,8,ce,ffffff")),
+        (
+            "adaptive-fit-in/9x8/filters:fill(0f0)/",
+            "resize:inside,9,8,,1;extend:9,8,ce,00ff00,,colour,1",
+        ),
         ("fit-in/9x8/2x1/filters:fill(0f0)/", ("resize:inside,9,8;extend:9,8,ce,00ff00;"
          "pad:1,2,1,2,00ff00")),
         ("filters:background_color(RebeccaPurple)/", "background:663399"),
@@ -224,6 +228,8 @@ def test_filters_are_operations(text: str, expected: str) -> None:
         ("filters:format(jpg):max_bytes(9000):max_age(5)/", "as:jpg,80,ffffff,,5,9000"),
         ("filters:format(jpg):strip_exif():strip_icc():preview()/", "as:jpg,80"),
         ("filters:raw()/", "as:original"),
+        ("filters:autojpg()/", "as:best,80,ffffff,,3600,0,0,1,0,none,srgb,,,0,0,auto,jpg"),
+        ("filters:autojpg():format(png)/", "as:png"),
         ("", "as:source,80"),
     ],
 )
@@ -278,6 +284,7 @@ def encoded(text: str) -> str:
         ("pics/w.png,-10,-0,50", "soea~10~0,0,0,0.5"),
         ("pics/w.png,center,5p,25,20,none", "no~0~0.05r,0.2r,0,0.75"),
         ("pics/w.png,repeat,repeat,0", "nowe,0,0,1,over,1"),
+        ("pics/w.png,repeat,bottom,0", "sowe,0,0,1,over,1,0,inside,,across"),
         ("b64:" + encoded("pics/w.png") + ",center,center,100", "ce,0,0,0"),
         ("pics%2Fw.png,right,bottom,0,50,50", "soea,0.5r,0.5r"),
     ],
@@ -330,7 +337,7 @@ def test_words_are_set_by_pango() -> None:
         ("brightness(abc):brightness(500):brightness()", "brightness"),
         ("rotate(45):format(jp2):quality(101):focal(a)", "rotate, format, quality, focal"),
         ("image(/full-20xfull-20/pics/l.png,0,0):image(/fx20/pics/l.png)", "image"),
-        ("red_eye():autojpg():f%C3%B6(1)", "red_eye, autojpg, ?"),
+        ("red_eye():blurhash(3,3):f%C3%B6(1)", "red_eye, blurhash, ?"),
         ("convolution(1;2,2,true):curve([(5,1),(1,5)],[],[],[])", "convolution, curve"),
     ],
 )

@@ -22,7 +22,7 @@ Make = Callable[[str], Image.Image]
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 
 EXAMPLES = {
-    "attachment": "a.png", "background_color": "red", "bitdepth": "8", "blur": "4,2",
+    "attachment": "a.png", "autojpg": "", "background_color": "red", "bitdepth": "8", "blur": "4,2",
     "brightness": "20", "colorize": "10,20,30,ff0000", "compression": "6", "contrast": "20",
     "convolution": "1;2;1;2;4;2;1;2;1,3,true", "cover": "", "crop": "10,10,50,50",
     "curve": "[(0,0),(128,100),(255,255)],[],[],[(0,50),(255,255)]", "dpi": "72",
@@ -97,6 +97,7 @@ def picture(ask: Callable[[str], http.Reply], look: Callable[[http.Reply], Image
         ("full-fit-in/200x200/", (267, 200)),
         ("full-fit-in/800x800/", (1067, 800)),
         ("adaptive-fit-in/150x200/", (200, 150)),
+        ("adaptive-fit-in/100x200/filters:fill(white)/", (200, 100)),
         ("stretch/50x60/", (50, 60)),
         ("origx100/", (400, 100)),
         ("100x50:300x250/", (200, 200)),
@@ -154,6 +155,9 @@ def test_watermarks_count_from_the_side_that_their_sign_says(picture: Make) -> N
     image = picture("filters:watermark(pics/logo.png,-10,20,0)/pics/a.png").convert("RGB")
     boxes = ImageChops.difference(image, picture("pics/a.png").convert("RGB")).getbbox()
     assert boxes == (350, 20, 390, 40)
+    image = picture("filters:watermark(pics/logo.png,repeat,-10,0)/pics/a.png").convert("RGB")
+    boxes = ImageChops.difference(image, picture("pics/a.png").convert("RGB")).getbbox()
+    assert boxes == (0, 270, 400, 290)
     image = picture("filters:watermark(pics/logo.png,0,0,100)/pics/a.png").convert("RGB")
     assert image.getpixel((5, 5)) == RED
 

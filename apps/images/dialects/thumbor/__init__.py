@@ -74,9 +74,13 @@ def _output(made: Compiled, world: World, accepts: str) -> tuple[Output, bool]:
         return Output(fm="original", **given), False
     if not asked:
         asked, negotiated = rules.format_for("auto", rule, accepts)
+        if asked == "source" and "autojpg" in made.job.flags:
+            asked, given["among"] = "best", "jpg"  # PNG where something is clear
     elif rule.formats and asked not in rule.formats:
         raise refusals.parameter("format", asked, f"one of {', '.join(rule.formats)}")
-    given["quality"] = given.get("quality") or rules.quality_for(asked, rule)
+    given["quality"] = given.get("quality") or rules.quality_for(
+        "jpg" if asked == "best" else asked, rule
+    )
     flat = rule.background is not None
     bg = rule.background or colours.WHITE
     return Output(fm=asked, bg=bg, flat=flat, **given), negotiated

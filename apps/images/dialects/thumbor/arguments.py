@@ -110,12 +110,13 @@ def length(text: str) -> Length:
     return values.share(found) if "." in text and abs(found) < 1 else values.pixels(found)
 
 
-def place(x: str, y: str) -> tuple[Gravity, bool]:
-    """Read where a layer lies, and whether it is repeated."""
+def place(x: str, y: str) -> tuple[Gravity, str]:
+    """Read where a layer lies, and in which directions it is repeated (``""``: none)."""
     (across, dx, tiled_x), (down, dy, tiled_y) = _along(x), _along(y)
     name = {"low": "no", "high": "so", _CENTRE: ""}[down]
     name += {"low": "we", "high": "ea", _CENTRE: ""}[across]
-    return Gravity(name or "ce", dx, dy), tiled_x or tiled_y
+    along = {(True, True): "both", (True, False): "across", (False, True): "down"}
+    return Gravity(name or "ce", dx, dy), along.get((tiled_x, tiled_y), "")
 
 
 def _along(text: str) -> tuple[str, Length, bool]:

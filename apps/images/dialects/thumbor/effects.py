@@ -221,7 +221,8 @@ def fill(job: Job, given: list[str]) -> None:
         job.add(geometry.Background(bg))
     w, h = _box(job)
     if w.value or h.value:
-        job.add(geometry.Extend(w, h, bg=bg, fill=how))  # type: ignore[arg-type]
+        swap = job.path.adaptive and w.value != h.value and bool(w.value and h.value)
+        job.add(geometry.Extend(w, h, bg=bg, fill=how, swap=swap))  # type: ignore[arg-type]
     pad(job, bg)
 
 

@@ -113,6 +113,7 @@ def nothing(job: Job, given: list[str]) -> None:
 
 WORK: Mapping[str, FilterWork] = {
     "attachment": attachment,
+    "autojpg": _flag("autojpg"),
     "bitdepth": _bounded("depth", least=1, most=16),
     "compression": _bounded("effort", least=0, most=9, offset=1),
     "cover": _sets(frames=1),

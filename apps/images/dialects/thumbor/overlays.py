@@ -54,12 +54,16 @@ def watermark(job: Job, given: list[str]) -> None:
     """``watermark(url,x,y,alpha[,w_ratio[,h_ratio]])``; alpha is transparency, ratios percent."""
     if len(given) < 3:
         raise Skip
-    gravity, tile = arguments.place(given[1], given[2])
+    gravity, along = arguments.place(given[1], given[2])
     w, h = (_ratio(_at(given, index)) for index in (4, 5))
     opacity = arguments.opacity(_at(given, 3))
     file = Text(job.refer(given[0]))
     job.layers.add()
-    job.add(layers.Layer(file, gravity, w, h, opacity, tile=tile))
+    job.add(layers.Layer(file, gravity, w, h, opacity, **_tiled(along)))
+
+
+def _tiled(along: str) -> dict[str, Any]:
+    return {"tile": bool(along), "along": along or "both"}
 
 
 def _ratio(text: str) -> Length:
@@ -70,7 +74,7 @@ def image(job: Job, given: list[str]) -> None:
     """Imagor's ``image(path,x,y[,alpha[,blend]])``: a path with operations of its own."""
     if not given:
         raise Skip
-    gravity, tile = arguments.place(_at(given, 1), _at(given, 2))
+    gravity, along = arguments.place(_at(given, 1), _at(given, 2))
     opacity, blend = arguments.opacity(_at(given, 3)), _blend(_at(given, 4))
     job.layers.add()
     nested = job.nested(given[0])
@@ -79,7 +83,7 @@ def image(job: Job, given: list[str]) -> None:
     made = Text(";".join(map(spell, nested.ops))) if nested.ops else EMPTY
     job.add(
         layers.Layer(
-            Text(nested.file), gravity, w, h, opacity, blend, tile=tile, fit=fit, made=made
+            Text(nested.file), gravity, w, h, opacity, blend, fit=fit, made=made, **_tiled(along)
         )
     )  # fmt: skip
 

@@ -24,6 +24,10 @@ OPS_MAX = 64
 """Operations in one recipe: each may cost a pass over the picture."""
 TEXT_MAX = 1_000
 """Characters of a text argument."""
+_ARGUMENT_MAX = 40
+"""Characters of an argument that is no text: a gravity with two offsets."""
+_ENCODED_MAX = 6
+"""Characters in base64 of one character in UTF-8."""
 _TOKEN = re.compile(r"[0-9A-Za-z_.-]{0,64}")
 _ENCODED = re.compile(r"[0-9A-Za-z_-]*")
 
@@ -87,6 +91,17 @@ def spell(op: Op) -> str:
         return op.op_name
     printed = [arguments[index].print(given[index]) for index in range(count)]
     return op.op_name + ":" + ",".join(printed)
+
+
+def length_bound(op: Op) -> int:
+    """Give what the spelling of an operation is never longer than, without spelling it."""
+    arguments = _arguments(type(op))
+    least = len(op.op_name) + _ARGUMENT_MAX * len(arguments)
+    return least + sum(
+        _ENCODED_MAX * len(getattr(op, argument.name))
+        for argument in arguments
+        if argument.read is _read_text
+    )
 
 
 def parse(text: str) -> Op:
@@ -210,7 +225,10 @@ _GIVEN: dict[type[Op], Callable[[Op], tuple[Any, ...]]] = {}
 def _getter(names: list[str]) -> Callable[[Op], tuple[Any, ...]]:
     if len(names) > 1:
         return attrgetter(*names)
-    return lambda op: tuple(getattr(op, name) for name in names)
+    if not names:
+        return lambda _: ()
+    only = attrgetter(names[0])
+    return lambda op: (only(op),)
 
 
 def _declared(kind: type[Op]) -> tuple[_Argument, ...]:

@@ -33,8 +33,9 @@ def rounded(value: Decimal) -> Decimal:
 
 def spell_number(value: Decimal | int) -> str:
     """Print a number in its one spelling: never with an exponent."""
-    if isinstance(value, int):
-        return str(value)
+    text = str(value)
+    if isinstance(value, int) or text.isdigit():
+        return text
     return format(rounded(value), "f")
 
 

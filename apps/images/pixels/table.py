@@ -6,6 +6,7 @@ A file of this folder says in its ``WORK`` what it does; here they are joined.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import refusals
 import shapes
@@ -23,6 +24,9 @@ WORK: Mapping[type[Op], Work] = {
     **layers.WORK,
 }
 
+LAZY_MAX = 4
+"""Operations that are computed together, piece by piece: each widens the pieces of those before."""
+
 
 def apply(canvas: Canvas, ops: Iterable[Op], scene: Scene) -> Canvas:
     """Do the operations in their order; the result has the size that it stands for.
@@ -30,7 +34,7 @@ def apply(canvas: Canvas, ops: Iterable[Op], scene: Scene) -> Canvas:
     Raises:
         Refusal: one of them cannot be done, or the picture would be too big.
     """
-    for op in ops:
+    for at, op in enumerate(ops, 1):
         work = WORK.get(type(op))
         if work is None:
             raise refusals.unusable(
@@ -38,5 +42,7 @@ def apply(canvas: Canvas, ops: Iterable[Op], scene: Scene) -> Canvas:
             )
         canvas = work(canvas, op, scene)
         shapes.check_step(canvas.size, scene.limits)
+        if at % LAZY_MAX == 0:
+            canvas = replace(canvas, image=canvas.image.copy_memory())
     shapes.check(canvas.size, scene.limits)
     return canvas.settled()

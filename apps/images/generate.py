@@ -39,6 +39,7 @@ from dynimo.sdk import http, settings
 from ops import layers
 
 STALE_IF_ERROR_SECONDS = 86_400
+DERIVE = "/img/_derive"
 _DEPLOYMENT = deployment.read(settings.settings(), os.environ)
 _PICTURES, _FILES = kept.Pictures(), kept.Files()
 _CLIENT = remote.Client(
@@ -64,12 +65,21 @@ def handler(event: Mapping[str, Any], context: context_module.Context) -> http.R
     """Answer ``/_images/...`` with the picture, 304, or a refusal."""
     kin = getattr(context, "kin", 0)  # not every runtime has it
     request = http.HttpRequest.from_event(event)
-    if request.method not in ("GET", "HEAD"):
-        return replies.method_not_allowed()
     try:
+        if request.path == DERIVE:
+            return _derive(request)
+        if request.method not in ("GET", "HEAD"):
+            return replies.method_not_allowed()
         return answer(request, recipes.parse(request.path), kin)
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
+
+
+def _derive(request: http.HttpRequest) -> http.Reply:
+    """Answer with many pictures of one source."""
+    import derive  # noqa: PLC0415 - what decides about URLs is needed for this alone
+
+    return derive.answer(request, answer)
 
 
 def answer(request: http.HttpRequest, recipe: recipes.Recipe, kin: int = 0) -> http.Reply:

@@ -1,0 +1,140 @@
+"""Many pictures of one source in one answer."""
+
+from __future__ import annotations
+
+import email.parser
+import email.policy
+import io
+import json
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import derive
+import generate
+import kept
+import refusals
+from dynimo.sdk import http
+
+Derive = Callable[[Any], http.Reply]
+SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
+
+
+@pytest.fixture
+def ask_many(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Derive:
+    """POST to /img/_derive, with the sample in the source."""
+    (folder / "a b.jpg").write_bytes(SAMPLE.read_bytes())
+    monkeypatch.setattr(generate, "_PICTURES", kept.Pictures())
+
+    def call(told: Any, accept: str = "image/webp") -> http.Reply:
+        body = told if isinstance(told, str) else json.dumps(told)
+        made = {
+            "rawPath": "/img/_derive", "headers": {"accept": accept}, "body": body,
+            "requestContext": {"http": {"method": "POST"}},
+        }  # fmt: skip
+        return generate.handler(made, None)  # type: ignore[arg-type] # the context is not needed
+
+    return call
+
+
+def parts(reply: http.Reply) -> list[EmailMessage]:
+    """Read the answer with the standard library's MIME parser."""
+    assert reply.status == 200, reply.body
+    head = f"content-type: {dict(reply.headers)['content-type']}\r\n\r\n".encode()
+    parser = email.parser.BytesParser(policy=email.policy.HTTP)
+    message = parser.parsebytes(head + reply.body)
+    assert isinstance(message, EmailMessage)
+    return list(message.iter_parts())  # type: ignore[arg-type]
+
+
+def opened(part: EmailMessage) -> Image.Image:
+    return Image.open(io.BytesIO(part.get_payload(decode=True)))  # type: ignore[arg-type]
+
+
+def test_every_variant_is_a_part(ask_many: Derive) -> None:
+    """In their order, negotiated, each with its address and validator."""
+    wanted = ["w=100", "w=200&fm=png", "w=50&h=50&fit=cover&fm=jpg"]
+    found = parts(ask_many({"source": "pics/a b.jpg", "variants": wanted}))
+    assert [opened(part).size for part in found] == [(100, 63), (200, 125), (50, 50)]
+    assert [part.get_content_type() for part in found] == ["image/webp", "image/png", "image/jpeg"]
+    assert [part["content-location"] for part in found] == [
+        f"/img/pics/a%20b.jpg?{query}" for query in wanted
+    ]
+    assert all(part["status"] == "200" and part["etag"].startswith('"') for part in found)
+
+
+def test_all_come_from_one_decode(ask_many: Derive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the first: it knows that others follow."""
+    decoded: list[object] = []
+    real = generate.making.render.turbo.decode  # type: ignore[attr-defined]
+
+    def counted(*given: Any) -> Any:
+        decoded.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(generate.making.render.turbo, "decode", counted)  # type: ignore[attr-defined]
+    variants = [f"w={width}&fm=jpg" for width in (100, 900, 200, 700, 400)]
+    assert len(parts(ask_many({"source": "pics/a b.jpg", "variants": variants}))) == 5
+    assert len(decoded) == 1
+
+
+def test_one_that_cannot_be_made_leaves_the_others(ask_many: Derive) -> None:
+    """Its part has its status, and says why."""
+    told = {"source": "pics/a b.jpg", "variants": ["w=10", "w=x", "bogus=1", "w=20"]}
+    found = parts(ask_many(told))
+    assert [part["status"] for part in found] == ["200", "400", "400", "200"]
+    assert json.loads(found[1].get_content())["parameter"] == "w"
+    missing = parts(ask_many({"source": "pics/none.jpg", "variants": ["w=10"]}))
+    assert [part["status"] for part in missing] == ["404"]
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ("{", 400),
+        ([], 400),
+        ({"source": "a/b"}, 400),
+        ({"source": "a/b", "variants": "w=1"}, 400),
+        ({"source": "a/b", "variants": []}, 400),
+        ({"source": "a/b", "variants": ["w=1"] * (derive.VARIANTS_MAX + 1)}, 400),
+        ({"source": 1, "variants": ["w=1"]}, 400),
+        ({"source": "a/b", "variants": ["w=1"], "more": 1}, 400),
+        ({"source": "a" * derive.BODY_BYTES_MAX, "variants": ["w=1"]}, 413),
+    ],
+)
+def test_a_wrong_request_is_refused_whole(ask_many: Derive, told: Any, status: int) -> None:
+    """With the reason."""
+    reply = ask_many(told)
+    assert reply.status == status
+    assert json.loads(reply.body)["message"]
+
+
+def test_what_does_not_fit_is_said(ask_many: Derive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part is whole or not there."""
+    monkeypatch.setattr(derive, "ANSWER_BYTES_MAX", 3_000)
+    variants = ["w=60&fm=jpg", "w=900&fm=jpg", "w=60&fm=jpg&q=50"]
+    found = parts(ask_many({"source": "pics/a b.jpg", "variants": variants}))
+    assert [part["status"] for part in found] == ["200", "413", "200"]
+
+
+@given(st.text(max_size=40), st.lists(st.text(max_size=30), min_size=1, max_size=3))
+def test_any_request_gives_parts_or_a_refusal(source: str, variants: list[str]) -> None:
+    """Whatever the texts, no header line can be broken out of."""
+
+    def make(*_: object) -> http.Reply:
+        return http.content(b"x", "image/png")
+
+    body = json.dumps({"source": source, "variants": variants}).encode()
+    request = http.HttpRequest(method="POST", path="", query="", headers={}, body=body)
+    try:
+        reply = derive.answer(request, make)
+    except refusals.Refusal as refusal:
+        assert refusal.status == 400
+        return
+    assert len(parts(reply)) == len(variants)

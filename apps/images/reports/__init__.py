@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import refusals
-from reports import info, thumbor
+from reports import imgproxy, info, thumbor
 from reports.report import Seen, Told
 
 __all__ = ["REPORTS", "Seen", "Told", "tell"]
 
 REPORTS: Mapping[str, Callable[[Seen], Told]] = {
+    "imgproxy": imgproxy.tell,
     "info": info.tell,
     "thumbor": thumbor.tell,
 }

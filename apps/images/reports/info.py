@@ -45,7 +45,7 @@ def tell(seen: Seen) -> Told:
     """
     header = seen.header
     scene = Scene(limits=seen.limits, fetch=render.nowhere)
-    small = render.draw(seen.data, (_inside(LOOKED_SIDE),), scene)
+    small = render.draw(seen.data, (inside(LOOKED_SIDE),), scene)
     try:
         value = {
             "source": f"{seen.recipe.source}/{seen.recipe.path}",
@@ -61,7 +61,8 @@ def tell(seen: Seen) -> Told:
     return Told(value=value)
 
 
-def _inside(side: int) -> geometry.Resize:
+def inside(side: int) -> geometry.Resize:
+    """Give the resize to a copy of at most that side."""
     return geometry.Resize("inside", values.pixels(side), values.pixels(side))
 
 
@@ -69,16 +70,22 @@ def _stored(data: bytes, header: decode.Header) -> dict[str, Any]:
     """Tell what only the file's header knows."""
     image = pyvips.Image.new_from_buffer(data, "", fail_on=decode.fail_on(header.kind))
     names = set(image.get_fields())
-    exif = {
-        said: _readable(image.get(name)) for name, said in _EXIF_WANTED.items() if name in names
-    }
     return {
         "frames": image.get("n-pages") if "n-pages" in names else 1,
         "orientation": image.get("orientation") if "orientation" in names else 1,
         "alpha": bool(image.hasalpha()),
         "profile": "icc-profile-data" in names,
         "interlaced": bool(image.get("interlaced")) if "interlaced" in names else False,
-        "exif": exif,
+        "exif": exif(data, header),
+    }
+
+
+def exif(data: bytes, header: decode.Header) -> dict[str, str]:
+    """Tell what of the EXIF block anybody may know."""
+    image = pyvips.Image.new_from_buffer(data, "", fail_on=decode.fail_on(header.kind))
+    names = set(image.get_fields())
+    return {
+        said: _readable(image.get(name)) for name, said in _EXIF_WANTED.items() if name in names
     }
 
 
@@ -90,14 +97,14 @@ def _readable(text: object) -> str:
 
 def _shown(small: Canvas, scene: Scene) -> Mapping[str, Any]:
     """Tell what the pixels show."""
-    tiny = _samples(small.image, placeholders.THUMB_SIDE_MAX)
+    tiny = samples(small.image, placeholders.THUMB_SIDE_MAX)
     palette = colouring.palette(tiny)
     grey = canvases.resize(small.image, (fingerprint.SIDE, fingerprint.SIDE))
-    found, missing = _faces(small)
+    found, missing = faces_of(small)
     return {
         "dominant": palette[0].rgb if palette else None,
         "palette": [{"colour": one.rgb, "share": round(one.share, 3)} for one in palette],
-        "blurhash": placeholders.blurhash(_on_white(tiny)),
+        "blurhash": placeholders.blurhash(on_white(tiny)),
         "thumbhash": b64encode(placeholders.thumbhash(tiny)).decode(),
         "lqip": _lqip(small.image),
         "phash": fingerprint.perceptual(gravity.lightness(grey)),
@@ -112,7 +119,7 @@ def _box(one: faces.Find) -> dict[str, float]:
     return {name: round(getattr(one, name), 4) for name in ("x", "y", "w", "h")}
 
 
-def _samples(image: pyvips.Image, side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def samples(image: pyvips.Image, side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Give a copy of at most that side as rows of red, green, blue and alpha."""
     part = min(1.0, side / max(image.width, image.height))
     size = max(1, round(image.width * part)), max(1, round(image.height * part))
@@ -120,7 +127,8 @@ def _samples(image: pyvips.Image, side: int) -> np.ndarray[Any, np.dtype[np.uint
     return np.frombuffer(small.write_to_memory(), np.uint8).reshape(small.height, small.width, 4)
 
 
-def _on_white(rgba: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[Any]]:
+def on_white(rgba: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[Any]]:
+    """Give red, green and blue as one sees them on white."""
     alpha = rgba[..., 3:].astype(np.float64) / 255
     laid: np.ndarray[Any, np.dtype[Any]] = rgba[..., :3] * alpha + 255 * (1 - alpha)
     return laid
@@ -135,7 +143,7 @@ def _lqip(image: pyvips.Image) -> str:
     return f"data:image/webp;base64,{b64encode(body).decode()}"
 
 
-def _faces(small: Canvas) -> tuple[tuple[faces.Find, ...], list[str]]:
+def faces_of(small: Canvas) -> tuple[tuple[faces.Find, ...], list[str]]:
     """Give the faces, and the packages that are missing for it."""
     try:
         return faces.find(gravity.lightness(small.image)), []

@@ -18,6 +18,7 @@ from dialects.imgproxy import (
     arguments,
     colouring,
     configured,
+    facts,
     finishing,
     locating,
     reading,
@@ -25,9 +26,10 @@ from dialects.imgproxy import (
     signature,
     wrong,
 )  # fmt: skip
-from dialects.imgproxy.said import Said
+from dialects.imgproxy.said import Finish, Said
 from ops import geometry, values
-from ops.base import Op
+from ops.base import Op, Text
+from ops.output import Output
 
 HINTED_DPR_MAX = 8
 """A client's word on its screen is believed up to here."""
@@ -62,9 +64,8 @@ def _decide(asked: Asked, world: World) -> Decision:
     settings = configured.of(world.environment, world.deployment.imgproxy)
     if len(asked.path) > PATH_MAX:
         raise wrong.url(f"the path is longer than {PATH_MAX} characters")
-    if asked.path.startswith(INFO):
-        raise wrong.unsupported("info")
-    given, slash, rest = asked.path.partition("/")
+    told = asked.path.startswith(INFO)
+    given, slash, rest = asked.path.removeprefix(INFO).partition("/")
     signature.check(
         given,
         f"/{rest}",
@@ -75,13 +76,13 @@ def _decide(asked: Asked, world: World) -> Decision:
     )
     if not slash or not rest:
         raise wrong.url("the path must be /SIGNATURE/OPTIONS/SOURCE")
+    if told:
+        return _told(rest.split("/"), world, settings)
     chains, url, fm = _read(rest.split("/"), asked, settings)
     finish = chains[0].finish
     if fm and not finish.raw:
         finish.fm = arguments.fm("the extension", fm)
-    now = world.now()
-    if finish.expires and finish.expires < now:
-        raise wrong.expired()
+    now = _now(finish, world)
     source, path = _located(url, world, settings)
     rule = world.rules.find(source, path)
     out, negotiated = finishing.output(
@@ -94,6 +95,35 @@ def _decide(asked: Asked, world: World) -> Decision:
     made = recipes.canonical(source=source, path=path, engine=world.engine, ops=ops, out=out)
     vary = (*(("accept",) if negotiated else ()), *(_HINTS if settings.hints else ()))
     return Decision(recipe=made, vary=vary, until=float(finish.expires) or None)
+
+
+def _told(segments: Sequence[str], world: World, settings: configured.Configured) -> Decision:
+    """Say which facts are meant, of which source."""
+    (given, *more), rest = reading.split(segments)
+    if more:
+        raise wrong.url("facts are of one source; there is no pipeline")
+    said = Said()
+    asked = facts.asked(said, given)
+    url, _ = locating.decode(rest, settings.encryption_keys, names_behind=settings.names_behind)
+    now = _now(said.finish, world)
+    source, path = _located(url, world, settings)
+    out = Output(
+        fm="json",
+        report=facts.REPORT,
+        base=Text(asked),
+        ttl_seconds=finishing.lifetime(said.finish, world.rules.find(source, path), settings, now),
+        buster=str(said.finish.out.get("buster", "")),
+    )
+    made = recipes.canonical(source=source, path=path, engine=world.engine, out=out)
+    return Decision(recipe=made, until=float(said.finish.expires) or None)
+
+
+def _now(finish: Finish, world: World) -> float:
+    """Give the time, if the URL is still good. Raises Refusal."""
+    now = world.now()
+    if finish.expires and finish.expires < now:
+        raise wrong.expired()
+    return now
 
 
 def _read(

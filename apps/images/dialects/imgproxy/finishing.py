@@ -28,7 +28,7 @@ def output(
         Refusal: 404, or 400 from the rules.
     """
     finish = said.finish
-    lasting: dict[str, Any] = {"ttl_seconds": _lifetime(finish, rule, settings, now)}
+    lasting: dict[str, Any] = {"ttl_seconds": lifetime(finish, rule, settings, now)}
     named: dict[str, Any] = {
         key: finish.out[key] for key in ("name", "attach", "buster") if key in finish.out
     }
@@ -54,7 +54,8 @@ def output(
     return made, negotiated
 
 
-def _lifetime(finish: Finish, rule: rules.Rule, settings: Configured, now: float) -> int:
+def lifetime(finish: Finish, rule: rules.Rule, settings: Configured, now: float) -> int:
+    """Give how many seconds caches may keep it: at most what the URL has left."""
     seconds = rule.ttl_seconds
     if settings.ttl_seconds and seconds == TTL_SECONDS_DEFAULT:
         seconds = settings.ttl_seconds

@@ -12,13 +12,16 @@ import paths
 import recipe as recipes
 import shapes
 import urls
+from encode import CONTENT_TYPES
 from ops import geometry, values
 from ops.base import Op
 from reports.report import Seen, Told
 
+_NAMES = {"jpg": "jpeg", "heic": "heif"}
+
 
 def tell(seen: Seen) -> Told:
-    """Tell source, operations and target.
+    """Tell source, operations and target; and beside them what imagor tells, in its words.
 
     Raises:
         Refusal: 400; nothing of the picture would be left.
@@ -30,7 +33,10 @@ def tell(seen: Seen) -> Told:
         done += _said(size, op)
         size = shapes.after(size, op)
         shapes.check_step(size, seen.limits)
-    return Told(value={"thumbor": {"source": source, "operations": done, "target": _sides(size)}})
+    value = {"thumbor": {"source": source, "operations": done, "target": _sides(size)}}
+    kind = seen.header.kind
+    named = {"format": _NAMES.get(kind, kind), "content_type": CONTENT_TYPES.get(kind, "")}
+    return Told(value={**value, **named, **_sides(size)})
 
 
 def _url(recipe: recipes.Recipe) -> str:

@@ -55,7 +55,11 @@ def test_a_report_tells_of_the_header_and_the_operations(make: Ask) -> None:
                 {"type": "flip_horizontally"},
             ],
             "target": {"width": 50, "height": 50},
-        }
+        },
+        "format": "png",
+        "content_type": "image/png",
+        "width": 50,
+        "height": 50,
     }
 
 

@@ -17,7 +17,7 @@ import recipe
 import refusals
 import rules
 import thumbor_terms
-from dialects import native, thumbor
+from dialects import imgproxy, native, thumbor
 from dialects.dialect import Asked, Decision, World
 from dialects.thumbor import compiling, path, signature
 from ops.base import OPS_MAX
@@ -434,6 +434,29 @@ def test_one_picture_has_one_recipe(pair: tuple[str, str], w: int, h: int) -> No
     other = native.decide(asked, here)
     assert isinstance(other, Decision)
     assert (one.recipe, one.vary) == (other.recipe, other.vary)
+
+
+THIRD = (
+    ("{w}x{h}/filters:quality(60)/", "rs:fill:{w}:{h}:1/q:60"),
+    ("{w}x{h}/smart/", "rs:fill:{w}:{h}:1/g:sm"),
+    ("{w}x{h}/left/top/", "rs:fill:{w}:{h}:1/g:nowe"),
+    ("fit-in/{w}x{h}/filters:format(webp):quality(50)/", "rs:fit:{w}:{h}/f:webp/q:50"),
+    ("stretch/{w}x{h}/", "rs:force:{w}:{h}:1"),
+    ("{w}x/filters:rotate(270)/", "w:{w}/el:1/rot:90"),
+)
+"""The same picture in thumbor's and in imgproxy's language."""
+
+
+@given(st.sampled_from(THIRD), st.integers(1, 4000), st.integers(1, 4000))
+def test_imgproxys_urls_meet_in_the_same_recipe(pair: tuple[str, str], w: int, h: int) -> None:
+    """What is rendered for one is stored for the other."""
+    foreign, options = (text.format(w=w, h=h) for text in pair)
+    read = deployment.read({"thumbor": {"allow_unsafe": True}, "unsigned": True})
+    here = replace(OPEN, deployment=read)
+    one = decided(f"unsafe/{foreign}pics/a.jpg", here)
+    other = imgproxy.decide(Asked(path=f"_/{options}/plain/local:///pics/a.jpg"), here)
+    assert isinstance(other, Decision)
+    assert one.recipe == other.recipe
 
 
 pieces = st.sampled_from(

@@ -17,7 +17,7 @@ import thumbor_terms
 
 KEYS = (
     "rules", "limits", "private_hosts", "url_sources", "unsigned", "keys", "widths", "presets",
-    "imgproxy", "thumbor",
+    "imgproxy", "thumbor", "fonts",
 )  # fmt: skip
 ALLOWED_VARIABLE = "IMGPROXY_ALLOWED_SOURCES"
 
@@ -35,6 +35,7 @@ class Deployment:
     ``unsigned``: URLs of a dialect without a key need no signature; None: in development only.
     ``admission`` says which native URLs need a signature.
     ``imgproxy`` is that dialect's own table, ``thumbor`` the terms of that one.
+    ``fonts`` is a folder of further fonts.
     """
 
     limits: limit_names.Limits
@@ -45,6 +46,7 @@ class Deployment:
     imgproxy: Mapping[str, Any] = field(default_factory=dict)
     admission: admissions.Admission = field(default_factory=admissions.Admission)
     thumbor: thumbor_terms.Terms = field(default_factory=thumbor_terms.Terms)
+    fonts: Path | None = None
 
 
 def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Deployment:
@@ -58,9 +60,11 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
     for key in settings:
         if key not in KEYS:
             raise DeploymentError(f"[apps.images] unknown key {key!r}; allowed: {', '.join(KEYS)}")
-    rules = settings.get("rules")
+    rules, fonts = settings.get("rules"), settings.get("fonts")
     if rules is not None and not isinstance(rules, str):
         raise DeploymentError(f"[apps.images] rules = {rules!r} must be the path of a file")
+    if fonts is not None and not isinstance(fonts, str):
+        raise DeploymentError(f"[apps.images] fonts = {fonts!r} must be the path of a folder")
     hosts = settings.get("private_hosts", [])
     if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
         raise DeploymentError("[apps.images] private_hosts must be a list of 'host:port'")
@@ -87,4 +91,5 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
         imgproxy=imgproxy,
         admission=admission,
         thumbor=thumbor_terms.read(settings.get("thumbor", {}), environment or {}),
+        fonts=Path(fonts) if fonts else None,
     )

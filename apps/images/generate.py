@@ -19,6 +19,7 @@ import simplejpeg
 
 import decode
 import deployment
+import fonts
 import heap
 import kept
 import making
@@ -54,6 +55,7 @@ _WARM = (
     "linear", "maplut", "recomb", "convsep", "sharpen", "colourspace", "extract_band", "rot",
 )  # fmt: skip
 """What common recipes use: sizes, alpha, turns, tone, blur, sharpening, and the usual formats."""
+fonts.use(_DEPLOYMENT.fonts)
 heap.keep()
 pyvips.cache_set_max(0)  # every picture is made once: remembering operations only costs memory
 for _name in _WARM:
@@ -90,7 +92,8 @@ def answer(request: http.HttpRequest, recipe: recipes.Recipe, kin: int = 0) -> h
     """
     started = time.perf_counter()
     spelled = recipes.spell(recipe)
-    files = used.Used((recipe.source, recipe.path), layers.files(recipe.ops), _open)
+    further, set_in = layers.files(recipe.ops), fonts.revision() if layers.say(recipe.ops) else ""
+    files = used.Used((recipe.source, recipe.path), further, _open, besides=set_in)
     try:
         if files.revision is not None:
             tags = validators.etags(spelled, _BUILD, files.revision)

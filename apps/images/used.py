@@ -21,13 +21,21 @@ Read = Callable[[originals.Found, str, str], originals.Original]
 class Used:
     """The source, and the further files by their reference ``NAME/path``; `close` it."""
 
-    def __init__(self, source: tuple[str, str], further: Iterable[str], open_file: Open) -> None:
-        """Open them all.
+    def __init__(
+        self,
+        source: tuple[str, str],
+        further: Iterable[str],
+        open_file: Open,
+        *,
+        besides: str = "",
+    ) -> None:
+        """Open them all; ``besides`` is the revision of what else the picture is made of.
 
         Raises:
             Refusal: one of them is not there; a further one is named.
         """
         self._source = source
+        self._besides = besides
         self._held = ExitStack()
         self._further: dict[str, tuple[tuple[str, str], originals.Found]] = {}
         self._read: dict[str, originals.Original] = {}
@@ -51,7 +59,9 @@ class Used:
     def revision(self) -> str | None:
         """The revision of all of them; None when only the bytes can tell. Known after `read`."""
         revisions = [one.revision for one in self._known]
-        return None if None in revisions else "\n".join(map(str, revisions))
+        if None in revisions:
+            return None
+        return "\n".join(filter(None, (*revisions, self._besides)))
 
     @property
     def modified(self) -> float | None:

@@ -29,6 +29,8 @@ _ARGUMENT_MAX = 40
 _ENCODED_MAX = 6
 """Characters in base64 of one character in UTF-8."""
 _TOKEN = re.compile(r"[0-9A-Za-z_.-]{0,64}")
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of surrogate pairs, which are no characters and cannot be spelled."""
 _ENCODED = re.compile(r"[0-9A-Za-z_-]*")
 
 Text = NewType("Text", str)
@@ -262,7 +264,7 @@ def _holder(hint: Any, limits: tuple[Any, ...]) -> Callable[[Any], bool]:
             return lambda value: least <= value.value <= most
         return lambda value: least <= value <= most
     if hint is Text:
-        return lambda value: len(value) <= TEXT_MAX
+        return lambda value: len(value) <= TEXT_MAX and not _HALVES.search(value)
     if hint is str:
         return lambda value: bool(_TOKEN.fullmatch(value))
     return lambda _: True

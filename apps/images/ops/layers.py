@@ -111,6 +111,15 @@ def files(ops: Iterable[Op]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, named)))
 
 
+def say(ops: Iterable[Op]) -> bool:
+    """Tell whether there are words among the operations, or in their layers.
+
+    Raises:
+        Refusal: as `inner`.
+    """
+    return any(isinstance(op, Words) for op, _ in _within(ops))
+
+
 def check(ops: Iterable[Op]) -> None:
     """Check what layers hold before anything is fetched.
 

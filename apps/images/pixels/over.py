@@ -27,7 +27,10 @@ _THINNING = _EVERYWHERE | {"dest-out", "xor"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laying:
-    """How a layer lies: the arguments that layers and words share."""
+    """How a layer lies: the arguments that layers and words share.
+
+    ``margin`` is what of it on every side does not count where its place is found.
+    """
 
     gravity: Gravity
     opacity: Decimal
@@ -35,6 +38,7 @@ class Laying:
     degrees: Decimal
     tile: bool
     along: Along = "both"
+    margin: int = 0
 
 
 def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canvas:
@@ -46,7 +50,7 @@ def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canva
     image = _prepared(image, how, scene)
     below = canvases.coloured(canvas.settled().image)
     size = (below.width, below.height)
-    x, y = shapes.place(size, (image.width, image.height), how.gravity)
+    x, y = _place(size, image, how)
     if how.tile:
         image, x, y = _tiled(image, (x, y), size, how.along)
     left, top = max(0, x), max(0, y)
@@ -64,6 +68,12 @@ def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canva
     if blended.bands > below.bands:
         below = canvases.with_alpha(below)
     return canvas.over(below.insert(blended, left, top))
+
+
+def _place(size: shapes.Size, image: pyvips.Image, how: Laying) -> tuple[int, int]:
+    counted = image.width - 2 * how.margin, image.height - 2 * how.margin
+    x, y = shapes.place(size, counted, how.gravity)
+    return x - how.margin, y - how.margin
 
 
 def _blended(below: pyvips.Image, image: pyvips.Image, blend: str, x: int, y: int) -> pyvips.Image:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import refusals
 import shapes
 from ops.base import Op
-from pixels import areas, detections, edges, layers, shaping, sharpness, tone
+from pixels import areas, detections, edges, layers, shaping, sharpness, tone, words
 from pixels.canvas import Canvas, Scene, Work
 
 WORK: Mapping[type[Op], Work] = {
@@ -22,6 +22,7 @@ WORK: Mapping[type[Op], Work] = {
     **detections.WORK,
     **edges.WORK,
     **layers.WORK,
+    **words.WORK,
 }
 
 LAZY_MAX = 4

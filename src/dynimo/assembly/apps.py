@@ -154,7 +154,7 @@ class Apps:
             if isinstance(table.get(key), str):
                 path = (self._base / Path(table[key]).expanduser()).resolve()
                 table[key] = str(path)
-                readable.append(path.parent)
+                readable.append(path if path.is_dir() else path.parent)
         own = {**self._inherited(app, version), SETTINGS_VARIABLE: json.dumps(table)}
         if self._settings.host in LOOPBACK:
             own[DEVELOPMENT_VARIABLE] = "1"

@@ -62,9 +62,9 @@ class Words(Op, name="words"):
     """Text, set by Pango.
 
     ``font`` as Pango describes one (``Noto Sans Bold``), ``size`` in pixels (0: as large as fits
-    the box ``w`` x ``h``). ``stroke`` pixels of ``stroke_colour`` around it, ``shadow`` pixels of
-    soft shadow behind it. ``contrast``: black or white instead of ``colour``, whichever can be
-    read on what lies below.
+    the box ``w`` x ``h``; else the most in a box that has a height). ``stroke`` pixels of
+    ``stroke_colour`` around it, ``shadow`` pixels of soft shadow behind it. ``contrast``: black or
+    white instead of ``colour``, whichever can be read on what lies below.
     """
 
     text: Text

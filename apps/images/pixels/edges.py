@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 
 import pyvips
 
-import refusals
 import shapes
 from ops import effects
 from ops.base import Op
 from pixels import canvas as canvases
-from pixels import gaussian, masks, shaping
+from pixels import gaussian, layers, masks, shaping
 from pixels.canvas import Canvas, Scene, Work
 from shapes import Size
 
@@ -32,16 +31,14 @@ def round_(canvas: Canvas, op: effects.Round, scene: Scene) -> Canvas:
 
 
 def mask(canvas: Canvas, op: effects.Mask, scene: Scene) -> Canvas:
-    """Keep what is in the shape.
+    """Keep what is in the shape, or where the file is light.
 
     Raises:
-        Refusal: 422; masks by files are not there.
+        Refusal: the file cannot be had or made.
     """
-    del scene
-    cover = _COVERS.get(op.shape)
-    if cover is None:
-        raise refusals.unusable("unsupported_operation", f"masks by {op.shape} are not there")
-    return _kept(canvas, cover(canvas.size), op.bg)
+    if op.shape == "file":
+        return _kept(canvas, layers.lightness(op.file, canvas.size, scene), op.bg)
+    return _kept(canvas, _COVERS[op.shape](canvas.size), op.bg)
 
 
 def _kept(canvas: Canvas, cover: pyvips.Image, bg: tuple[int, int, int, int]) -> Canvas:

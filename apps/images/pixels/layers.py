@@ -61,6 +61,19 @@ def picture(file: str, ops: tuple[Op, ...], scene: Scene) -> pyvips.Image:
     return image
 
 
+def lightness(file: str, size: shapes.Size, scene: Scene) -> pyvips.Image:
+    """Stretch the picture ``NAME/path`` to ``size`` and say how light it is: 0 to 1, clear is 0.
+
+    Raises:
+        Refusal: as `picture`.
+    """
+    w, h = map(values.pixels, size)
+    image = picture(file, (geometry.Resize("fill", w, h, enlarge=True),), scene)
+    if image.hasalpha():
+        image = image.flatten(background=[0] * (image.bands - 1))
+    return image.colourspace("b-w").linear(1 / 255, 0)
+
+
 def _boxed(op: layers.Layer, size: shapes.Size) -> tuple[Op, ...]:
     """Give the resize into the layer's box; shares are of the picture below."""
     w, h = (

@@ -17,7 +17,7 @@ from ops.values import Gravity
 from pixels import canvas as canvases
 from pixels.canvas import Canvas, Scene
 
-SMALL_SHARE = 0.25
+SMALL_SHARE = 0.5
 """A layer that covers no more of the picture is worked on alone and put back."""
 _EVERYWHERE = frozenset({"source", "in", "out", "dest-in", "dest-atop", "clear"})
 """Modes that change the picture where the layer is clear or not at all."""
@@ -77,8 +77,13 @@ def _place(size: shapes.Size, image: pyvips.Image, how: Laying) -> tuple[int, in
 
 
 def _blended(below: pyvips.Image, image: pyvips.Image, blend: str, x: int, y: int) -> pyvips.Image:
+    opaque = not below.hasalpha()
+    if opaque and blend == "over":  # the same in whole numbers, in half the time
+        image = image.embed(x, y, below.width, below.height)
+        colour = image.extract_band(0, n=3)
+        return image.extract_band(3).ifthenelse(colour, below, blend=True)
     both = below.composite2(image, blend, x=x, y=y)
-    if not below.hasalpha() and blend not in _THINNING:
+    if opaque and blend not in _THINNING:
         both = both.extract_band(0, n=3)
     return both.cast("uchar")
 

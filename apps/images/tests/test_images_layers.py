@@ -215,6 +215,21 @@ def test_grey_takes_colour(pics: Path, make: Make, look: Look) -> None:
     assert (image.getpixel((50, 40)), image.getpixel((5, 5))) == (ABOVE, (77, 77, 77))
 
 
+def test_a_mask_keeps_where_its_file_is_light(pics: Path, make: Make, look: Look) -> None:
+    """Stretched over the picture; dark and clear parts go, what has alpha keeps the lesser."""
+    light = Image.new("LA", (10, 8), (255, 255))
+    light.paste((0, 255), (0, 0, 5, 4))
+    light.paste((255, 0), (5, 4, 10, 8))
+    light.paste((128, 255), (0, 4, 5, 8))
+    light.save(pics / "mask.png")
+    image = look(make(path_of(effects.Mask("file", Text("pics/mask.png")))))
+    at = [(10, 10), (90, 10), (10, 70), (90, 70)]
+    assert [image.getpixel(one)[3] for one in at] == pytest.approx([0, 255, 128, 0], abs=2)
+    assert image.getpixel((90, 10))[:3] == BELOW
+    gone = make(path_of(effects.Mask("file", Text("pics/gone.png"))))
+    assert (gone.status, json.loads(gone.body)["layer"]) == (404, "pics/gone.png")
+
+
 def nested(levels: int) -> Layer:
     op = layer()
     for _ in range(levels - 1):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ STYLES = {
     )
 }  # fmt: skip
 """Words that may follow a family; one that it does not have becomes the nearest that it has."""
+_DEGREE = re.compile(r"\b(semi|demi|ultra|extra)[ -]")
 _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 _HAN = {"ja": " jp", "ko": " kr", "zh-tw": " tc", "zh-hant": " tc", "zh-hk": " hk", "zh": " sc"}
 """A language, and how names of fonts with its form of Chinese characters end."""
@@ -56,14 +58,10 @@ class FontsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fonts:
-    """All faces, and their families by lower-case name, the bundled ones first."""
+    """Families by lower-case name, the bundled ones first, and the characters that all have."""
 
-    faces: tuple[sfnt.Face, ...]
     families: dict[str, str]
-
-    def has(self, character: int) -> bool:
-        """Tell whether any font has a glyph for it."""
-        return any(face.has(character) for face in self.faces)
+    covers: sfnt.Ranges
 
 
 def use(folder: Path | None) -> None:
@@ -83,18 +81,18 @@ def use(folder: Path | None) -> None:
 @cache
 def known() -> Fonts:
     """Read what all font files say of themselves; those that are none are left out."""
-    faces: list[sfnt.Face] = []
+    covers: list[sfnt.Ranges] = []
     families: dict[str, str] = {}
     for path in _files():
         try:
             found = sfnt.read(path)
         except (sfnt.NotAFont, OSError):
             continue
-        faces += found
+        covers += {id(face.covers): face.covers for face in found}.values()
         for family in sorted({name for face in found for name in face.families}):
             if "," not in family:  # Pango would read two
                 families.setdefault(family.casefold(), family)
-    return Fonts(tuple(faces), families)
+    return Fonts(families, sfnt.joined(one for each in covers for one in each))
 
 
 def _files() -> Iterable[Path]:
@@ -152,7 +150,8 @@ def choose(font: str, language: str = "") -> Chosen:
     for count in range(len(words), -1, -1):
         name = " ".join(words[:count]).casefold()
         family = families.get(DEFAULT.casefold() if name in ALIASES else name)
-        styles = [STYLES.get(word.casefold().replace("-", "")) for word in words[count:]]
+        rest = _DEGREE.sub(r"\1", " ".join(words[count:]).casefold()).split()
+        styles = [STYLES.get(word.replace("-", "")) for word in rest]
         if family is not None and None not in styles:
             others = _ordered(families.values(), language)
             chosen = dict.fromkeys((family, *others))

@@ -6,8 +6,9 @@ Reads TrueType and OpenType files and collections, two tables of them. Nothing i
 from __future__ import annotations
 
 import struct
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -28,17 +29,40 @@ class NotAFont(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
-    """One face. ``starts`` and ``ends`` are the ranges of characters that it has, in order."""
+class Ranges:
+    """Code points, as ranges in order that do not touch each other; ends are included."""
 
-    families: frozenset[str]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    starts: array[int]
+    ends: array[int]
 
     def has(self, character: int) -> bool:
-        """Tell whether there is a glyph for a code point."""
+        """Tell whether it is one of them."""
         at = bisect_right(self.starts, character) - 1
         return at >= 0 and character <= self.ends[at]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Give the ranges."""
+        return zip(self.starts, self.ends, strict=True)
+
+
+def joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Join ranges in any order."""
+    starts, ends = array("I"), array("I")
+    for start, end in sorted(ranges):
+        if ends and start <= ends[-1] + 1:
+            ends[-1] = max(ends[-1], end)
+        elif start <= end:
+            starts.append(start)
+            ends.append(end)
+    return Ranges(starts, ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face: its families, and the characters that it has."""
+
+    families: frozenset[str]
+    covers: Ranges
 
 
 def read(path: Path) -> tuple[Face, ...]:
@@ -50,7 +74,8 @@ def read(path: Path) -> tuple[Face, ...]:
     """
     with path.open("rb") as file:
         try:
-            faces = [_face(file, offset) for offset in _offsets(file)]
+            maps: dict[tuple[int, int], Ranges] = {}  # faces of a collection share theirs
+            faces = [_face(file, offset, maps) for offset in _offsets(file)]
         except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
             raise NotAFont(f"{path.name} is no font: {error}") from error
     return tuple(face for face in faces if face is not None)
@@ -71,7 +96,7 @@ def _offsets(file: BinaryIO) -> list[int]:
     return [0]
 
 
-def _face(file: BinaryIO, offset: int) -> Face | None:
+def _face(file: BinaryIO, offset: int, maps: dict[tuple[int, int], Ranges]) -> Face | None:
     (count,) = struct.unpack(">H", _take(file, offset + 4, 2))
     count = min(count, TABLES_MAX)
     entries = struct.iter_unpack(">4sIII", _take(file, offset + 12, 16 * count))
@@ -79,9 +104,10 @@ def _face(file: BinaryIO, offset: int) -> Face | None:
     if not _OUTLINES & tables.keys() or not {b"name", b"cmap"} <= tables.keys():
         return None
     families = frozenset(_families(_take(file, *tables[b"name"])))
-    ranges = sorted(_ranges(_take(file, *tables[b"cmap"])))
-    starts, ends = zip(*ranges, strict=True) if ranges else ((), ())
-    return Face(families, starts, ends)
+    place = tables[b"cmap"]
+    if place not in maps:
+        maps[place] = joined(_ranges(_take(file, *place)))
+    return Face(families, maps[place])
 
 
 def _families(table: bytes) -> Iterator[str]:

@@ -21,6 +21,8 @@ _TURNING = re.compile(r"[\u202a-\u202e]")
 """Bidirectional embeddings and overrides; isolates and marks stay, which turn only themselves."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 _SCRIPTS = {"CJK": "Chinese", "KANGXI": "Chinese", "IDEOGRAPHIC": "Chinese"}
+_HAN = re.compile(r"[\u2e80-\u2fdf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_KANA, _HANGUL = re.compile(r"[\u3040-\u30ff]"), re.compile(r"[\u1100-\u11ff\uac00-\ud7af]")
 _EMOJI_FIRST, _EMOJI_LAST = 0x1F000, 0x1FAFF
 
 
@@ -80,6 +82,13 @@ def script_of(character: str) -> str:
         return "emoji"
     first = unicodedata.name(character, "unknown").replace("-", " ").split()[0]
     return _SCRIPTS.get(first, first.capitalize())
+
+
+def language_of(text: str) -> str:
+    """Guess the language of Chinese characters by the letters beside them; empty without any."""
+    if not _HAN.search(text):
+        return ""
+    return "ja" if _KANA.search(text) else "ko" if _HANGUL.search(text) else "zh"
 
 
 def runs_left(text: str) -> bool:

@@ -76,10 +76,11 @@ def words(canvas: Canvas, op: layers.Words, scene: Scene) -> Canvas:
 
 def _set(text: str, op: layers.Words, below: shapes.Size, scene: Scene) -> _Set:
     """Set the text in the size that is asked for, or the largest that fits its box."""
-    font = fonts.choose(op.font, op.language)
-    wording.check_glyphs(text, fonts.known().has)
+    language = op.language or wording.language_of(text)
+    font = fonts.choose(op.font, language)
+    wording.check_glyphs(text, fonts.known().covers.has)
     fonts.ready()
-    markup = wording.markup(text, op.language)
+    markup = wording.markup(text, language)
     arguments = {
         "align": _ALIGN[op.align], "justify": op.align == "justify", "wrap": op.wrap,
         "spacing": op.spacing,

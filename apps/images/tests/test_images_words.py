@@ -177,6 +177,7 @@ def test_a_font_that_is_not_there_is_refused_with_those_that_are() -> None:
 def test_fonts_are_named_in_any_case_with_their_style() -> None:
     """Bold is bolder, sans is what we have."""
     plain, bold = (write("Hill", font=Text(font)) for font in ("sans", "noto sans BOLD"))
+    assert np.array_equal(bold, write("Hill", font=Text("Sans semi bold")))
     assert ink(bold).sum() > 1.2 * ink(plain).sum()
     assert np.array_equal(plain, write("Hill"))
 
@@ -193,22 +194,43 @@ def own_fonts(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def in_process(folder: Path, code: str) -> list[str]:
+    """Run code with a folder of fonts, in a process of its own: fonts are the process's."""
+    here = Path(__file__).parent
+    start = (
+        "import sys, pathlib; sys.path[:0] = sys.argv[1:3]; import fonts, hashlib\n"
+        "import test_images_words as t\n"
+        "fonts.use(pathlib.Path(sys.argv[3]))\n"
+        "def mark(text, **how): return hashlib.sha256(t.write(text, **how).tobytes()).hexdigest()\n"
+    )
+    run = [sys.executable, "-c", start + code, here, here.parent, folder]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
 def test_a_folder_of_fonts_is_used(own_fonts: Path) -> None:
-    """In a process of its own: fontconfig's fonts are the process's."""
-    code = (
-        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import fonts\n"
-        "fonts.use(pathlib.Path(sys.argv[2])); fonts.ready(); import pyvips\n"
-        "chosen = fonts.choose('brand sans heavy')\n"
-        "made = [pyvips.Image.text('\u05d0', font=f.pango(40)).avg()\n"
-        "        for f in (chosen, fonts.choose('noto sans hebrew bold'))]\n"
-        "print(chosen.families[0], made[0] == made[1])"
+    """By its own names, beside the bundled ones; what is no font is left out."""
+    said = in_process(
+        own_fonts,
+        "print(*(mark('\u05d0', font=t.Text(name)) for name in ('brand sans heavy',"
+        " 'noto sans hebrew bold', 'noto sans hebrew')))",
     )
-    app = Path(fonts.__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", code, app, own_fonts], capture_output=True, text=True, check=True
+    assert said[0] == said[1] != said[2]
+
+
+def test_chinese_characters_have_the_form_of_their_language() -> None:
+    """As the language says, or the letters beside them; Chinese without either."""
+    said = in_process(
+        Path(__file__).parent / "fonts",
+        "print(*(mark('\u76f4', language=tag) for tag in ('ja', 'zh', '', 'zh-Hans', 'en')))\n"
+        "print(*(mark(text) == mark(text, language=tag) for text, tag in"
+        " (('\u76f4\u304b', 'ja'), ('\u76f4', 'zh'), ('\ud55c', ''))))\n"
+        "print(t.ink(t.write('\u65e5\u672c\u8a9e')).sum() > 500)",
     )
-    assert done.stdout.split("\n")[0] == "Brand Sans Heavy True"
-    assert done.stderr == ""
+    japanese, chinese, unsaid, simplified = said[:4]
+    assert japanese != chinese == unsaid == simplified
+    assert said[5:] == ["True"] * 4
 
 
 def test_a_folder_without_fonts_is_a_mistake(tmp_path: Path) -> None:
@@ -398,7 +420,7 @@ def test_damaged_fonts_are_faces_or_none(tmp_path_factory: Any, at: int, junk: b
     except sfnt.NotAFont:
         return
     for face in faces:
-        face.has(0x5D0)
+        face.covers.has(0x5D0)
 
 
 @given(

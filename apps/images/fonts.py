@@ -42,7 +42,7 @@ _HAN = {"ja": " jp", "ko": " kr", "zh-tw": " tc", "zh-hant": " tc", "zh-hk": " h
 """A language, and how names of fonts with its form of Chinese characters end."""
 _CONFIG = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
-<fontconfig>{folders}<cachedir>{cache}</cachedir>
+<fontconfig>{folders}<cachedir>{cache}</cachedir><config><rescan><int>0</int></rescan></config>
 <match target="font"><edit name="hinting" mode="assign"><bool>false</bool></edit>
 <edit name="antialias" mode="assign"><bool>true</bool></edit></match>
 <selectfont><rejectfont><pattern><patelt name="outline"><bool>false</bool></patelt></pattern>

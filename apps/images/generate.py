@@ -53,8 +53,9 @@ _WARM = (
     "copy", "resize", "crop", "embed", "icc_transform", "thumbnail_buffer", "jpegsave_buffer",
     "webpsave_buffer", "affine", "premultiply", "unpremultiply", "round", "cast", "flatten",
     "linear", "maplut", "recomb", "convsep", "sharpen", "colourspace", "extract_band", "rot",
+    "text", "ifthenelse", "insert", "bandjoin",
 )  # fmt: skip
-"""What common recipes use: sizes, alpha, turns, tone, blur, sharpening, and the usual formats."""
+"""What common recipes use: sizes, alpha, turns, tone, blur, sharpening, words, usual formats."""
 fonts.use(_DEPLOYMENT.fonts)
 heap.keep()
 pyvips.cache_set_max(0)  # every picture is made once: remembering operations only costs memory

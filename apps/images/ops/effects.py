@@ -61,7 +61,7 @@ class Brightness(Op, name="brightness"):
 class Contrast(Op, name="contrast"):
     """Stretch around the middle: -100 is flat grey, 100 doubles."""
 
-    percent: Percent
+    percent: Annotated[Decimal, Between(-100, 300)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Equalise(Op, name="equalise"):
 
 @dataclass(frozen=True, slots=True)
 class Noise(Op, name="noise"):
-    """Add noise of ``percent`` of the range; the same ``seed`` gives the same noise."""
+    """Add noise as strong as thumbor's of ``percent``; the same ``seed`` gives the same."""
 
     percent: Annotated[Decimal, Between(0, 100)]
     seed: Annotated[int, Between(0, 2_147_483_647)] = 0

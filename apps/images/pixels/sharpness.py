@@ -20,8 +20,8 @@ from pixels.gaussian import blurred
 
 GROWING_STEPS = 4
 """Blurs that a growing blur is mixed of."""
-NOISE_SHARE = 0.25
-"""Standard deviation of noise, as a part of its percentage: 95 % lies within half of it."""
+NOISE_SAMPLES = 12**-0.5
+"""Standard deviation of noise for each percent, in samples of 255: thumbor's is even in that width."""
 WEIGHTS_MAX = 225
 """Numbers of a matrix: 15 x 15."""
 TURNS: Mapping[str, int] = {"down": 0, "left": 90, "up": 180, "right": 270}
@@ -115,7 +115,7 @@ def noise(canvas: Canvas, op: effects.Noise, scene: Scene) -> Canvas:
     """Add Gaussian noise, the same to each colour; it depends on the seed and the place only."""
     del scene
     image = canvas.settled().image
-    sigma = float(op.percent) * 255 / 100 * NOISE_SHARE
+    sigma = float(op.percent) * NOISE_SAMPLES
     grain = pyvips.Image.gaussnoise(image.width, image.height, sigma=sigma, mean=0.5, seed=op.seed)
     if image.hasalpha():
         bands = image.bands - 1

@@ -198,7 +198,7 @@ def test_the_parts_of_a_path(text: str, expected: str) -> None:
         ("filters:blur(4)/", "blur:2.38"),
         ("filters:blur(4,2)/", "blur:1.85"),
         ("filters:blur(0)/", ""),
-        ("filters:brightness(10):contrast(-20)/", "brightness:10;contrast:-20"),
+        ("filters:brightness(10):contrast(-20)/", "brightness:10;contrast:-36"),
         ("filters:rgb(1,-2,3):grayscale()/", "levels:1,-2,3;grey"),
         ("filters:saturation(0.5):saturation(-50)/", "saturation:0.5;saturation:0.5"),
         ("filters:round_corner(20|10,255,0,0)/", "round:20,10,ff0000"),

@@ -57,7 +57,7 @@ def test_brightness_adds_a_part_of_the_range(photo: Image.Image) -> None:
     assert apart(work(photo, effects.Brightness(number(20))), wanted) == 0
 
 
-@pytest.mark.parametrize("percent", [-100, -30, 40, 100])
+@pytest.mark.parametrize("percent", [-100, -30, 40, 100, 300])
 def test_contrast_stretches_around_the_middle(photo: Image.Image, percent: int) -> None:
     """-100 is flat grey, 100 twice as far from the middle."""
     wanted = each(photo, lambda value: (value - 127.5) * (1 + percent / 100) + 127.5)

@@ -62,6 +62,14 @@ def sharpen(job: Job, given: list[str]) -> None:
         job.add(effects.Unsharp(radius, amount))
 
 
+def contrast(job: Job, given: list[str]) -> None:
+    """``contrast(-100 to 100)``: thumbor squares the factor, so that 100 is four times."""
+    change = decimal(given[0])
+    if not -100 <= change <= 100:
+        raise Skip
+    job.add(effects.Contrast(values.rounded(((1 + change / 100) ** 2 - 1) * 100)))
+
+
 def saturation(job: Job, given: list[str]) -> None:
     """Thumbor gives a factor, imagor percent: below 0 or above 10 it can only be percent."""
     change = decimal(given[0])
@@ -251,7 +259,7 @@ WORK: Mapping[str, FilterWork] = {
     "blur": blur,
     "brightness": lambda job, given: job.add(effects.Brightness(decimal(given[0]))),
     "colorize": colorize,
-    "contrast": lambda job, given: job.add(effects.Contrast(decimal(given[0]))),
+    "contrast": contrast,
     "convolution": convolution,
     "crop": crop,
     "curve": curve,

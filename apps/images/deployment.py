@@ -17,7 +17,7 @@ import thumbor_terms
 
 KEYS = (
     "rules", "limits", "private_hosts", "url_sources", "unsigned", "keys", "widths", "presets",
-    "imgproxy", "thumbor", "fonts",
+    "imgproxy", "thumbor", "fonts", "iiif",
 )  # fmt: skip
 ALLOWED_VARIABLE = "IMGPROXY_ALLOWED_SOURCES"
 
@@ -36,6 +36,8 @@ class Deployment:
     ``admission`` says which native URLs need a signature.
     ``imgproxy`` is that dialect's own table, ``thumbor`` the terms of that one.
     ``fonts`` is a folder of further fonts.
+    ``iiif`` names the sources that anybody may read through IIIF in any size (``*``: all); None
+    where nothing is said: then what ``unsigned`` says.
     """
 
     limits: limit_names.Limits
@@ -47,6 +49,7 @@ class Deployment:
     admission: admissions.Admission = field(default_factory=admissions.Admission)
     thumbor: thumbor_terms.Terms = field(default_factory=thumbor_terms.Terms)
     fonts: Path | None = None
+    iiif: frozenset[str] | None = None
 
 
 def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Deployment:
@@ -66,10 +69,10 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
     if fonts is not None and not isinstance(fonts, str):
         raise DeploymentError(f"[apps.images] fonts = {fonts!r} must be the path of a folder")
     hosts = settings.get("private_hosts", [])
-    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+    if not _is_texts(hosts):
         raise DeploymentError("[apps.images] private_hosts must be a list of 'host:port'")
     patterns = settings.get("url_sources", [])
-    if not isinstance(patterns, list) or not all(isinstance(each, str) for each in patterns):
+    if not _is_texts(patterns):
         raise DeploymentError("[apps.images] url_sources must be a list of 'https://host/*'")
     brought = (environment or {}).get(ALLOWED_VARIABLE, "").split(",")
     unsigned, imgproxy = settings.get("unsigned"), settings.get("imgproxy", {})
@@ -82,6 +85,9 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
         admission = admissions.read(settings, limits)
     except admissions.AdmissionError as error:
         raise DeploymentError(f"[apps.images] {error}") from None
+    opened = settings.get("iiif")
+    if opened is not None and not _is_texts(opened):
+        raise DeploymentError("[apps.images] iiif must be a list of names of sources, or ['*']")
     return Deployment(
         limits=limits,
         rules=Path(rules) if rules else None,
@@ -92,4 +98,9 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
         admission=admission,
         thumbor=thumbor_terms.read(settings.get("thumbor", {}), environment or {}),
         fonts=Path(fonts) if fonts else None,
+        iiif=None if opened is None else frozenset(opened),
     )
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)

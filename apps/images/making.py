@@ -13,14 +13,16 @@ import encode
 import kept
 import limits as limit_names
 import recipe as recipes
+import refusals
 import render
 import untouched
 from ops.output import Output
+from reports import iiif_links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A finished file. ``size`` is in pixels, None where it was not looked at.
+    """A finished file. ``size`` is in pixels, None where it was not looked at or is a part's.
 
     ``work_seconds`` is None where decoding and resizing were one, as in `render.Rendered`.
     """
@@ -53,17 +55,22 @@ def make(
         return Made(
             fm=given.kind, content_type=given.content_type, body=given.body, headers=given.headers
         )
-    rendered = render.render(data, recipe, limits, fetch, shared)
+    try:
+        rendered = render.render(data, recipe, limits, fetch, shared)
+    except refusals.Refusal as refusal:
+        raise iiif_links.refused(recipe, refusal) from None
+    size = (rendered.pixels.width, rendered.pixels.page_height or rendered.pixels.height)
     ready = time.perf_counter()
     encoded = encode.encode(rendered.pixels, settled(recipe.out, rendered.fm))
     return Made(
         fm=encoded.fm,
         content_type=encode.CONTENT_TYPES[encoded.fm],
         body=encoded.body,
-        size=(rendered.pixels.width, rendered.pixels.page_height or rendered.pixels.height),
+        size=None if recipe.out.report else size,
         decode_seconds=rendered.decode_seconds,
         work_seconds=rendered.work_seconds,
         encode_seconds=time.perf_counter() - ready,
+        headers=iiif_links.headers(recipe, rendered.source),
     )
 
 

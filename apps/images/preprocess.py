@@ -19,7 +19,7 @@ import replies
 import rules
 import rules_file
 import steps
-from dialects import imgproxy, info, native, thumbor
+from dialects import iiif, imgproxy, info, native, thumbor
 from dialects.dialect import Asked, Decision, Dialect, World
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
@@ -29,6 +29,7 @@ DIALECTS: Mapping[str, Dialect] = {
     "info": info,
     "imgproxy": imgproxy,
     "thumbor": thumbor,
+    "iiif": iiif,
 }
 """What a path begins with, and the language that the rest is in; app.toml routes the same."""
 DECISION_SECONDS = 30
@@ -84,7 +85,7 @@ def _forward(decided: Decision) -> http.Reply:
     if decided.until is not None:
         seconds, stale = max(0, min(seconds, int(decided.until - time.time()))), 0
     target, vary = recipe.spell(decided.recipe), ", ".join(decided.vary)
-    if decided.recipe.out.fm == "json":  # a report: no picture can stand in for it
+    if decided.recipe.out.report:  # no other picture can stand in for it
         return http.forward(
             target, max_age=seconds, vary=vary, stale_if_error=stale, said=decided.said
         )

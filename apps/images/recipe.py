@@ -96,7 +96,7 @@ def _check_length(ops: Sequence[Op]) -> None:
 def _is_idle(op: Op) -> bool:
     """Tell whether an operation changes nothing, whatever the picture."""
     match op:
-        case geometry.Resize(w=values.ZERO, h=values.ZERO, least_w=0, least_h=0):
+        case geometry.Resize(w=values.ZERO, h=values.ZERO, least_w=0, least_h=0, area=0):
             return True
         case geometry.Cut(w=values.ZERO, h=values.ZERO):
             return True

@@ -55,13 +55,14 @@ class Rendered:
     """Pixels ready to encode as ``fm``, and the seconds spent on them.
 
     ``work_seconds`` is None when libvips decoded and resized in one go, line by line: then
-    ``decode_seconds`` is for both.
+    ``decode_seconds`` is for both. ``source`` is the size of the whole, upright.
     """
 
     pixels: encode.Pixels
     fm: str
     decode_seconds: float
     work_seconds: float | None
+    source: Size
 
 
 def nowhere(reference: str) -> bytes:
@@ -102,7 +103,11 @@ def render(
     ended = time.perf_counter()
     decode_seconds = (decoded if opened.apart else ended) - started
     work_seconds = ended - decoded if opened.apart else None
-    return Rendered(pixels=pixels, fm=fm, decode_seconds=decode_seconds, work_seconds=work_seconds)
+    source = (header.width, header.height)
+    return Rendered(
+        pixels=pixels, fm=fm, decode_seconds=decode_seconds, work_seconds=work_seconds,
+        source=source,
+    )  # fmt: skip
 
 
 def draw(data: bytes, ops: Sequence[Op], scene: Scene) -> Canvas:

@@ -88,7 +88,7 @@ def resized(size: Size, op: geometry.Resize) -> Size:
     """Give the size that scaling leads to.
 
     Raises:
-        Refusal: 400; ``strict``, and it would enlarge.
+        Refusal: 400; ``strict``, and it would enlarge or be nothing.
     """
     width, height = size
     w, h = _box(size, op)
@@ -112,6 +112,7 @@ def resized(size: Size, op: geometry.Resize) -> Size:
                 "size", f"{found[0]}x{found[1]}", f"at most the region's own {width}x{height}"
             )
         found = size
+    found = _at_most(found, op.area)
     return _at_least(found, op, of=found if op.mode == "fill" else size)
 
 
@@ -125,11 +126,19 @@ def _limited(size: Size, wanted: Size, *, even: bool) -> Size:
     return side(w, height, h), height
 
 
+def _at_most(found: Size, area: int) -> Size:
+    w, h = found
+    if not area or w * h <= area:
+        return found
+    across = min(area, max(1, math.isqrt(area * w // h)))
+    return across, max(1, min(area // across, across * h // w))
+
+
 def _box(size: Size, op: geometry.Resize) -> Size:
-    w, h = (
-        max(1, length.of(own)) if length.value else 0
-        for length, own in zip((op.w, op.h), size, strict=True)
-    )
+    sides = tuple(zip((op.w, op.h), size, strict=True))
+    if op.strict and any(length.value and not length.of(own) for length, own in sides):
+        raise refusals.parameter("size", str(op), "at least one pixel")
+    w, h = (max(1, length.of(own)) if length.value else 0 for length, own in sides)
     if op.swap and w and h and (w - h) * (size[0] - size[1]) < 0:
         return h, w
     return w, h

@@ -14,6 +14,7 @@ from ops.base import Between, Op
 from ops.values import CENTRE, ZERO, Gravity, Length
 
 SIDE_MAX = 65_500
+AREA_MAX = 999_999_999
 CLEAR: colours.Colour = (255, 255, 255, 0)
 """What is padded with where nothing else is said: nothing; white where there is no alpha."""
 
@@ -79,8 +80,9 @@ class Resize(Op, name="resize"):
     ``auto``: ``outside`` where box and picture lie or stand alike, else ``inside``. A side of 0
     follows the other. Without ``enlarge`` a picture never grows. ``swap``: turn the box where that
     suits the picture better. ``least_w``, ``least_h``: grow until it is at least that.
-    ``strict``: enlarging is refused (400) instead of left out. ``even``: where ``fill`` may not
-    enlarge, both sides become smaller alike, so that the box's shape is kept.
+    ``strict``: enlarging, or a side of less than half a pixel, is refused (400) instead of put
+    right. ``even``: where ``fill`` may not enlarge, both sides become smaller alike, so that the
+    box's shape is kept. ``area``: shrink, shape kept, until it has at most that many pixels.
     """
 
     mode: Literal["inside", "outside", "fill", "auto"]
@@ -92,6 +94,7 @@ class Resize(Op, name="resize"):
     least_h: Pixels = 0
     strict: bool = False
     even: bool = False
+    area: Annotated[int, Between(0, AREA_MAX)] = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import refusals
-from reports import imgproxy, info, thumbor
+from reports import iiif, imgproxy, info, thumbor
 from reports.report import Seen, Told
 
 __all__ = ["REPORTS", "Seen", "Told", "tell"]
@@ -19,6 +19,7 @@ REPORTS: Mapping[str, Callable[[Seen], Told]] = {
     "imgproxy": imgproxy.tell,
     "info": info.tell,
     "thumbor": thumbor.tell,
+    **iiif.REPORTS,
 }
 """Who tells what, by the name that recipes spell."""
 

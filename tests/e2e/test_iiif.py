@@ -27,9 +27,9 @@ TESTS_MIN = {"3.0": 33, "2.0": 30}
 """What level 2 was when this was written."""
 BEYOND = {
     "3.0": ("rot_mirror", "rot_full_non90", "rot_region_non90", "linkheader_canonical",
-            "linkheader_profile"),
+            "linkheader_profile", "format_tif", "format_gif"),
     "2.0": ("rot_mirror", "rot_full_non90", "rot_region_non90", "linkheader_canonical",
-            "linkheader_profile", "size_up"),
+            "linkheader_profile", "format_tif", "format_gif", "size_up"),
 }  # fmt: skip
 """Tests of level 3 for what we say that there is beyond level 2."""
 RUNS_MAX = 3

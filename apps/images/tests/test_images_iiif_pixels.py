@@ -200,7 +200,7 @@ def test_the_description_of_3(ask: Ask) -> None:
         ],
         "tiles": [{"width": 512, "height": 512, "scaleFactors": [1, 2, 4]}],
         "extraQualities": ["bitonal"],
-        "extraFormats": ["webp"],
+        "extraFormats": ["webp", "tif", "gif"],
         "extraFeatures": [
             "canonicalLinkHeader", "mirroring", "profileLinkHeader", "rotationArbitrary",
             "sizeUpscaling",
@@ -222,7 +222,7 @@ def test_the_description_of_2(ask: Ask) -> None:
     level, more = told["profile"]
     assert level == "http://iiif.io/api/image/2/level2.json"
     assert (more["maxArea"], more["qualities"], more["formats"]) == (
-        40_000_000, ["bitonal"], ["webp"],
+        40_000_000, ["bitonal"], ["webp", "tif", "gif"],
     )  # fmt: skip
     assert "sizeAboveFull" in more["supports"]
     headers = dict(reply.headers)
@@ -278,3 +278,19 @@ def test_pictures_of_iiif_are_no_form_of_the_artwork(ask: Ask) -> None:
     assert not {http.GROUP_HEADER, http.FALLBACK_HEADER} & decision.keys()
     buffer = io.BytesIO(ask("3/pics%2Fa-b.png/full/!64,64/0/default.webp").body)
     assert Image.open(buffer).format == "WEBP"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("jpg", "JPEG"), ("png", "PNG"), ("webp", "WEBP"), ("tif", "TIFF"), ("gif", "GIF")],
+)
+def test_every_format_that_is_named_is_given(ask: Ask, name: str, kind: str) -> None:
+    """And every quality in it."""
+    for quality in ("default", "gray", "bitonal"):
+        made = conftest.opened(ask(f"3/pics%2Fa-b.png/full/64,/0/{quality}.{name}"))
+        assert made.format == kind
+        seen = np.asarray(made.convert("RGB"), dtype=int)
+        grey = np.ptp(seen, axis=-1).max() <= 3
+        assert grey == (quality != "default")
+        if name in {"png", "tif", "gif"}:
+            assert (set(seen.flat) <= {0, 255}) == (quality == "bitonal")

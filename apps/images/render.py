@@ -29,7 +29,7 @@ from ops import geometry
 from ops.base import Op
 from ops.output import Output
 from pixels import table
-from pixels.canvas import Canvas, Scene, coloured
+from pixels.canvas import Canvas, Scene, coloured, resize
 from shapes import Size
 
 _TURNS = {
@@ -42,6 +42,8 @@ _TURNS = {
     8: ("rot270",),
 }
 """EXIF orientation → what makes it upright."""
+WHOLE = ("avif", "gif", "png", "tiff")
+"""Kinds that are decoded whole before they are scaled: so they may be scaled exactly."""
 _TAKES = (geometry.Crop, geometry.Cut, geometry.Shape, geometry.Flip)
 """Operations that may be done on a picture decoded smaller than it is."""
 
@@ -189,7 +191,8 @@ def _open(
     least = needed(size, ops)
     image = _shared(data, header, least, out, shared) if shared else None
     if image is not None:
-        return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=True)
+        canvas = Canvas(image=image, size=size, eighths=_eighths(image, header))
+        return _Opened(canvas=canvas, left=ops, apart=True)
     first = isinstance(ops[0], geometry.Resize) if ops else False
     if first:
         shapes.check_step(least, limits)
@@ -199,13 +202,46 @@ def _open(
     if header.plain_jpeg is not None:
         try:
             image = _fast(data, header, least, out, exact=first)
-            return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=True)
+            canvas = Canvas(image=image, size=size, eighths=0 if first else _eighths(image, header))
+            return _Opened(canvas=canvas, left=ops, apart=True)
         except turbo.NotPlain:
             pass  # libvips decides whether the doubt is a reason to refuse
+    if decode.BYTES_PER_PIXEL.get(header.kind) == 0 and ops and isinstance(ops[0], geometry.Crop):
+        return _part(_general(data, header, size, out), size, ops[0], ops[1:])
     image = _general(data, header, least, out)
     if ops or least != size:
         image = image.copy_memory()
     return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=False)
+
+
+def _part(image: pyvips.Image, size: Size, crop: geometry.Crop, left: Sequence[Op]) -> _Opened:
+    """Take a part, and scale it, while the lines come: exactly, and no more of it is held."""
+    canvas = Canvas(image=image, size=size).taking(shapes.cropped(size, crop))
+    if left and isinstance(left[0], geometry.Resize):
+        canvas = canvas.resized(shapes.resized(canvas.size, left[0]))
+        left = left[1:]
+    if left:
+        canvas = canvas.over(canvas.image.copy_memory())
+    return _Opened(canvas=canvas, left=left, apart=False)
+
+
+def _halved(image: pyvips.Image, factor: int) -> pyvips.Image:
+    """Scale by exactly 1 / ``factor``: the last pixels stand for less, as in JPEG."""
+    w, h = (-(-side // factor) * factor for side in (image.width, image.height))
+    whole = image.embed(0, 0, w, h, extend="copy")
+    return resize(whole, (w // factor, h // factor))
+
+
+def _eighths(image: pyvips.Image, header: decode.Header) -> int:
+    """Give at how many eighths it was decoded, if that can be said and begins at the top left."""
+    found = header.plain_jpeg
+    if header.kind not in WHOLE and (found is None or found.orientation != 1):
+        return 0
+    for eighths in range(8, 0, -1):
+        sides = (-(-header.width * eighths // 8), -(-header.height * eighths // 8))
+        if sides == (image.width, image.height):
+            return eighths
+    return 0
 
 
 def _shared(
@@ -224,7 +260,9 @@ def _shared(
     if header.plain_jpeg is not None:
         with contextlib.suppress(turbo.NotPlain):  # as in _open
             image = _fast(data, header, useful, out, exact=False)
-    if image is None:
+    if image is None and header.kind in WHOLE and useful != size:
+        image = _halved(_general(data, header, size, out), round(max(size) / max(useful)))
+    elif image is None:
         image = _general(data, header, useful, out)
     image = image.copy_memory()
     shared.keep(image)

@@ -6,8 +6,9 @@ of ``size``, and `scaled` says where that is in ``image``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pyvips
@@ -40,12 +41,26 @@ class Scene:
     depth: int = 0
 
 
+REACH = 3
+"""Pixels of the smaller picture from which one pixel of it is made, to each side (Lanczos)."""
+MARGIN_FACTOR = 8
+"""How many times wider than it need be a margin may become before there is none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """``image`` is upright 8-bit sRGB or grey, with or without alpha; it stands for ``size``."""
+    """``image`` is upright 8-bit sRGB or grey, with or without alpha; it stands for ``size``.
+
+    ``eighths``: it was decoded at exactly that many eighths (as JPEG is), so that its last column
+    and row stand for less than the others; 0 where its sides say it all. ``ground`` is the picture
+    of which this is a part, and ``at`` where: what lies beside it counts when it is scaled.
+    """
 
     image: pyvips.Image
     size: Size
+    eighths: int = 0
+    ground: pyvips.Image | None = None
+    at: tuple[int, int] = (0, 0)
 
     @property
     def exact(self) -> bool:
@@ -57,22 +72,31 @@ class Canvas:
         if self.exact:
             return box
         x, y, w, h = box
-        across, down = self.image.width / self.size[0], self.image.height / self.size[1]
-        left, top = round(x * across), round(y * down)
-        left, top = min(left, self.image.width - 1), min(top, self.image.height - 1)
-        right = min(self.image.width, max(left + 1, round((x + w) * across)))
-        bottom = min(self.image.height, max(top + 1, round((y + h) * down)))
+        left, right = self._along(x, x + w, self.size[0], self.image.width)
+        top, bottom = self._along(y, y + h, self.size[1], self.image.height)
         return left, top, right - left, bottom - top
+
+    def _along(self, start: int, end: int, size: int, pixels: int) -> tuple[int, int]:
+        scale = self.eighths / 8 if self.eighths else pixels / size
+        first = min(round(start * scale), pixels - 1)
+        last = pixels if end == size else min(pixels, round(end * scale))
+        return first, max(first + 1, last)
 
     def taking(self, box: Box) -> Canvas:
         """Give only what is in the box."""
         if box == (0, 0, *self.size):
             return self
-        return Canvas(image=self.image.crop(*self.scaled(box)), size=box[2:])
+        part = self.scaled(box)
+        return Canvas(
+            image=self.image.crop(*part), size=box[2:], eighths=self.eighths,
+            ground=self.image, at=part[:2],
+        )  # fmt: skip
 
     def resized(self, size: Size) -> Canvas:
         """Give exactly ``size``."""
-        return replace(self, image=resize(self.image, size), size=size)
+        if self.ground is None:
+            return Canvas(image=resize(self.image, size), size=size)
+        return Canvas(image=_resize_part(self.image, size, self.ground, self.at), size=size)
 
     def settled(self) -> Canvas:
         """Give it in the size that it stands for."""
@@ -85,6 +109,49 @@ class Canvas:
 
 Work: TypeAlias = Callable[[Canvas, Any, Scene], Canvas]
 """What does one kind of operation. Each file of this folder says in ``WORK`` which it does."""
+
+
+def _resize_part(
+    part: pyvips.Image, size: Size, ground: pyvips.Image, at: tuple[int, int]
+) -> pyvips.Image:
+    """Scale a part as if the whole had been scaled: parts beside each other join without a seam."""
+    if (part.width, part.height) == size:
+        return part
+    across = _margins(at[0], part.width, size[0], ground.width)
+    down = _margins(at[1], part.height, size[1], ground.height)
+    wide = ground.crop(
+        at[0] - across.before, at[1] - down.before,
+        part.width + across.before + across.after, part.height + down.before + down.after,
+    )  # fmt: skip
+    scaled = resize(wide, (size[0] + across.more, size[1] + down.more))
+    return scaled.crop(across.skipped, down.skipped, *size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Margins:
+    """Pixels beside a part: of the ground, and what they become (``skipped`` before it)."""
+
+    before: int
+    after: int
+    skipped: int
+    more: int
+
+
+def _margins(start: int, length: int, target: int, whole: int) -> _Margins:
+    """Say how much beside the part is scaled with it, in steps that stay whole pixels."""
+    common = math.gcd(length, target)
+    step, scaled_step = length // common, target // common
+    wanted = REACH * max(1.0, length / target)
+    count = math.ceil(wanted / step)
+    if step * count > MARGIN_FACTOR * wanted:
+        count = 0
+    before, after = min(count, start // step), min(count, (whole - start - length) // step)
+    return _Margins(
+        before=before * step,
+        after=after * step,
+        skipped=before * scaled_step,
+        more=(before + after) * scaled_step,
+    )
 
 
 def resize(image: pyvips.Image, size: Size) -> pyvips.Image:

@@ -151,32 +151,58 @@ def test_version_2_enlarges_as_asked(ask: Ask) -> None:
         assert conftest.opened(reply).size == made
 
 
-@pytest.mark.parametrize("factor", [1, 2, 4])
-@pytest.mark.parametrize("asked_before", [False, True])
-def test_tiles_join(
-    see: See, picture: Image.Image, factor: int, *, asked_before: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    """All tiles beside each other are the whole: exactly at factor 1, without a seam above."""
-    monkeypatch.setattr(
-        generate, "_PICTURES", kept.Pictures(bytes_max=1 << 26 if asked_before else 0)
-    )
-    whole = Image.new("RGB", (-(-SIZE[0] // factor), -(-SIZE[1] // factor)))
-    step = iiif_terms.TILE_SIDE * factor
-    for y in range(0, SIZE[1], step):
-        for x in range(0, SIZE[0], step):
-            w, h = min(step, SIZE[0] - x), min(step, SIZE[1] - y)
-            size = f"{-(-w // factor)},{-(-h // factor)}"
-            whole.paste(see(f"{x},{y},{w},{h}/{size}/0"), (x // factor, y // factor))
-    if factor == 1:
-        assert same(whole, picture)
-        return
-    ideal = picture.resize(whole.size, Image.Resampling.LANCZOS)
-    away = np.abs(np.asarray(whole, dtype=int) - np.asarray(ideal, dtype=int))
+WIDE = (12_289, 64)
+"""So wide that a last column of decoding which is only a part of one would push tiles apart."""
+
+
+@functools.cache
+def wide() -> tuple[np.ndarray, dict[str, bytes]]:
+    x = np.mgrid[0 : WIDE[1], 0 : WIDE[0]][1]
+    samples = np.stack([np.sin(x / 9.7), np.cos(x / 13), np.sin(x / 15)], axis=-1)
+    made = Image.fromarray((128 + 100 * samples).astype("uint8"))
+    png, jpg = io.BytesIO(), io.BytesIO()
+    made.save(png, "PNG", compress_level=1)
+    made.save(jpg, "JPEG", quality=97, subsampling=0)
+    return np.asarray(made), {"wide.png": png.getvalue(), "wide.jpg": jpg.getvalue()}
+
+
+@pytest.mark.parametrize("factor", [2, 8])
+@pytest.mark.parametrize("name", ["wide.png", "wide.jpg"])
+def test_tiles_lie_where_they_belong(see: See, folder: Path, name: str, factor: int) -> None:
+    """Each to a hundredth of a pixel, and beside its neighbours no worse than elsewhere."""
+    source, data = wide()
+    (folder / name).write_bytes(data[name])
     side = iiif_terms.TILE_SIDE
-    seam = away[:, side - 2 : side + 2] if whole.width > side else away
-    assert away.mean() < 2
-    assert seam.mean() < 2 * away.mean() + 1
+    step = side * factor
+    whole = np.concatenate([
+        np.asarray(see(f"{x},0,{step},64/{side},{64 // factor}/0", name), dtype=float)
+        for x in range(0, WIDE[0] - step, step)
+    ], axis=1)  # fmt: skip
+    part = source[:, : whole.shape[1] * factor].astype(float)
+    ideal = part.reshape(64 // factor, factor, -1, factor, 3).mean(axis=(1, 3))
+    away, slope = whole - ideal, np.gradient(ideal, axis=1)
+    for x in range(0, whole.shape[1], side):
+        inside = np.s_[:, x + 4 : x + side - 4]
+        shift = -(slope[inside] * away[inside]).sum() / (slope[inside] ** 2).sum()
+        assert abs(shift) < 0.01
+    seams = [x + near for x in range(side, whole.shape[1], side) for near in (-2, -1, 0, 1)]
+    assert np.abs(away[:, seams]).mean() < 1.2 * np.abs(away).mean() + 0.1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_tiles_at_full_size_are_the_picture(
+    see: See, picture: Image.Image, *, shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All beside each other, byte for byte, whether decoding is shared or not."""
+    if shared:
+        monkeypatch.setattr(kept.Pictures, "see", lambda *_: True)
+    whole = Image.new("RGB", SIZE)
+    side = iiif_terms.TILE_SIDE
+    for y in range(0, SIZE[1], side):
+        for x in range(0, SIZE[0], side):
+            w, h = min(side, SIZE[0] - x), min(side, SIZE[1] - y)
+            whole.paste(see(f"{x},{y},{w},{h}/{w},{h}/0"), (x, y))
+    assert same(whole, picture)
 
 
 def test_the_description_of_3(ask: Ask) -> None:

@@ -11,6 +11,7 @@ import iiif_terms as terms
 import paths
 import recipe as recipes
 import refusals
+import rules
 from dialects.dialect import Asked, Decision, World
 from dialects.iiif import address, finishing, region, size
 from dynimo.sdk import http
@@ -40,7 +41,7 @@ def decide(asked: Asked, world: World) -> Decision | http.Reply:
         return Decision(recipe=recipe, vary=("accept", "x-forwarded-proto"))
     if len(found.rest) != len(address.PARAMETERS):
         raise refusals.not_found()
-    return Decision(recipe=_picture(found, world, source, path))
+    return Decision(recipe=_picture(found, world, rule, (source, path)))
 
 
 def _is_open(source: str, world: World) -> bool:
@@ -62,7 +63,9 @@ def _description(found: address.Address, asked: Asked, ttl_seconds: int) -> Outp
     return Output(fm="json", report=report, base=base, ttl_seconds=ttl_seconds)
 
 
-def _picture(found: address.Address, world: World, source: str, path: str) -> recipes.Recipe:
+def _picture(
+    found: address.Address, world: World, rule: rules.Rule, file: tuple[str, str]
+) -> recipes.Recipe:
     part, scale, turn, last = map(paths.decode, found.rest)
     most = terms.most(world.limits)
     looks, fm = finishing.look(last)
@@ -72,7 +75,6 @@ def _picture(found: address.Address, world: World, source: str, path: str) -> re
         *finishing.turn(turn),
         *looks,
     )
-    rule = world.rules.find(source, path)
     out = Output(
         fm=fm,
         quality=finishing.quality(fm, rule),
@@ -81,4 +83,5 @@ def _picture(found: address.Address, world: World, source: str, path: str) -> re
         ttl_seconds=rule.ttl_seconds,
         report=terms.report(found.version),
     )
+    source, path = file
     return recipes.canonical(source=source, path=path, engine=world.engine, ops=ops, out=out)

@@ -68,8 +68,8 @@ def test_regions(region: str, spelled: str) -> None:
 @pytest.mark.parametrize(
     ("size", "spelled"),
     [
-        ("max", "resize:inside,8192,8192,,,0,0,,40000000"),
-        ("^max", "resize:inside,8192,8192,1,,0,0,,40000000"),
+        ("max", "resize:inside,8192,8192,,,0,0,,,40000000"),
+        ("^max", "resize:inside,8192,8192,1,,0,0,,,40000000"),
         ("90,", "resize:inside,90,0,,,0,0,1"),
         ("^90,", "resize:inside,90,0,1"),
         (",90", "resize:inside,0,90,,,0,0,1"),
@@ -78,8 +78,8 @@ def test_regions(region: str, spelled: str) -> None:
         ("^pct:150", "resize:inside,1.5r,0,1,,0,0,1"),
         ("90,80", "resize:fill,90,80,,,0,0,1"),
         ("^90,80", "resize:fill,90,80,1"),
-        ("!90,80", "resize:inside,90,80,,,0,0,1,40000000"),
-        ("^!90,99999", "resize:inside,90,8192,1,,0,0,,40000000"),
+        ("!90,80", "resize:inside,90,80,,,0,0,1,,40000000"),
+        ("^!90,99999", "resize:inside,90,8192,1,,0,0,,,40000000"),
     ],
 )
 def test_sizes_of_3(size: str, spelled: str) -> None:
@@ -90,12 +90,12 @@ def test_sizes_of_3(size: str, spelled: str) -> None:
 @pytest.mark.parametrize(
     ("size", "spelled"),
     [
-        ("full", "resize:inside,8192,8192,,,0,0,,40000000"),
-        ("max", "resize:inside,8192,8192,,,0,0,,40000000"),
+        ("full", "resize:inside,8192,8192,,,0,0,,,40000000"),
+        ("max", "resize:inside,8192,8192,,,0,0,,,40000000"),
         ("90,", "resize:inside,90,0,1"),
         ("pct:150", "resize:inside,1.5r,0,1,,0,0,1"),
         ("90,80", "resize:fill,90,80,1"),
-        ("!90,80", "resize:inside,90,80,1,,0,0,,40000000"),
+        ("!90,80", "resize:inside,90,80,1,,0,0,,,40000000"),
     ],
 )
 def test_sizes_of_2(size: str, spelled: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-OFFERED = {"image/avif": "avif", "image/webp": "webp"}
+OFFERED = {"image/jxl": "jxl", "image/avif": "avif", "image/webp": "webp"}
 """Media types that replace a source's own kind, best first."""
 RANGES_MAX = 32
 """Media ranges looked at; a longer list is read to here."""
@@ -17,10 +17,10 @@ _WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 
 
 def best(header: str, allowed: Container[str]) -> str | None:
-    """Choose ``avif`` or ``webp`` among ``allowed``; None when the client asks for neither.
+    """Choose one of ``OFFERED`` among ``allowed``; None when the client asks for none of them.
 
-    The higher weight wins, and AVIF at equal weights. A weight of 0, or one that is malformed,
-    means "not this".
+    The higher weight wins, and what comes first in ``OFFERED`` at equal weights. A weight of 0, or
+    one that is malformed, means "not this".
     """
     weights: dict[str, float] = {}
     for media_range in header.split(",")[:RANGES_MAX]:

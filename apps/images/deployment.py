@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import admission as admissions
+import hints as hint_names
 import limits as limit_names
 import thumbor_terms
 
 KEYS = (
     "rules", "limits", "private_hosts", "url_sources", "unsigned", "keys", "widths", "presets",
-    "imgproxy", "thumbor", "fonts", "iiif",
+    "imgproxy", "thumbor", "fonts", "iiif", "hints",
 )  # fmt: skip
 ALLOWED_VARIABLE = "IMGPROXY_ALLOWED_SOURCES"
 
@@ -38,6 +39,7 @@ class Deployment:
     ``fonts`` is a folder of further fonts.
     ``iiif`` names the sources that anybody may read through IIIF in any size (``*``: all); None
     where nothing is said: then what ``unsigned`` says.
+    ``hints`` are the client hints that decide with: ``dpr``, ``width``, ``save-data``.
     """
 
     limits: limit_names.Limits
@@ -50,6 +52,7 @@ class Deployment:
     thumbor: thumbor_terms.Terms = field(default_factory=thumbor_terms.Terms)
     fonts: Path | None = None
     iiif: frozenset[str] | None = None
+    hints: tuple[str, ...] = ()
 
 
 def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Deployment:
@@ -88,6 +91,10 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
     opened = settings.get("iiif")
     if opened is not None and not _is_texts(opened):
         raise DeploymentError("[apps.images] iiif must be a list of names of sources, or ['*']")
+    told = settings.get("hints", [])
+    if not isinstance(told, list) or not all(each in hint_names.HEADERS for each in told):
+        named = ", ".join(hint_names.HEADERS)
+        raise DeploymentError(f"[apps.images] hints = {told!r} must list some of {named}")
     return Deployment(
         limits=limits,
         rules=Path(rules) if rules else None,
@@ -99,6 +106,7 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
         thumbor=thumbor_terms.read(settings.get("thumbor", {}), environment or {}),
         fonts=Path(fonts) if fonts else None,
         iiif=None if opened is None else frozenset(opened),
+        hints=tuple(told),
     )
 
 

@@ -21,6 +21,7 @@ import decode
 import deployment
 import fonts
 import heap
+import hints
 import kept
 import making
 import naming
@@ -41,6 +42,8 @@ from ops import layers
 
 STALE_IF_ERROR_SECONDS = 86_400
 DERIVE = "/img/_derive"
+FIRST_SECONDS = 1
+"""How long what stands in for a slow AVIF is fresh: whoever asks later makes it follow."""
 _DEPLOYMENT = deployment.read(settings.settings(), os.environ)
 _PICTURES, _FILES = kept.Pictures(), kept.Files()
 _CLIENT = remote.Client(
@@ -132,8 +135,12 @@ def _picture(
     fetched = time.perf_counter()
     if recipe.out.fm == "json":
         return _report(recipe, original, tags[0], fetched - started)
-    made = making.make(original.data, recipe, _DEPLOYMENT.limits, fetch=files.fetch, shared=place)
-    tag = tags[place.shared]
+    first = validators.etag(recipes.spell(recipe), f"{_BUILD} first", files.revision or "")
+    made = making.make(
+        original.data, recipe, _DEPLOYMENT.limits, fetch=files.fetch, shared=place,
+        waiting=first not in request.headers.get("if-none-match", ""),
+    )  # fmt: skip
+    tag = first if made.provisional else tags[place.shared]
     timing = _timing(
         fetch=fetched - started,
         decode=made.decode_seconds,
@@ -142,7 +149,7 @@ def _picture(
     )
     headers = (
         ("content-type", made.content_type),
-        *_headers(recipe, tag, files.modified),
+        *_headers(recipe, tag, files.modified, provisional=made.provisional),
         *_naming(recipe, made),
         *made.headers,
         ("dynimo-engine", recipe.engine),
@@ -191,10 +198,18 @@ def _read(found: originals.Found, name: str, path: str) -> originals.Original:
 
 
 def _headers(
-    recipe: recipes.Recipe, tag: str, modified: float | None
+    recipe: recipes.Recipe, tag: str, modified: float | None, *, provisional: bool = False
 ) -> tuple[tuple[str, str], ...]:
     fresh = f"public, max-age={recipe.out.ttl_seconds}, stale-if-error={STALE_IF_ERROR_SECONDS}"
-    headers = [("etag", tag), ("cache-control", fresh), tags.header(tags.of_recipe(recipe))]
+    headers = [("etag", tag), tags.header(tags.of_recipe(recipe))]
+    if provisional:
+        # The edge gives it once more, and asks meanwhile for what it stands in for.
+        behind = f"max-age={FIRST_SECONDS}, stale-while-revalidate={STALE_IF_ERROR_SECONDS}"
+        headers.append(("dynimo-cache-control", behind))
+        fresh = f"public, max-age={FIRST_SECONDS}"
+    headers.append(("cache-control", fresh))
+    if _DEPLOYMENT.hints:
+        headers.append(("accept-ch", hints.accept_ch(_DEPLOYMENT.hints)))
     if modified is not None:
         headers.append(("last-modified", validators.http_date(modified)))
     return tuple(headers)

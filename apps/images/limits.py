@@ -39,6 +39,9 @@ class Limits:
     avif_pixels: int = 12_000_000
     """Up to here AVIF is made; larger pictures become JPEG or PNG, because AVIF's encoder takes
     about 23 bytes of memory and 100 ns a pixel."""
+    avif_wait_pixels: int = 2_000_000
+    """Up to here a client waits for an AVIF that was negotiated; of what is larger it gets another
+    format first, and AVIF follows."""
     connect_seconds: float = 3.0
     """Until a source's server takes the connection."""
     read_seconds: float = 5.0

@@ -24,6 +24,7 @@ from reports import iiif_links
 class Made:
     """A finished file. ``size`` is in pixels, None where it was not looked at or is a part's.
 
+    ``provisional``: it stands in for an AVIF that takes longer, and should be asked for again.
     ``work_seconds`` is None where decoding and resizing were one, as in `render.Rendered`.
     """
 
@@ -35,6 +36,7 @@ class Made:
     work_seconds: float | None = None
     encode_seconds: float = 0.0
     headers: tuple[tuple[str, str], ...] = field(default=())
+    provisional: bool = False
 
 
 def make(
@@ -44,8 +46,11 @@ def make(
     *,
     fetch: Callable[[str], bytes] = render.nowhere,
     shared: kept.Picture | None = None,
+    waiting: bool = False,
 ) -> Made:
     """Make the file; ``fetch`` and ``shared`` are as in `render.render`.
+
+    ``waiting``: somebody waits who has nothing yet.
 
     Raises:
         Refusal: 422; it cannot be made.
@@ -61,7 +66,8 @@ def make(
         raise iiif_links.refused(recipe, refusal) from None
     size = (rendered.pixels.width, rendered.pixels.page_height or rendered.pixels.height)
     ready = time.perf_counter()
-    encoded = encode.encode(rendered.pixels, settled(recipe.out, rendered.fm))
+    quick = quicker(recipe.out, rendered, limits) if waiting else ""
+    encoded = encode.encode(rendered.pixels, settled(recipe.out, quick or rendered.fm))
     return Made(
         fm=encoded.fm,
         content_type=encode.CONTENT_TYPES[encoded.fm],
@@ -71,7 +77,18 @@ def make(
         work_seconds=rendered.work_seconds,
         encode_seconds=time.perf_counter() - ready,
         headers=iiif_links.headers(recipe, rendered.source),
+        provisional=bool(quick),
     )
+
+
+def quicker(out: Output, rendered: render.Rendered, limits: limit_names.Limits) -> str:
+    """Name the format that is given first, where AVIF would take too long; empty where not."""
+    pixels = rendered.pixels
+    if rendered.fm != "avif" or not out.among:
+        return ""
+    if pixels.width * pixels.height <= limits.avif_wait_pixels:
+        return ""
+    return "webp" if out.among == "webp" else "png" if pixels.has_alpha else "jpg"
 
 
 def settled(out: Output, fm: str) -> Output:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import accept
 import colours
+import hints
 import limits as limit_names
 import query
 import recipe
@@ -20,7 +21,10 @@ from parameters import output, sizing, table
 
 QUALITY: Mapping[str, int] = {"jpg": 80, "webp": 78, "avif": 55}
 """Quality by format where neither URL nor rule says one; they look about the same."""
-OUTPUTS = ("avif", "webp", "jpg", "png")
+OUTPUTS = tuple(name for name in query.FORMATS if name != "auto")
+"""What a rule may allow."""
+USUAL = ("avif", "webp", "jpg", "png")
+"""What `auto` chooses among where no rule says; JPEG XL only where one names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +84,17 @@ def decide(
     accepts: str,
     engine: str,
     limits: limit_names.Limits,
+    told: hints.Hints = hints.NONE,
 ) -> tuple[recipe.Recipe, bool]:
     """Give the recipe, and whether it depended on ``accepts`` (the Accept header).
+
+    ``told`` is what the client's hints say.
 
     Raises:
         Refusal: 400; the rule does not allow what is asked for, or the output would be too big.
     """
     _check_size(wanted, rule)
-    full = over_defaults(wanted, rule.defaults)
+    full = hinted(over_defaults(wanted, rule.defaults), rule, told)
     query.check_company(wanted, full, limits)
     w, h = sizing.sides(full.given, limits)
     fm, negotiated = format_for(full.fm or "auto", rule, accepts)
@@ -95,14 +102,33 @@ def decide(
     out = output.output(
         full.given,
         fm=fm,
-        quality=full.q or quality_for(fm, rule),
+        quality=full.q or told.quality(quality_for(fm, rule)),
         bg=bg,
         flat=rule.background is not None,
         ttl_seconds=rule.ttl_seconds,
     )
     ops = table.ops(full.given, w, h, bg)
+    if fm == "avif" and negotiated and is_slow(w, h, limits):
+        allowed = [name for name in rule.formats or USUAL if name == "webp"]
+        out = replace(out, among=accept.best(accepts, allowed) or "source")
     made = recipe.canonical(source=source, path=path, engine=engine, ops=ops, out=out)
     return made, negotiated
+
+
+def is_slow(w: int | None, h: int | None, limits: limit_names.Limits) -> bool:
+    """Tell whether a box may hold so many pixels that nobody should wait for them as AVIF.
+
+    A side that follows the picture is taken for twice the other.
+    """
+    across, down = w or 2 * (h or 0), h or 2 * (w or 0)
+    return not across or across * down > limits.avif_wait_pixels
+
+
+def hinted(full: query.Wanted, rule: Rule, told: hints.Hints) -> query.Wanted:
+    """Fill in what the client's hints say, where neither URL nor rule does."""
+    widths = [size.w for size in rule.sizes if size.w and not size.h]
+    w, h, dpr = told.size(full.w, full.h, full.dpr, widths)
+    return query.Wanted(**{**full.given, "w": w, "h": h, "dpr": dpr})
 
 
 def over_defaults(wanted: query.Wanted, defaults: query.Wanted) -> query.Wanted:
@@ -136,11 +162,12 @@ def format_for(asked: str, rule: Rule, accepts: str) -> tuple[str, bool]:
     Raises:
         Refusal: 400; the rule does not allow it.
     """
-    allowed = rule.formats or OUTPUTS
     if asked != "auto":
-        if asked not in allowed:
-            raise refusals.parameter("fm", asked, f"one of auto, {', '.join(allowed)}")
+        if asked not in (rule.formats or OUTPUTS):
+            named = ", ".join(rule.formats or OUTPUTS)
+            raise refusals.parameter("fm", asked, f"one of auto, {named}")
         return asked, False
+    allowed = rule.formats or USUAL
     negotiated = any(name in allowed for name in accept.OFFERED.values())
     chosen = accept.best(accepts, allowed)
     if chosen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import admission
+import hints
 import paths
 import query
 import refusals
@@ -35,6 +36,7 @@ def decide(asked: Asked, world: World) -> Decision:
     until = wanted.given.get("expires")
     if until is not None and until <= world.now():
         raise refusals.forbidden("expired", "this URL was good only until its time (expires)")
+    told = hints.read(asked.headers, world.deployment.hints)
     made, negotiated = rules.decide(
         admission.expanded(wanted, admitting),
         rule,
@@ -43,5 +45,7 @@ def decide(asked: Asked, world: World) -> Decision:
         accepts=asked.headers.get("accept", ""),
         engine=world.engine,
         limits=world.limits,
+        told=told,
     )
-    return Decision(recipe=made, vary=("accept",) if negotiated else (), until=until)
+    vary = (*(("accept",) if negotiated else ()), *told.names)
+    return Decision(recipe=made, vary=vary, until=until)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyvips
 
@@ -15,10 +15,16 @@ import jpeg
 import limits as limit_names
 import refusals
 import sniff
+from decoding import foreign, raw
+from decoding.opened import Draw, check_memory, check_size
+from ops.output import Output
 
 BYTES_PER_PIXEL = {"png": 0, "tiff": 0, "webp": 4, "gif": 6, "avif": 16}
 """What decoders that need the whole picture hold at once; 0 for those that go line by line."""
 INTERLACED_PNG_BYTES = 8
+INSIDE_PIXELS = 4_000_000
+"""Of a picture that lies in a drawing."""
+_INSIDE = ("jpg", "png", "gif", "webp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,8 @@ class Header:
     """``width`` and ``height`` are upright. ``plain_jpeg`` is set where the fast path applies.
 
     ``icc`` is the embedded colour profile; empty where there is none, or none that is usable.
+    ``inner`` is what is decoded instead of the source itself; ``draw`` gives the pixels where
+    libvips has no loader; ``vector``: of a drawing, which has pixels of any size.
     """
 
     kind: str
@@ -34,24 +42,57 @@ class Header:
     has_alpha: bool
     plain_jpeg: jpeg.Header | None = None
     icc: bytes = b""
+    inner: bytes = b""
+    draw: Draw | None = None
+    vector: bool = False
 
 
-def open_header(data: bytes, limits: limit_names.Limits, *, upright: bool = True) -> Header:
-    """Read and judge the header; without ``upright`` the size is as stored.
+USUAL = Output(fm="source")
+"""How a source is read where nobody says otherwise."""
+
+
+def open_header(data: bytes, limits: limit_names.Limits, out: Output = USUAL) -> Header:
+    """Read and judge the header; ``out`` says which page, and whether the size is upright.
 
     Raises:
         Refusal: 422; not a picture, damaged, or over a limit (which the reason names).
     """
     kind = sniff.kind(data)
+    if kind == "raw":
+        inner = raw.preview(data)
+        return replace(_jpeg(inner, limits, upright=out.upright), inner=inner)
     if kind == "jpg":
-        return _jpeg(data, limits, upright=upright)
+        return _jpeg(data, limits, upright=out.upright)
+    if kind in foreign.KINDS:
+        return _foreign(kind, data, limits, out)
     _check_declared(kind, data, limits)
-    return _through_vips(kind, data, limits, upright=upright)
+    return _through_vips(kind, data, limits, upright=out.upright)
+
+
+def _foreign(kind: str, data: bytes, limits: limit_names.Limits, out: Output) -> Header:
+    try:
+        found = foreign.open_source(
+            data, kind, limits, out, lambda inside: _judge_inside(inside, limits)
+        )
+    except pyvips.Error as error:
+        raise refused(error) from error
+    return Header(
+        kind=kind, width=found.width, height=found.height, has_alpha=found.has_alpha,
+        draw=found.draw, vector=found.vector,
+        icc=found.icc if len(found.icc) <= jpeg.ICC_BYTES_MAX else b"",
+    )  # fmt: skip
+
+
+def _judge_inside(data: bytes, limits: limit_names.Limits) -> None:
+    """Refuse what may not lie in a drawing: anything but a picture, or one that is too large."""
+    if sniff.kind(data) not in _INSIDE:
+        raise refusals.unusable("unsafe_drawing", "there is something in the drawing")
+    open_header(data, replace(limits, source_pixels=min(limits.source_pixels, INSIDE_PIXELS)))
 
 
 def _jpeg(data: bytes, limits: limit_names.Limits, *, upright: bool) -> Header:
     found = jpeg.read(data)
-    _check_size(found.width, found.height, limits)
+    check_size(found.width, found.height, limits)
     if found.scans > limits.jpeg_scans:
         raise refusals.unusable(
             "too_many_scans",
@@ -60,7 +101,7 @@ def _jpeg(data: bytes, limits: limit_names.Limits, *, upright: bool) -> Header:
         )
     if found.several_passes:
         # Coefficients are 2 bytes each, one per sample; 4:4:4 is the worst case.
-        _check_memory(2 * found.components * found.width * found.height, limits)
+        check_memory(2 * found.components * found.width * found.height, limits)
     turned = upright and found.orientation >= 5
     return Header(
         kind="jpg",
@@ -76,12 +117,12 @@ def _check_declared(kind: str, data: bytes, limits: limit_names.Limits) -> None:
     """Check sizes that can be read from fixed places, before a library sees the file."""
     if kind == "png" and len(data) >= 33:
         width, height = struct.unpack_from(">II", data, 16)
-        _check_size(width, height, limits)
+        check_size(width, height, limits)
         if data[28]:
-            _check_memory(INTERLACED_PNG_BYTES * width * height, limits)
+            check_memory(INTERLACED_PNG_BYTES * width * height, limits)
     elif kind == "gif" and len(data) >= 13:
         width, height = struct.unpack_from("<HH", data, 6)
-        _check_size(width, height, limits)
+        check_size(width, height, limits)
 
 
 def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, *, upright: bool) -> Header:
@@ -94,8 +135,8 @@ def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, *, upright
     except pyvips.Error as error:
         raise refused(error) from error
     turned = upright and orientation >= 5
-    _check_size(image.width, image.height, limits)
-    _check_memory(BYTES_PER_PIXEL[kind] * image.width * image.height, limits)
+    check_size(image.width, image.height, limits)
+    check_memory(BYTES_PER_PIXEL[kind] * image.width * image.height, limits)
     if pages > limits.frames:
         raise refusals.unusable(
             "too_many_frames",
@@ -128,29 +169,3 @@ def refused(error: pyvips.Error) -> refusals.Refusal:
             "unsupported_kind", "this kind of picture is not supported, or its header is damaged"
         )
     return refusals.unusable("damaged", "the source is damaged: it cannot be decoded")
-
-
-def _check_size(width: int, height: int, limits: limit_names.Limits) -> None:
-    if width < 1 or height < 1:
-        raise refusals.unusable("damaged", "the source declares no size")
-    if max(width, height) > limits.source_side:
-        raise refusals.unusable(
-            "too_many_pixels",
-            f"the source is {width} x {height}; a side may have {limits.source_side}"
-            " pixels (limit source_side)",
-        )
-    if width * height > limits.source_pixels:
-        raise refusals.unusable(
-            "too_many_pixels",
-            f"the source is {width} x {height}, more than {limits.source_pixels} pixels"
-            " (limit source_pixels)",
-        )
-
-
-def _check_memory(needed: int, limits: limit_names.Limits) -> None:
-    if needed > limits.decode_bytes:
-        raise refusals.unusable(
-            "too_much_memory",
-            f"decoding the source would take about {needed >> 20} MiB, more than"
-            f" {limits.decode_bytes >> 20} (limit decode_bytes)",
-        )

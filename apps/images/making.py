@@ -56,7 +56,7 @@ def make(
         Refusal: 422; it cannot be made.
     """
     if recipe.out.fm in ("original", "svg"):
-        given = untouched.give(data, recipe.out.fm)
+        given = untouched.give(data, recipe.out.fm, limits)
         return Made(
             fm=given.kind, content_type=given.content_type, body=given.body, headers=given.headers
         )

@@ -13,6 +13,7 @@ from typing import Any
 import pyvips
 
 import decode
+from decoding import foreign
 from ops.output import Output
 
 _BLOBS = ("exif-data", "xmp-data", "iptc-data")
@@ -26,12 +27,13 @@ VALUE_MAX = 4_096
 def fields(data: bytes, kind: str, out: Output) -> Mapping[str, Any]:
     """Give what the recipe wants of a source's metadata, in libvips' names.
 
-    The orientation is said to be upright where the pixels are.
+    Nothing where libvips has no loader for the kind. The orientation is said to be upright where
+    the pixels are.
 
     Raises:
         Refusal: 422; the header cannot be read.
     """
-    if out.meta == "none":
+    if out.meta == "none" or kind in foreign.KINDS:
         return {}
     try:
         image = pyvips.Image.new_from_buffer(data, "", fail_on=decode.fail_on(kind))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyvips
@@ -44,12 +44,9 @@ _TURNS = {
 """EXIF orientation → what makes it upright."""
 WHOLE = ("avif", "gif", "png", "tiff")
 """Kinds that are decoded whole before they are scaled: so they may be scaled exactly."""
+_SLOW = ("avif", "jxl", "heic")
 _TAKES = (geometry.Crop, geometry.Cut, geometry.Shape, geometry.Flip)
 """Operations that may be done on a picture decoded smaller than it is."""
-
-
-USUAL = Output(fm="source")
-"""How a source is read where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +86,14 @@ def render(
     """
     started = time.perf_counter()
     out = recipe.out
-    header = decode.open_header(data, limits, upright=out.upright)
-    expect((header.width, header.height), recipe.ops, limits)
+    header = decode.open_header(data, limits, out)
+    data, ops = header.inner or data, _ops_for(header, recipe.ops)
+    expect((header.width, header.height), ops, limits)
     scene = Scene(limits=limits, fetch=fetch, draw=draw)
     try:
         beside = beside_pixels(data, header, out)
-        place = shared if _is_usual(out) else None
-        opened = _open(data, header, recipe.ops, limits, place, out=out)
+        place = shared if _is_usual(header, out) else None
+        opened = _open(data, header, ops, limits, place, out=out)
         decoded = time.perf_counter()
         canvas = table.apply(opened.canvas, opened.left, scene)
         fm = _format(out.fm, header, canvas, limits)
@@ -119,6 +117,7 @@ def draw(data: bytes, ops: Sequence[Op], scene: Scene) -> Canvas:
         Refusal: 400 or 422.
     """
     header = decode.open_header(data, scene.limits)
+    data, ops = header.inner or data, _ops_for(header, ops)
     expect((header.width, header.height), ops, scene.limits)
     opened = _open(data, header, ops, scene.limits, None)
     return table.apply(opened.canvas, opened.left, scene)
@@ -185,7 +184,7 @@ def _open(
     limits: limit_names.Limits,
     shared: kept.Picture | None,
     *,
-    out: Output = USUAL,
+    out: Output = decode.USUAL,
 ) -> _Opened:
     size = (header.width, header.height)
     least = needed(size, ops)
@@ -194,11 +193,13 @@ def _open(
         canvas = Canvas(image=image, size=size, eighths=_eighths(image, header))
         return _Opened(canvas=canvas, left=ops, apart=True)
     first = isinstance(ops[0], geometry.Resize) if ops else False
-    if first:
+    if first or header.vector:
         shapes.check_step(least, limits)
+    if first:
         size, ops = least, ops[1:]
-    # Nothing is decoded larger than it is: growing is the canvas' to do.
-    least = min(least[0], header.width), min(least[1], header.height)
+    if not header.vector:
+        # Nothing is decoded larger than it is: growing is the canvas' to do.
+        least = min(least[0], header.width), min(least[1], header.height)
     if header.plain_jpeg is not None:
         try:
             image = _fast(data, header, least, out, exact=first)
@@ -290,9 +291,16 @@ def _keeps(header: decode.Header, out: Output) -> bool:
     return out.icc == "keep" and profiles.is_rgb(header.icc)
 
 
-def _is_usual(out: Output) -> bool:
+def _is_usual(header: decode.Header, out: Output) -> bool:
     """Tell whether the source is read as for nearly every picture, so that decoding is shared."""
-    return out.icc == "srgb" and out.upright
+    return header.draw is None and out.icc == "srgb" and out.upright
+
+
+def _ops_for(header: decode.Header, ops: Sequence[Op]) -> Sequence[Op]:
+    """Let a drawing grow to any size: it has no pixels that would be too few."""
+    if not header.vector:
+        return ops
+    return [replace(op, enlarge=True) if isinstance(op, geometry.Resize) else op for op in ops]
 
 
 def _to_srgb(image: pyvips.Image, icc: bytes) -> pyvips.Image:
@@ -313,16 +321,19 @@ def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
 
 def _general(data: bytes, header: decode.Header, size: Size, out: Output) -> pyvips.Image:
     colour = {} if _keeps(header, out) else {"export_profile": "srgb", "intent": "relative"}
-    image = pyvips.Image.thumbnail_buffer(
-        data,
-        size[0],
-        height=size[1],
-        size="force",
-        no_rotate=not out.upright,
-        # Its own parameter fail_on has no effect on buffers (libvips 8.18).
-        option_string=f"[fail_on={decode.fail_on(header.kind)}]",
-        **colour,
-    )
+    if header.draw is not None:
+        image = header.draw(*size).thumbnail_image(size[0], height=size[1], size="force", **colour)
+    else:
+        image = pyvips.Image.thumbnail_buffer(
+            data,
+            size[0],
+            height=size[1],
+            size="force",
+            no_rotate=not out.upright,
+            # Its own parameter fail_on has no effect on buffers (libvips 8.18).
+            option_string=f"[fail_on={decode.fail_on(header.kind)}]",
+            **colour,
+        )
     if image.interpretation not in ("srgb", "b-w") or image.format != "uchar":
         image = image.colourspace("srgb").cast("uchar")
     if image.bands == 2:
@@ -335,12 +346,13 @@ def _general(data: bytes, header: decode.Header, size: Size, out: Output) -> pyv
 def _format(fm: str, header: decode.Header, canvas: Canvas, limits: limit_names.Limits) -> str:
     """Settle ``source``: every client shows JPEG and PNG, and PNG keeps what JPEG cannot.
 
-    The same when a picture is too large for AVIF.
+    The same when a picture is too large for an encoder that takes long.
     """
-    too_large = fm == "avif" and canvas.size[0] * canvas.size[1] > limits.avif_pixels
+    too_large = fm in _SLOW and canvas.size[0] * canvas.size[1] > limits.avif_pixels
     if fm != "source" and not too_large:
         return fm
-    return "png" if header.kind in ("png", "gif") or canvas.image.hasalpha() else "jpg"
+    clear = canvas.image.hasalpha() or header.kind in ("png", "gif", "bmp", "ico", "svg")
+    return "png" if clear else "jpg"
 
 
 def finish(

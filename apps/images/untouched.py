@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import decode
 import encode
+import limits as limit_names
 import refusals
 import sniff
+from decoding import svg
 
-CONTENT_TYPES = {**encode.CONTENT_TYPES, "pdf": "application/pdf", "raw": "image/x-raw"}
+CONTENT_TYPES = {**encode.CONTENT_TYPES, "pdf": "application/pdf", "raw": "image/x-raw",
+                 "webm": "video/webm"}  # fmt: skip
 NOSNIFF = ("x-content-type-options", "nosniff")
 SANDBOXED = (
     "content-security-policy",
@@ -30,13 +34,18 @@ class Given:
     headers: tuple[tuple[str, str], ...]
 
 
-def give(data: bytes, fm: str) -> Given:
+def give(data: bytes, fm: str, limits: limit_names.Limits) -> Given:
     """Give a source's bytes; as ``svg`` only a drawing.
 
     Raises:
         Refusal: 422; it is no picture, or no drawing.
     """
     kind = sniff.kind(data)
+    if kind == "svg":
+        safe = svg.clean(data, lambda inside: decode.open_header(inside, limits))
+        return Given(
+            kind=kind, content_type=CONTENT_TYPES[kind], body=safe, headers=(NOSNIFF, SANDBOXED)
+        )
     if fm == "svg" and kind != "svg":
         raise refusals.unusable("cannot_encode", "only a drawing can be given as SVG")
     return Given(kind=kind, content_type=CONTENT_TYPES[kind], body=data, headers=(NOSNIFF,))

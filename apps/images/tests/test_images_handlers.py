@@ -224,9 +224,11 @@ def test_importing_the_generator_starts_no_thread() -> None:
 
 def test_the_engine_is_found_without_importing_it(tmp_path: Path) -> None:
     """Versions come from the names of installed packages; missing ones are 0."""
-    assert re.fullmatch(r"\d+\.\d+\.\d+-\d+\.\d+\.\d+", engine.build())
+    assert re.fullmatch(r"\d+\.\d+\.\d+-\d+\.\d+\.\d+(-[a-z][0-9.]+)*", engine.build())
     (tmp_path / "simplejpeg-1.2.3.dist-info").mkdir()
     assert engine.build([str(tmp_path), "/nowhere"]) == "0-1.2.3"
+    (tmp_path / "pillow_heif-4.5.dist-info").mkdir()
+    assert engine.build([str(tmp_path), "/nowhere"]) == "0-1.2.3-h4.5"
 
 
 def test_other_methods_are_refused(decide: Ask) -> None:

@@ -1,0 +1,75 @@
+"""BMP, ICO, JPEG XL and HEIC, through Pillow and its plugins, which are extras."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import pyvips
+
+import extras
+import limits as limit_names
+import refusals
+from decoding import jxl_header
+from decoding.opened import Opened, check_memory, check_size
+
+NAMES = {"bmp": "BMP", "ico": "ICO", "jxl": "JPEG XL", "heic": "HEIC"}
+_FORMATS = {"bmp": "BMP", "ico": "ICO", "jxl": "JXL", "heic": "HEIF"}
+BYTES_PER_PIXEL = {"bmp": 8, "ico": 8, "jxl": 24, "heic": 12}
+"""What decoding holds at once, by measure."""
+_FAULTS = (OSError, ValueError, SyntaxError, struct.error, RuntimeError, EOFError, MemoryError,
+           OverflowError, TypeError, KeyError, IndexError)  # fmt: skip
+"""What Pillow and its plugins raise of files that they cannot read."""
+
+
+def open_picture(data: bytes, kind: str, limits: limit_names.Limits) -> Opened:
+    """Open one of ``NAMES``, upright.
+
+    Raises:
+        Refusal: 422; a package is missing, the file is damaged, or it is over a limit.
+    """
+    pillow = extras.load("PIL.Image", NAMES[kind])
+    if kind == "heic":
+        extras.load("pillow_heif", NAMES[kind]).register_heif_opener(thumbnails=False)
+    if kind == "jxl":
+        extras.load("pillow_jxl", NAMES[kind])
+        width, height = jxl_header.size(data)  # the plugin decodes all of it to tell the size
+        _check(kind, width, height, limits)
+    try:
+        image = pillow.open(io.BytesIO(data), formats=(_FORMATS[kind],))
+        width, height = image.size
+    except (*_FAULTS, pillow.DecompressionBombError) as error:
+        raise _damaged(kind) from error
+    _check(kind, width, height, limits)
+    icc = image.info.get("icc_profile") or b""
+    alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+
+    def draw(w: int, h: int) -> pyvips.Image:
+        del w, h
+        return _pixels(image, kind, icc, clear=alpha)
+
+    return Opened(width=width, height=height, has_alpha=alpha, draw=draw, icc=icc)
+
+
+def _check(kind: str, width: int, height: int, limits: limit_names.Limits) -> None:
+    check_size(width, height, limits)
+    check_memory(BYTES_PER_PIXEL[kind] * width * height, limits)
+
+
+def _pixels(image: Any, kind: str, icc: bytes, *, clear: bool) -> pyvips.Image:
+    try:
+        rows = image.convert("RGBA" if clear else "RGB")
+        width, height = rows.size
+        found = pyvips.Image.new_from_memory(
+            rows.tobytes(), width, height, 4 if clear else 3, "uchar"
+        ).copy(interpretation="srgb")
+    except _FAULTS as error:
+        raise _damaged(kind) from error
+    if icc:
+        found.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    return found
+
+
+def _damaged(kind: str) -> refusals.Refusal:
+    return refusals.unusable("damaged", f"the {NAMES[kind]} source is damaged: it cannot be read")

@@ -1,0 +1,35 @@
+"""Which module opens which kind; nothing is opened here, and nothing optional imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import limits as limit_names
+from decoding import by_pillow, pdf, svg, video
+from decoding.opened import Opened
+from ops.output import Output
+
+KINDS = frozenset({"svg", "pdf", *by_pillow.NAMES, *video.DEMUXERS})
+"""What is read here, and not by libvips itself."""
+
+
+def open_source(
+    data: bytes,
+    kind: str,
+    limits: limit_names.Limits,
+    out: Output,
+    judge: Callable[[bytes], object],
+) -> Opened:
+    """Open a source of one of ``KINDS``; ``judge`` refuses pictures that lie inside of it.
+
+    Raises:
+        Refusal: 422.
+        pyvips.Error: it cannot be read.
+    """
+    if kind == "svg":
+        return svg.open_drawing(data, limits, out.density, judge)
+    if kind == "pdf":
+        return pdf.open_page(data, limits, page=out.page, density=out.density)
+    if kind in by_pillow.NAMES:
+        return by_pillow.open_picture(data, kind, limits)
+    return video.open_frame(data, kind, limits, out.second)

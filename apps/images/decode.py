@@ -33,7 +33,8 @@ class Header:
 
     ``icc`` is the embedded colour profile; empty where there is none, or none that is usable.
     ``inner`` is what is decoded instead of the source itself; ``draw`` gives the pixels where
-    libvips has no loader; ``vector``: of a drawing, which has pixels of any size.
+    libvips has no loader; ``vector``: of a drawing, which has pixels of any size. ``pages`` is
+    how many pages or frames there are.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Header:
     inner: bytes = b""
     draw: Draw | None = None
     vector: bool = False
+    pages: int = 1
 
 
 USUAL = Output(fm="source")
@@ -66,7 +68,7 @@ def open_header(data: bytes, limits: limit_names.Limits, out: Output = USUAL) ->
     if kind in foreign.KINDS:
         return _foreign(kind, data, limits, out)
     _check_declared(kind, data, limits)
-    return _through_vips(kind, data, limits, upright=out.upright)
+    return _through_vips(kind, data, limits, out)
 
 
 def _foreign(kind: str, data: bytes, limits: limit_names.Limits, out: Output) -> Header:
@@ -125,16 +127,18 @@ def _check_declared(kind: str, data: bytes, limits: limit_names.Limits) -> None:
         check_size(width, height, limits)
 
 
-def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, *, upright: bool) -> Header:
+def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, out: Output) -> Header:
     try:
-        image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=fail_on(kind))
+        image = _peek(kind, data)
+        pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+        if 0 < out.page < pages:
+            image = _peek(kind, data, out.page)
         fields = set(image.get_fields())
         orientation = image.get("orientation") if "orientation" in fields else 1
-        pages = image.get("n-pages") if "n-pages" in fields else 1
         icc = image.get("icc-profile-data") if "icc-profile-data" in fields else b""
     except pyvips.Error as error:
         raise refused(error) from error
-    turned = upright and orientation >= 5
+    turned = out.upright and orientation >= 5
     check_size(image.width, image.height, limits)
     check_memory(BYTES_PER_PIXEL[kind] * image.width * image.height, limits)
     if pages > limits.frames:
@@ -142,12 +146,24 @@ def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, *, upright
             "too_many_frames",
             f"the source has {pages} frames, more than {limits.frames} (limit frames)",
         )
+    if out.page >= pages:
+        raise refusals.unusable(
+            "no_such_page", f"the source has {pages} pages, no page {out.page + 1}"
+        )
     return Header(
         kind=kind,
         width=image.height if turned else image.width,
         height=image.width if turned else image.height,
         has_alpha=image.hasalpha(),
         icc=icc if len(icc) <= jpeg.ICC_BYTES_MAX else b"",
+        pages=pages,
+    )
+
+
+def _peek(kind: str, data: bytes, page: int = 0) -> pyvips.Image:
+    said = {"page": page} if page else {}
+    return pyvips.Image.new_from_buffer(
+        data, "", access="sequential", fail_on=fail_on(kind), **said
     )
 
 

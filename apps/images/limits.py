@@ -27,7 +27,9 @@ class Limits:
     source_side: int = 65_500
     """Width or height of a source, as its header declares."""
     frames: int = 2_000
-    """Frames or pages of a source (only the first is used, but all are counted)."""
+    """Frames or pages of a source, used or not."""
+    animation_pixels: int = 32_000_000
+    """Pixels of all frames of an animation, as they come and as they go."""
     jpeg_scans: int = 60
     """Scans of a progressive JPEG; each costs a pass over the whole picture."""
     decode_bytes: int = 320 * MIB

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyvips
 
+import animation
 import colours
 import decode
 import encode
@@ -91,6 +92,11 @@ def render(
     expect((header.width, header.height), ops, limits)
     scene = Scene(limits=limits, fetch=fetch, draw=draw)
     try:
+        if animation.is_meant(header, recipe):
+            pixels = animation.render(data, header, recipe, scene)
+            fm = animation.format_for(header, out.fm)
+            seconds = time.perf_counter() - started
+            return Rendered(pixels=pixels, fm=fm, decode_seconds=seconds, work_seconds=None)
         beside = beside_pixels(data, header, out)
         place = shared if _is_usual(header, out) else None
         opened = _open(data, header, ops, limits, place, out=out)
@@ -293,7 +299,7 @@ def _keeps(header: decode.Header, out: Output) -> bool:
 
 def _is_usual(header: decode.Header, out: Output) -> bool:
     """Tell whether the source is read as for nearly every picture, so that decoding is shared."""
-    return header.draw is None and out.icc == "srgb" and out.upright
+    return header.draw is None and out.icc == "srgb" and out.upright and not out.page
 
 
 def _ops_for(header: decode.Header, ops: Sequence[Op]) -> Sequence[Op]:
@@ -331,7 +337,7 @@ def _general(data: bytes, header: decode.Header, size: Size, out: Output) -> pyv
             size="force",
             no_rotate=not out.upright,
             # Its own parameter fail_on has no effect on buffers (libvips 8.18).
-            option_string=f"[fail_on={decode.fail_on(header.kind)}]",
+            option_string=_options(header, out),
             **colour,
         )
     if image.interpretation not in ("srgb", "b-w") or image.format != "uchar":
@@ -341,6 +347,11 @@ def _general(data: bytes, header: decode.Header, size: Size, out: Output) -> pyv
     if image.bands > 4:
         image = image.extract_band(0, n=4 if image.hasalpha() else 3)
     return image
+
+
+def _options(header: decode.Header, out: Output) -> str:
+    page = f",page={out.page}" if out.page and header.pages > 1 else ""
+    return f"[fail_on={decode.fail_on(header.kind)}{page}]"
 
 
 def _format(fm: str, header: decode.Header, canvas: Canvas, limits: limit_names.Limits) -> str:

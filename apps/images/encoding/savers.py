@@ -10,7 +10,7 @@ from typing import Any
 
 import pyvips
 
-from encoding import by_pillow
+from encoding import by_pillow, mp4
 from ops.output import Output
 
 QUALITY: Mapping[str, int] = {"jpg": 80, "webp": 78, "avif": 55, "jxl": 77, "heic": 60}
@@ -26,6 +26,7 @@ PALETTE_EFFORT = 4
 """2 % more bytes than libvips' own 7 in a sixth of the time."""
 PALETTE_EFFORT_MAX = 7
 GIF_EFFORT = 3
+ANIMATED_EFFORT = 1
 AVIF_CAREFUL_PIXELS = 250_000
 """Up to here AVIF gets effort 1 (9 % fewer bytes than 0); above, 0: time grows with area."""
 TRELLIS_EFFORT, SCANS_EFFORT = 5, 8
@@ -144,9 +145,10 @@ def _png(image: pyvips.Image, out: Output) -> bytes:
 
 
 def _gif(image: pyvips.Image, out: Output) -> bytes:
+    moving = "delay" in image.get_fields()
     made: bytes = image.gifsave_buffer(
         bitdepth=max(1, (out.colours or 256).bit_length() - 1),
-        effort=min(out.effort, PALETTE_EFFORT_MAX) or GIF_EFFORT,
+        effort=min(out.effort, PALETTE_EFFORT_MAX) or (ANIMATED_EFFORT if moving else GIF_EFFORT),
         interlace=out.progressive,
         keep=_keep(image),
     )
@@ -176,4 +178,5 @@ _SAVERS: Mapping[str, Callable[[pyvips.Image, Output], bytes]] = {
     "png": _png,
     "gif": _gif,
     "tiff": _tiff,
+    "mp4": mp4.save,
 }

@@ -21,7 +21,7 @@ from pixels.gaussian import blurred
 GROWING_STEPS = 4
 """Blurs that a growing blur is mixed of."""
 NOISE_SAMPLES = 12**-0.5
-"""Standard deviation of noise for each percent, in samples of 255: thumbor's is even in that width."""
+"""Standard deviation of noise for each percent, of 255: that of thumbor's, which is even."""
 WEIGHTS_MAX = 225
 """Numbers of a matrix: 15 x 15."""
 TURNS: Mapping[str, int] = {"down": 0, "left": 90, "up": 180, "right": 270}

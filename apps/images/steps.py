@@ -6,13 +6,15 @@ without an image"); `spare` answers them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import paths
 import recipe as recipes
-from ops import geometry, values
+from ops import effects, geometry, values
 from ops.base import Op
 from ops.output import Output
 
@@ -23,13 +25,20 @@ SIDE_MAX = 640
 QUALITY = 60
 TTL_SECONDS = 60
 _SHAPING = (
-    geometry.Crop, geometry.Cut, geometry.Extend, geometry.Flip, geometry.Resize, geometry.Shape,
+    geometry.Background, geometry.Crop, geometry.Cut, geometry.Extend, geometry.Flip, geometry.Pad,
+    geometry.Resize, geometry.Rotate, geometry.Shape,
 )  # fmt: skip
+_HIDING = (effects.Detections, effects.Region)
+"""Operations without which a picture would show what nobody is to see."""
 
 
 def group(recipe: recipes.Recipe) -> str:
-    """Name the artwork: all pictures that are made of one file."""
-    return paths.encode(f"{recipe.source}/{recipe.path}")
+    """Name the artwork: all pictures that are made of one file, and hide the same of it."""
+    name = f"{recipe.source}/{recipe.path}"
+    hidden = recipes.spell_ops(op for op in recipe.ops if isinstance(op, _HIDING))
+    if hidden:
+        name += "/hidden-" + hashlib.sha256(hidden.encode()).hexdigest()[:16]
+    return paths.encode(name)
 
 
 def rank(recipe: recipes.Recipe) -> str:
@@ -66,21 +75,34 @@ def _shrunk(ops: tuple[Op, ...], part: Decimal) -> tuple[Op, ...]:
     sized = False
     for op in ops:
         sized = sized or isinstance(op, geometry.Resize)
-        if sized and isinstance(op, (geometry.Resize, geometry.Cut, geometry.Extend)):
-            made.append(replace(op, w=_smaller(op.w, part), h=_smaller(op.h, part)))
-        else:
-            made.append(op)
+        made.append(_smaller(op, part) if sized else op)
     return tuple(made)
 
 
-def _smaller(length: values.Length, part: Decimal) -> values.Length:
+def _smaller(op: Op, part: Decimal) -> Op:
+    changed: dict[str, Any] = {}
+    for name in op.__dataclass_fields__:  # type: ignore[attr-defined]
+        value = getattr(op, name)
+        if isinstance(value, values.Length):
+            changed[name] = _shorter(value, part)
+        elif isinstance(value, values.Gravity):
+            changed[name] = replace(value, x=_shorter(value.x, part), y=_shorter(value.y, part))
+        elif name.startswith("least_") and value:
+            changed[name] = max(1, round(value * part))
+    return replace(op, **changed)  # type: ignore[type-var]
+
+
+def _shorter(length: values.Length, part: Decimal) -> values.Length:
     if length.share or not length.value:
         return length
-    return values.pixels(max(1, round(length.value * part)))
+    away = max(1, round(abs(length.value) * part))
+    return values.pixels(away if length.value > 0 else -away)
 
 
 def links(recipe: recipes.Recipe) -> Mapping[str, str]:
-    """Give the paths to ask for instead, best first."""
+    """Give the paths to ask for instead, best first; none where that would show what is hidden."""
+    if any(isinstance(op, _HIDING) for op in recipe.ops):
+        return {}
     spelled = recipes.spell(cheaper(recipe)).removeprefix(recipes.PREFIX)
     return {"cheaper": CHEAPER + spelled, "preview": PREVIEW + spelled}
 

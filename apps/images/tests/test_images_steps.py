@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ import refusals
 import spelled
 import steps
 from dynimo.sdk import http
+from ops import effects, geometry, values
+from ops.base import Op
+from ops.output import Output
 
 Ask = Callable[..., http.Reply]
 SIDES = st.one_of(st.none(), st.integers(1, 8192))
@@ -47,6 +51,48 @@ def test_cheaper_is_less_work_of_the_same_shape(
         (steps.CHEAPER, made),
         (steps.PREVIEW, made),
     ]
+
+
+def _of(*ops: Op) -> recipes.Recipe:
+    out = Output(fm="jpg")
+    return recipes.canonical(source="pics", path="a.jpg", engine="e1", ops=ops, out=out)
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        effects.Detections("pixelate"),
+        effects.Region("colour", values.ZERO, values.ZERO, values.pixels(9), values.pixels(9)),
+    ],
+    ids=str,
+)
+def test_nothing_stands_in_that_would_show_what_is_hidden(hiding: Op) -> None:
+    """Neither the cheaper picture, nor the preview, nor a stored form without the same hidden."""
+    plain, hidden = _of(effects.Blur(Decimal(2))), _of(hiding)
+    assert steps.links(plain)
+    assert not steps.links(hidden)
+    assert steps.group(plain) == "pics/a.jpg"
+    assert steps.group(hidden) != steps.group(plain)
+    assert steps.group(hidden) == steps.group(_of(effects.Blur(Decimal(2)), hiding))
+    assert steps.group(hidden) != steps.group(_of(hiding, hiding))
+
+
+def test_a_cheaper_picture_has_all_of_the_geometry_smaller() -> None:
+    """From the first resize on, lengths, offsets and least sides; shares and the rest stay."""
+    px = values.pixels
+    wanted = _of(
+        geometry.Crop(px(100), px(100), px(900), px(900)),
+        geometry.Resize("outside", px(1280), px(1280), enlarge=True, least_w=1280),
+        geometry.Cut(
+            px(1280), px(1280), values.Gravity("noea", px(20), values.share(Decimal("0.1")))
+        ),
+        geometry.Rotate(Decimal(90)),
+        geometry.Pad(px(10), px(20), px(1), values.share(Decimal("0.5"))),
+    )
+    assert recipes.spell_ops(steps.cheaper(wanted).ops) == (
+        "crop:100,100,900,900;resize:outside,640,640,1,,640;cut:640,640,noea~10~0.1r;rotate:90;"
+        "pad:5,10,1,0.5r"
+    )
 
 
 @pytest.mark.parametrize("path", ["/_spare/cheaper/2/x", "/_spare/", "/_images/2/e/as:jpg/a/b"])

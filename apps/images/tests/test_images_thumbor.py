@@ -442,7 +442,7 @@ THIRD = (
     ("{w}x{h}/left/top/", "rs:fill:{w}:{h}:1/g:nowe"),
     ("fit-in/{w}x{h}/filters:format(webp):quality(50)/", "rs:fit:{w}:{h}/f:webp/q:50"),
     ("stretch/{w}x{h}/", "rs:force:{w}:{h}:1"),
-    ("{w}x/filters:rotate(270)/", "w:{w}/el:1/rot:90"),
+    ("{w}x/", "w:{w}/el:1"),
 )
 """The same picture in thumbor's and in imgproxy's language."""
 

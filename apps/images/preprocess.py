@@ -80,15 +80,16 @@ def decide(request: http.HttpRequest) -> Decision | http.Reply:
 
 
 def _forward(decided: Decision) -> http.Reply:
-    seconds = DECISION_SECONDS
+    seconds, said = DECISION_SECONDS, list(decided.said)
     stale = STALE_IF_ERROR_SECONDS
     if decided.until is not None:
-        seconds, stale = max(0, min(seconds, int(decided.until - time.time()))), 0
+        left = max(0, int(decided.until - time.time()))
+        seconds, stale = min(seconds, left), 0
+        shown = min(left, decided.recipe.out.ttl_seconds)  # the picture itself may live longer
+        said.append(("cache-control", f"public, max-age={shown}"))
     target, vary = recipe.spell(decided.recipe), ", ".join(decided.vary)
     if decided.recipe.out.report:  # no other picture can stand in for it
-        return http.forward(
-            target, max_age=seconds, vary=vary, stale_if_error=stale, said=decided.said
-        )
+        return http.forward(target, max_age=seconds, vary=vary, stale_if_error=stale, said=said)
     return http.forward(
         target,
         max_age=seconds,
@@ -97,5 +98,5 @@ def _forward(decided: Decision) -> http.Reply:
         group=steps.group(decided.recipe),
         rank=steps.rank(decided.recipe),
         fallback=steps.links(decided.recipe),
-        said=decided.said,
+        said=said,
     )

@@ -6,6 +6,7 @@ import base64
 import hmac
 import io
 import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -87,3 +88,15 @@ def test_a_colour_needs_no_file_and_a_layer_comes_from_a_source(server: Server) 
         seen = image.convert("RGB")
     assert seen.getpixel((1, 1)) == seen.getpixel((59, 49)) == (0, 0, 255)
     assert seen.getpixel((80, 65)) != (0, 0, 255)
+
+
+def test_what_is_good_for_a_time_is_not_kept_longer(server: Server) -> None:
+    """The stored picture may live on; this URL's answer does not."""
+    until = int((time.time() + 100) * 1000)
+    path = "/thumbor/unsafe/60x40/filters:{}format(png)/pics/some/image.jpg"
+    assert server.get(path.format("")).headers["cache-control"].startswith("public, max-age=3600")
+    answer = server.get(path.format(f"expire({until}):"))
+    assert "hit" in answer.headers["cache-status"]
+    assert 60 <= int(answer.headers["cache-control"].rpartition("=")[2]) <= 100
+    expired = server.get(path.format("expire(1000):"), {"accept": "application/json"})
+    assert expired.status == 410

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-KEYS = ("security_key", "allow_unsafe", "signer", "truncate", "smart")
+KEYS = ("security_key", "allow_unsafe", "signer", "truncate", "smart", "source")
 SIGNERS = ("sha1", "sha256", "sha512")
 TRUNCATE_MIN = 8
 """Characters of a hash: 48 bits, below which it could be guessed."""
@@ -25,6 +25,7 @@ class Terms:
     """``keys`` are all accepted, the newest first. ``truncate``: characters of a hash, 0 for all.
 
     ``allow_unsafe`` is None where nothing is said. ``smart`` is the gravity that the word means.
+    ``source`` names the source of pictures that name none, as thumbor's file loader has it.
     """
 
     keys: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class Terms:
     signer: str = "sha1"
     truncate: int = 0
     smart: str = "attention"
+    source: str = ""
 
 
 def read(table: object, environment: Mapping[str, str]) -> Terms:
@@ -50,12 +52,16 @@ def read(table: object, environment: Mapping[str, str]) -> Terms:
     unsafe = table.get("allow_unsafe", _unsafe(environment))
     if unsafe is not None and not isinstance(unsafe, bool):
         raise TermsError("[apps.images.thumbor] allow_unsafe must be true or false")
+    source = table.get("source", "")
+    if not isinstance(source, str):
+        raise TermsError("[apps.images.thumbor] source must be the name of a source")
     return Terms(
         keys=_keys(table.get("security_key", environment.get("SECURITY_KEY", ""))),
         allow_unsafe=unsafe,
         signer=_word(table, "signer", SIGNERS),
         truncate=_truncate(table.get("truncate", 0)),
         smart=_word(table, "smart", ("attention", "entropy", "face", "object", "ce")),
+        source=source,
     )
 
 

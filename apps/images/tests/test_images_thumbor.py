@@ -393,6 +393,16 @@ def test_what_is_not_there_is_404(text: str) -> None:
     assert caught.value.status == 404
 
 
+def test_a_source_may_be_left_out() -> None:
+    """As with thumbor's file loader; a first segment that is a source is one all the same."""
+    here = world(source="pics")
+    found = [decided(f"unsafe/9x9/{text}", here).recipe for text in ("a/b.jpg", "pics/b.jpg")]
+    assert [(one.source, one.path) for one in found] == [("pics", "a/b.jpg"), ("pics", "b.jpg")]
+    for text in ("a/../b.jpg", "https://host.example/a.jpg", "a//b.jpg"):
+        with pytest.raises(refusals.Refusal):
+            decided(f"unsafe/{text}", here)
+
+
 def test_a_url_may_be_good_for_a_time() -> None:
     """expire() is in milliseconds; afterwards it is 410."""
     here = replace(OPEN, now=lambda: 1_000.0)

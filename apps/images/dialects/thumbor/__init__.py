@@ -35,7 +35,7 @@ def decide(asked: Asked, world: World) -> Decision:
     """
     terms = world.deployment.thumbor
     text = signature.opened(asked.path, terms, unsigned=world.unsigned)
-    known = Known(named=world.sources, addresses=world.deployment.url_sources)
+    known = Known(named=world.sources, addresses=world.deployment.url_sources, default=terms.source)
     setting = Setting(sources=known, smart=terms.smart, layers=Layers())
     made = compiling.compiled(text, setting)
     until = made.job.until

@@ -21,10 +21,14 @@ _ADDRESS = re.compile(r"(?i:(https?)):/{1,2}(?!/)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The named sources, and the patterns of addresses that may be asked for."""
+    """The named sources, and the patterns of addresses that may be asked for.
+
+    ``default`` is the source of files that name none, if there is one.
+    """
 
     named: Mapping[str, str]
     addresses: tuple[str, ...] = ()
+    default: str = ""
 
 
 def resolve(image: str, known: Known) -> tuple[str, str]:
@@ -48,22 +52,28 @@ def place(text: str, known: Known) -> tuple[str, str]:
     if text.startswith(COLOUR):
         return solid.NAME, solid.path(_colour(text.removeprefix(COLOUR)))
     if _ADDRESS.match(text):
-        return _address([_ADDRESS.sub(r"\1://", text, count=1)], known)
+        name, path = _address([_ADDRESS.sub(r"\1://", text, count=1)], known) or ("", "")
+        return _checked(name, path)
     name, _, path = text.partition("/")
-    if name not in known.named:
-        return _address([f"https://{text}", f"http://{text}"], known)
-    if not paths.is_plain(path):
+    if name in known.named and paths.is_plain(path):
+        return name, path
+    found = _address([f"https://{text}", f"http://{text}"], known)
+    return found or _checked(known.default if known.default in known.named else "", text)
+
+
+def _checked(name: str, path: str) -> tuple[str, str]:
+    if not name or not (name in paths.ADDRESSES or paths.is_plain(path)):
         raise refusals.not_found()
     return name, path
 
 
-def _address(tried: list[str], known: Known) -> tuple[str, str]:
+def _address(tried: list[str], known: Known) -> tuple[str, str] | None:
     """Give the first address that is allowed; thumbor's URLs mostly leave out ``https://``."""
     for text in tried if known.addresses else ():
         found = urls.place(text)
         if found and urls.is_allowed(urls.address(*found), known.addresses):
             return found
-    raise refusals.not_found()
+    return None
 
 
 def _colour(text: str) -> colours.Colour:

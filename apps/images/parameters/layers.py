@@ -29,7 +29,8 @@ def _mark_rows(mark: str, edit: readers.Reader) -> tuple[Row, ...]:
     return (
         Row(mark, readers.REFERENCE, "Another picture to lay over it."),
         Row(f"{mark}-edit", edit, "What is done to it before.", mark),
-        Row(f"{mark}-align", readers.PLACE, "Where; `bottom,right`.", mark),
+        Row(f"{mark}-align", readers.OVER, "Where; `bottom,right`. `calm` is the place of nine with"
+            " the least detail, `beside-faces` such a one that hides no face.", mark),
         Row(f"{mark}-x", _OFFSET, "Away from that edge (from the centre: to the right); 10.", mark),
         Row(f"{mark}-y", _OFFSET, "Away from that edge (from the centre: down); 10.", mark),
         Row(f"{mark}-pad", _SIDE, "Both of these.", mark),
@@ -52,7 +53,8 @@ def _text_rows(txt: str) -> tuple[Row, ...]:
         Row(f"{txt}-size", readers.length(1, 4096), "Its size in pixels. Without it, as large as"
             " fits the box; without a box, 24.", txt),
         Row(f"{txt}-color", readers.COLOUR, "Its colour; black.", txt),
-        Row(f"{txt}-align", readers.PLACE, "Where; `bottom,left`.", txt),
+        Row(f"{txt}-align", readers.OVER, "Where; `bottom,left`. `calm` and `beside-faces` as for"
+            " marks.", txt),
         Row(f"{txt}-x", _OFFSET, "Away from that edge; 10.", txt),
         Row(f"{txt}-y", _OFFSET, "Away from that edge; 10.", txt),
         Row(f"{txt}-pad", _SIDE, "Both of these.", txt),
@@ -101,6 +103,8 @@ def laid(given: Given) -> tuple[Op, ...]:
 def _placed(given: Given, name: str, place: str, dpr: Decimal) -> values.Gravity:
     pad = given.get(f"{name}-pad", MARK_PAD)
     place = given.get(f"{name}-align", place)
+    if place in values.SMART:
+        return values.Gravity(place)
     # Where nothing says so, what lies in the middle is not pushed away from it.
     across = values.ZERO if "we" not in place and "ea" not in place else pad
     down = values.ZERO if "no" not in place and "so" not in place else pad

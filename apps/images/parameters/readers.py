@@ -210,6 +210,10 @@ def _place(text: str) -> str | None:
 PLACE = Reader(
     _place, f"one of {', '.join(_DOWN)} and one of {', '.join(_ACROSS)}, or both with a comma"
 )
+_CALM = {"calm": "entropy", "beside-faces": "face"}
+OVER = Reader(
+    lambda text: _CALM.get(text) or _place(text), f"{', '.join(_CALM)}, or {PLACE.allowed}"
+)
 CROP = Reader(
     lambda text: _SMART.get(text) or _place(text), f"{', '.join(_SMART)}, or {PLACE.allowed}"
 )

@@ -14,6 +14,7 @@ import pyvips
 import shapes
 from ops.layers import Along, Blend
 from ops.values import Gravity
+from pixels import calm
 from pixels import canvas as canvases
 from pixels.canvas import Canvas, Scene
 
@@ -48,9 +49,10 @@ def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canva
         Refusal: 422; turned, it would be too big.
     """
     image = _prepared(image, how, scene)
-    below = canvases.coloured(canvas.settled().image)
+    canvas = canvas.settled()
+    below = canvases.coloured(canvas.image)
     size = (below.width, below.height)
-    x, y = _place(size, image, how)
+    x, y = _place(canvas, image, how)
     if how.tile:
         image, x, y = _tiled(image, (x, y), size, how.along)
     left, top = max(0, x), max(0, y)
@@ -70,9 +72,10 @@ def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canva
     return canvas.over(below.insert(blended, left, top))
 
 
-def _place(size: shapes.Size, image: pyvips.Image, how: Laying) -> tuple[int, int]:
+def _place(canvas: Canvas, image: pyvips.Image, how: Laying) -> tuple[int, int]:
     counted = image.width - 2 * how.margin, image.height - 2 * how.margin
-    x, y = shapes.place(size, counted, how.gravity)
+    gravity = calm.settled(canvas, how.gravity, counted)
+    x, y = shapes.place(canvas.size, counted, gravity)
     return x - how.margin, y - how.margin
 
 

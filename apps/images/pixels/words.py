@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyvips
 
@@ -19,8 +19,8 @@ import shapes
 import wording
 from ops import layers
 from ops.base import Op
+from pixels import calm, over, strokes
 from pixels import canvas as canvases
-from pixels import over, strokes
 from pixels.canvas import Canvas, Scene, Work
 
 POINTS = 10
@@ -57,10 +57,11 @@ def words(canvas: Canvas, op: layers.Words, scene: Scene) -> Canvas:
         return canvas
     canvas = canvas.settled()
     done = _set(text, op, canvas.size, scene)
-    label = _boxed(done, op, canvas.size)
-    grow = math.ceil(op.stroke)
+    size, grow = _size(done, op, canvas.size), math.ceil(op.stroke)
+    box = size[0] + 2 * grow, size[1] + 2 * grow
+    op = replace(op, gravity=calm.settled(canvas, op.gravity, box))
+    label = _boxed(done, op, size)
     margin = math.ceil(3 * op.shadow) + math.ceil(op.shadow / 2)
-    box = label.width + 2 * grow, label.height + 2 * grow
     colour = _readable(canvas, op, box) if op.contrast else op.colour
     image = _painted(label, op, colour, margin)
     if op.tile:
@@ -140,18 +141,21 @@ def _fitted(
     return mask, part * POINTS * found["autofit_dpi"] / DOTS
 
 
-def _boxed(done: _Set, op: layers.Words, below: shapes.Size) -> pyvips.Image:
-    """Put the ink where its box has it: across by ``align``, down by the gravity."""
-    mask, pad = done.mask, done.padded
+def _size(done: _Set, op: layers.Words, below: shapes.Size) -> shapes.Size:
+    """Give the box that the ink lies in; its stroke is around it."""
     around = 2 * math.ceil(op.stroke)
-    w = max(mask.width + 2 * pad, op.w.of(below[0]) - around if op.w.value else 0)
-    h = max(mask.height + 2 * pad, op.h.of(below[1]) - around if op.h.value else 0)
+    w, h = op.w.of(below[0]) - around, op.h.of(below[1]) - around
+    return max(done.mask.width + 2 * done.padded, w), max(done.mask.height + 2 * done.padded, h)
+
+
+def _boxed(done: _Set, op: layers.Words, size: shapes.Size) -> pyvips.Image:
+    """Put the ink where its box has it: across by ``align``, down by the gravity."""
+    pad, place = done.padded, op.gravity.place
+    across, down = size[0] - done.mask.width, size[1] - done.mask.height
     left = op.align in ("start", "justify") if not done.from_right else op.align == "end"
-    free = w - mask.width
-    x = free // 2 if op.align == "centre" else pad if left else free - pad
-    place = op.gravity.place
-    y = pad if "no" in place else h - mask.height - pad if "so" in place else (h - mask.height) // 2
-    return mask.embed(x, y, w, h)
+    x = across // 2 if op.align == "centre" else pad if left else across - pad
+    y = pad if "no" in place else down - pad if "so" in place else down // 2
+    return done.mask.embed(x, y, *size)
 
 
 def _painted(

@@ -178,6 +178,16 @@ def test_modes_that_cut_work_on_all_of_the_picture(
     assert image.getpixel((50, 40))[3] == (under if gravity == Gravity() else beside)
 
 
+def test_a_layer_may_look_for_a_calm_place(pics: Path, make: Make, look: Look) -> None:
+    """Beside what there is to see."""
+    picture = Image.open(pics / "a.png").copy()
+    picture.paste(Image.effect_noise((100, 80), 90).crop((0, 0, 100, 60)), (0, 20))
+    picture.paste(Image.effect_noise((70, 20), 90), (0, 0))
+    picture.save(pics / "busy.png")
+    image = look(make(path_of(layer(gravity=Gravity("entropy")), file="busy.png")))
+    assert (image.getpixel((90, 8)), image.getpixel((74, 8))) == (ABOVE, BELOW)
+
+
 def test_tiles_cover_everything(pics: Path, make: Make, look: Look) -> None:
     """Repeated from where it lies; spacing is padding of its own."""
     spaced = Text(str(geometry.Pad(pixels(0), pixels(5), pixels(6), pixels(0))))

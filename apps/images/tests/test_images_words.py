@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFont
@@ -26,10 +27,12 @@ import render
 import sfnt
 import wording
 from dynimo.sdk import http
+from looking import faces
 from ops.base import Text
 from ops.layers import Words
 from ops.output import Output
 from ops.values import ZERO, Gravity, pixels, share
+from pixels import calm, canvas
 
 Make = Callable[..., http.Reply]
 PAPER = (240, 240, 240)
@@ -324,6 +327,45 @@ def test_contrast_looks_only_where_the_words_are() -> None:
     assert (seen[:, 150:] == 255).any()
     dark = write("H", contrast=True, background=(0, 0, 0, 255))
     assert (dark == 255).all(axis=2).sum() > 50
+
+
+def restless(calm_at: tuple[int, int, int, int]) -> Image.Image:
+    """Noise, but in one part."""
+    noise = Image.effect_noise((300, 200), 90).convert("RGB")
+    noise.paste(PAPER, calm_at)
+    return noise
+
+
+CALM = [((190, 0, 300, 70), "noea"), ((0, 130, 110, 200), "sowe"), ((90, 60, 210, 140), "ce")]
+
+
+@pytest.mark.parametrize(("part", "place"), CALM)
+def test_words_may_look_for_a_calm_place(part: tuple[int, int, int, int], place: str) -> None:
+    """The one of nine with the least detail below, a little inside the edge."""
+    file = io.BytesIO()
+    restless(part).save(file, "png")
+    op = Words(Text("Hi"), size=pixels(40), gravity=Gravity("entropy"), colour=(255, 0, 0, 255))
+    made = recipe.canonical(source="s", path="p", engine="1", ops=(op,), out=Output(fm="png"))
+    out = render.render(file.getvalue(), made, limits.Limits()).pixels
+    seen = np.frombuffer(out.data, np.uint8).reshape(out.height, out.width, 3).astype(int)
+    red = (seen[..., 0] - seen[..., 1] > 150) & (seen[..., 0] - seen[..., 2] > 150)
+    down, across = np.nonzero(red)
+    left, top, right, bottom = part
+    assert (left <= across).all(), place
+    assert (across < right).all()
+    assert ((top <= down) & (down < bottom)).all()
+
+
+def test_calm_places_hide_no_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Detail counts less than what is covered."""
+    found = (faces.Find(0.0, 0.6, 0.5, 0.4), faces.Find(0.5, 0.6, 0.5, 0.4))
+    monkeypatch.setattr(calm.faces, "find", lambda *_: found)
+    image = pyvips.Image.black(300, 200)
+    at = [
+        calm.settled(canvas.Canvas(image=image, size=(300, 200)), Gravity(place), (80, 40)).place
+        for place in ("entropy", "face")
+    ]
+    assert at == ["sowe", "nowe"]
 
 
 def test_a_background_lies_around_the_words() -> None:

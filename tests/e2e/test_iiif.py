@@ -67,7 +67,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(pictures: Path) -> Iterator[Server]:
-    started = Server(pictures.parent / "data", ("--source", f"pics={pictures}")).start()
+    """Run the program, behind a proxy that it believes: us."""
+    settings = pictures.parent / "dynimo.toml"
+    settings.write_text('[gateway]\ntrusted_proxies = ["127.0.0.1"]\n')
+    flags = ("--source", f"pics={pictures}", "--config", str(settings))
+    started = Server(pictures.parent / "data", flags).start()
     yield started
     started.stop()
 
@@ -125,6 +129,16 @@ def test_a_description_is_cached_by_how_it_was_asked_for(server: Server) -> None
             assert answer.headers["content-type"].startswith(kind)
             assert any(word in answer.headers["cache-status"] for word in told.split("|"))
             assert answer.json["id"] == "http://art.example/iiif/3/pics%2Flarge.png"
+
+
+def test_behind_a_proxy_the_address_is_the_viewers(server: Server) -> None:
+    """Scheme and host that the proxy tells, each with a description of its own in the cache."""
+    path = "/iiif/2/pics%2Flarge.png"
+    for scheme in ("https", "http", "https"):
+        told = {"X-Forwarded-Proto": scheme, "X-Forwarded-Host": "art.example", "Host": "inner"}
+        answer = server.get(f"{path}/info.json", told)
+        assert answer.json["@id"] == f"{scheme}://art.example{path}"
+    assert "hit" in answer.headers["cache-status"]
 
 
 class Page(http.server.BaseHTTPRequestHandler):

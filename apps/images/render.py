@@ -89,14 +89,17 @@ def render(
     out = recipe.out
     header = decode.open_header(data, limits, out)
     data, ops = header.inner or data, _ops_for(header, recipe.ops)
-    expect((header.width, header.height), ops, limits)
+    source = (header.width, header.height)
+    expect(source, ops, limits)
     scene = Scene(limits=limits, fetch=fetch, draw=draw)
     try:
         if animation.is_meant(header, recipe):
             pixels = animation.render(data, header, recipe, scene)
             fm = animation.format_for(header, out.fm)
-            seconds = time.perf_counter() - started
-            return Rendered(pixels=pixels, fm=fm, decode_seconds=seconds, work_seconds=None)
+            return Rendered(
+                pixels=pixels, fm=fm, decode_seconds=time.perf_counter() - started,
+                work_seconds=None, source=source,
+            )  # fmt: skip
         beside = beside_pixels(data, header, out)
         place = shared if _is_usual(header, out) else None
         opened = _open(data, header, ops, limits, place, out=out)
@@ -109,7 +112,6 @@ def render(
     ended = time.perf_counter()
     decode_seconds = (decoded if opened.apart else ended) - started
     work_seconds = ended - decoded if opened.apart else None
-    source = (header.width, header.height)
     return Rendered(
         pixels=pixels, fm=fm, decode_seconds=decode_seconds, work_seconds=work_seconds,
         source=source,

@@ -23,7 +23,7 @@ WIDTHS = (
 """Widths that the image components of web frameworks ask for by default."""
 FORMATS = ("auto", "avif", "webp", "jpg", "png")
 """Formats that need no signature."""
-FREE = ("w", "h", "fm", "preset")
+FREE = ("w", "h", "fm", "preset", "locale")
 PRESETS_MAX = 1_000
 
 

@@ -18,9 +18,11 @@ import thumbor_terms
 
 KEYS = (
     "rules", "limits", "private_hosts", "url_sources", "unsigned", "keys", "widths", "presets",
-    "imgproxy", "thumbor", "fonts", "iiif", "hints",
+    "imgproxy", "thumbor", "fonts", "iiif", "hints", "explain_key",
 )  # fmt: skip
 ALLOWED_VARIABLE = "IMGPROXY_ALLOWED_SOURCES"
+EXPLAIN_KEY_LEAST = 16
+"""Characters of a key that nobody guesses."""
 
 
 class DeploymentError(ValueError):
@@ -40,6 +42,7 @@ class Deployment:
     ``iiif`` names the sources that anybody may read through IIIF in any size (``*``: all); None
     where nothing is said: then what ``unsigned`` says.
     ``hints`` are the client hints that decide with: ``dpr``, ``width``, ``save-data``.
+    Who has ``explain_key`` may ask why a URL gives what it gives.
     """
 
     limits: limit_names.Limits
@@ -53,6 +56,7 @@ class Deployment:
     fonts: Path | None = None
     iiif: frozenset[str] | None = None
     hints: tuple[str, ...] = ()
+    explain_key: str = field(default="", repr=False)
 
 
 def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Deployment:
@@ -107,8 +111,16 @@ def read(settings: Mapping[str, Any], environment: Mapping[str, str] | None = No
         fonts=Path(fonts) if fonts else None,
         iiif=None if opened is None else frozenset(opened),
         hints=tuple(told),
+        explain_key=_key(settings.get("explain_key", "")),
     )
 
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _key(given: object) -> str:
+    if given != "" and (not isinstance(given, str) or len(given) < EXPLAIN_KEY_LEAST):
+        reason = f"must be a text of at least {EXPLAIN_KEY_LEAST} characters"
+        raise DeploymentError(f"[apps.images] explain_key {reason}")
+    return str(given)

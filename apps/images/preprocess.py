@@ -9,20 +9,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import deciding
 import deployment
 import engine
+import operating
 import recipe
 import refusals
 import replies
-import rules
-import rules_file
 import steps
+import tags
+from deciding import Book, View
 from dialects import iiif, imgproxy, info, native, thumbor
 from dialects.dialect import Asked, Decision, Dialect, World
 from dynimo.sdk import context as context_module
 from dynimo.sdk import http, settings
+from rulesets import trying
+from rulesets.ruleset import Example, Ruleset
+from rulesets.watching import Watched
 
 DIALECTS: Mapping[str, Dialect] = {
     "img": native,
@@ -41,42 +47,101 @@ _ENVIRONMENT = dict(os.environ)
 _DEPLOYMENT = deployment.read(settings.settings(), _ENVIRONMENT)
 _ENGINE = engine.build()
 imgproxy.prepare(_ENVIRONMENT, _DEPLOYMENT.imgproxy)
-_RULES = rules_file.Watched(_DEPLOYMENT.rules, clock=time.monotonic) if _DEPLOYMENT.rules else None
 
 
-async def handler(event: Mapping[str, Any], context: context_module.Context) -> http.Reply:
-    """Answer a picture's URL with a forward to its recipe, or a refusal."""
+async def handler(event: Mapping[str, Any], context: context_module.Context) -> Any:
+    """Answer a picture's URL with a forward to its recipe, or a refusal.
+
+    Whoever may call this function by name may also ask ``{"explain": "/img/…"}``, with
+    ``headers`` and ``now``, and is told why.
+    """
     del context
+    if "explain" in event:
+        return _explained(event)
     request = http.HttpRequest.from_event(event)
     if request.method not in ("GET", "HEAD"):
         return replies.method_not_allowed()
     try:
-        decided = decide(request)
+        free = settings.development() and not _DEPLOYMENT.explain_key
+        query, ours = operating.ours(request, _DEPLOYMENT.explain_key, free=free)
+        asked = Asked(path=request.path.removeprefix("/"), query=query, headers=request.headers)
+        seen = deciding.view(asked, _book(asked, ours.get("ruleset", "")), time.time())
+        if ours.get("explain", "0") != "0":
+            return operating.told(operating.account(asked, seen, decide), ours["explain"])
+        decided = decide(asked, seen)
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
-    return _forward(decided) if isinstance(decided, Decision) else decided
+    if not isinstance(decided, Decision):
+        return decided
+    if not ours:
+        return _forward(decided)
+    return operating.marked(_forward(replace(decided, personal=True)), decided, seen)
 
 
-def decide(request: http.HttpRequest) -> Decision | http.Reply:
-    """Let the dialect of the path say what is meant.
+def decide(
+    asked: Asked, seen: View, sources: Mapping[str, str] | None = None
+) -> Decision | http.Reply:
+    """Let the dialect of the path say what is meant, and the rules finish it.
+
+    ``sources`` are the deployment's unless others are given.
 
     Raises:
         Refusal: no picture can be given.
     """
-    name, _, rest = request.path.removeprefix("/").partition("/")
+    name, _, rest = asked.path.partition("/")
     dialect = DIALECTS.get(name)
     if dialect is None:
         raise refusals.not_found()
     world = World(
         deployment=_DEPLOYMENT,
         engine=_ENGINE,
-        rules=_RULES.current() if _RULES else rules.Rules(),
-        sources=settings.sources(),
-        now=time.time,
+        rules=seen,
+        sources=settings.sources() if sources is None else sources,
+        now=lambda: seen.situation.now,
         environment=_ENVIRONMENT,
         development=settings.development(),
     )
-    return dialect.decide(Asked(path=rest, query=request.query, headers=request.headers), world)
+    return deciding.decide(replace(asked, path=rest), dialect, world, seen)
+
+
+class Anywhere(dict[str, str]):
+    """Every source there may be: tests of rules name sources that other deployments have."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def tried(ruleset: Ruleset, example: Example) -> Decision | http.Reply:
+    """Decide the request of a ruleset's own test.
+
+    Raises:
+        Refusal: no picture can be given.
+    """
+    asked = trying.asked(example)
+    book = Book(ruleset=ruleset, look=lambda _: example.facts)
+    return decide(asked, deciding.view(asked, book, example.now), Anywhere())
+
+
+_RULES = (
+    Watched(
+        _DEPLOYMENT.rules,
+        clock=time.monotonic,
+        check=lambda ruleset, name: trying.check(ruleset, name, tried),
+    )
+    if _DEPLOYMENT.rules
+    else None
+)
+
+
+def _book(asked: Asked, which: str = "") -> Book:
+    return _RULES.current(asked.path, which) if _RULES else Book()
+
+
+def _explained(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer who calls the function by name: the operator."""
+    asked, now, which = operating.question(event)
+    seen = deciding.view(asked, _book(asked, which), time.time() if now is None else now)
+    return operating.account(asked, seen, decide)
 
 
 def _forward(decided: Decision) -> http.Reply:
@@ -87,16 +152,28 @@ def _forward(decided: Decision) -> http.Reply:
         seconds, stale = min(seconds, left), 0
         shown = min(left, decided.recipe.out.ttl_seconds)  # the picture itself may live longer
         said.append(("cache-control", f"public, max-age={shown}"))
+    if decided.personal:
+        seconds = stale = 0
     target, vary = recipe.spell(decided.recipe), ", ".join(decided.vary)
     if decided.recipe.out.report:  # no other picture can stand in for it
-        return http.forward(target, max_age=seconds, vary=vary, stale_if_error=stale, said=said)
-    return http.forward(
+        reply = http.forward(target, max_age=seconds, vary=vary, stale_if_error=stale, said=said)
+        return _tagged(reply, decided)
+    links = dict(steps.links(decided.recipe))
+    if decided.fallback is not None:
+        links["other"] = recipe.spell(decided.fallback)
+    reply = http.forward(
         target,
         max_age=seconds,
         vary=vary,
         stale_if_error=stale,
         group=steps.group(decided.recipe),
         rank=steps.rank(decided.recipe),
-        fallback=steps.links(decided.recipe),
+        fallback=links,
         said=said,
     )
+    return _tagged(reply, decided)
+
+
+def _tagged(reply: http.Reply, decided: Decision) -> http.Reply:
+    headers = (*reply.headers, tags.header(decided.tags))
+    return http.Reply(status=reply.status, headers=headers, body=reply.body)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Protocol
 
 import accept
 import colours
@@ -51,6 +52,13 @@ class Rule:
     background: colours.Colour | None = None
     ttl_seconds: int = recipe.TTL_SECONDS_DEFAULT
     formats: tuple[str, ...] = ()
+
+
+class Finder(Protocol):
+    """Whoever knows the rules."""
+
+    def find(self, source: str, path: str) -> Rule:
+        """Give what a URL for a file may ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

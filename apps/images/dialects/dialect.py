@@ -27,12 +27,13 @@ class World:
     """What dialects may know beside the request. ``now`` gives epoch seconds.
 
     ``environment`` holds the server's own variables that app.toml names (`inherit`), and
-    ``development`` says that the server listens on loopback only.
+    ``development`` says that the server listens on loopback only. Dialects may
+    ask ``rules`` what a URL is allowed; what else the rules say is done afterwards.
     """
 
     deployment: deployments.Deployment
     engine: str
-    rules: rules.Rules
+    rules: rules.Finder
     sources: Mapping[str, str]
     now: Callable[[], float]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -55,13 +56,19 @@ class Decision:
     """The recipe that a request means; ``vary`` names the request headers that it depended on.
 
     ``until`` is the epoch second at which the URL stops being good, if it does. ``said`` are
-    headers of this URL's answer, whoever else shares the picture.
+    headers of this URL's answer, whoever else shares the picture. A ``personal`` one
+    hangs on who asks, and is not kept. ``fallback`` is what to show if the recipe's file cannot be
+    had. ``tags`` are for purges; ``because`` names the rules, for people.
     """
 
     recipe: recipes.Recipe
     vary: tuple[str, ...] = ()
     until: float | None = None
     said: tuple[tuple[str, str], ...] = ()
+    personal: bool = False
+    fallback: recipes.Recipe | None = None
+    tags: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
 
 
 class Dialect(Protocol):

@@ -9,6 +9,7 @@ import query
 import refusals
 import rules
 import signing
+import tags
 from dialects.dialect import Asked, Decision, World
 
 PREFIX = "/img/"
@@ -47,5 +48,6 @@ def decide(asked: Asked, world: World) -> Decision:
         limits=world.limits,
         told=told,
     )
+    presets = tuple(tags.named(tags.PRESET, name) for name in wanted.given.get("preset", ()))
     vary = (*(("accept",) if negotiated else ()), *told.names)
-    return Decision(recipe=made, vary=vary, until=until)
+    return Decision(recipe=made, vary=vary, until=until, tags=presets)

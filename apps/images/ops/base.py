@@ -163,6 +163,19 @@ def check_all(made: Sequence[Op]) -> None:
         check(op)
 
 
+def argument(kind: type[Op], name: str, text: str) -> Any:
+    """Read one argument of an operation in its spelling; texts as they are.
+
+    Raises:
+        Refusal: 400; it is not what is allowed.
+    """
+    found = next(each for each in _arguments(kind) if each.name == name)
+    value = Text(text) if found.read is _read_text else found.read(text)
+    if value is _NONE or not found.holds(value):
+        raise refusals.parameter(name, text, found.allowed)
+    return value
+
+
 _NONE: Any = object()
 
 

@@ -11,7 +11,7 @@ import limits as limit_names
 import refusals
 from ops import base, geometry
 from ops.base import Op, Text
-from parameters import access, effects, layers, output, readers, sizing
+from parameters import access, audience, effects, layers, output, readers, sizing
 from parameters.row import Given, Row
 
 
@@ -20,7 +20,8 @@ def rows(limits: limit_names.Limits) -> Mapping[str, Row]:
     """Give all rows by name, in the order of the reference."""
     every = (
         *sizing.rows(limits), *effects.TONE, *effects.DETAIL, *effects.EDGES,
-        *layers.rows(_edit(limits)), *output.ROWS, *access.ROWS,
+        *layers.rows(_edit(limits)), *output.ROWS, *audience.ROWS,
+        *access.ROWS,
     )  # fmt: skip
     return {row.name: row for row in every}
 
@@ -54,7 +55,7 @@ def _edit(limits: limit_names.Limits) -> readers.Reader:
 @lru_cache(maxsize=8)
 def picture_rows(limits: limit_names.Limits) -> Mapping[str, Row]:
     """Give the rows that say which picture, and so may have defaults."""
-    rights = {row.name for row in access.ROWS}
+    rights = {row.name for row in (*access.ROWS, *audience.ROWS)}
     return {name: row for name, row in rows(limits).items() if name not in rights}
 
 

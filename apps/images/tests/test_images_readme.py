@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import limits
-import rules_file
+from rulesets import policy, reading
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 
@@ -27,10 +27,10 @@ def test_every_rule_and_the_first_parameters_are_documented() -> None:
     names = ["w", "h", "fit", "dpr", "fm", "q", "bg", "inside", "cover", "contain", "fill"]
     assert [name for name in names if f"`{name}`" not in README] == []
     example = README.partition("```toml")[2].partition("```")[0]
-    assert [key for key in rules_file.KEYS if key not in example] == []
+    assert [key for key in ("source", "path", *policy.READERS) if key not in example] == []
 
 
 def test_the_example_of_rules_is_right() -> None:
     """Readers copy it."""
     example = README.partition("```toml")[2].partition("```")[0]
-    assert len(rules_file.parse(example, "README.md").rules) == 2
+    assert len(reading.parse(example, "README.md").clauses) == 2

@@ -13,7 +13,9 @@ import query
 import recipe
 import refusals
 import rules
-import rules_file
+from rulesets import choosing, reading, ruleset, watching
+from rulesets.mistakes import RulesError
+from rulesets.situation import Situation
 
 GOOD = """\
 [[rule]]
@@ -34,11 +36,16 @@ dpr = 1.5
 """
 
 
+def find(given: ruleset.Ruleset, source: str, path: str) -> rules.Rule:
+    seen = Situation(query="", headers={}, now=0.0, ruleset=given, look=lambda _: {})
+    return choosing.choose(given, seen, source, path).policy
+
+
 def decide(
     toml: str, text: str, *, file: str = "artwork/posters/a/b.jpg", accepts: str = ""
 ) -> recipe.Recipe:
     source, _, path = file.partition("/")
-    found = rules_file.parse(toml, "rules.toml").find(source, path)
+    found = find(reading.parse(toml, "rules.toml"), source, path)
     limit = limits.Limits()
     wanted = query.parse(text, limit)
     made, _ = rules.decide(
@@ -91,12 +98,12 @@ def test_other_formats_are_refused() -> None:
 )
 def test_globs_match_sources_and_paths(source: str, path: str, *, matches: bool) -> None:
     """One star stays in a segment, two cross them."""
-    assert (rules_file.parse(GOOD, "f").find(source, path).ttl_seconds == 600) == matches
+    assert (find(reading.parse(GOOD, "f"), source, path).ttl_seconds == 600) == matches
 
 
 def test_one_star_stays_in_its_segment() -> None:
     """``*.png`` does not reach into folders."""
-    found = rules_file.parse(GOOD, "f").find("x", "deep/a.png")
+    found = find(reading.parse(GOOD, "f"), "x", "deep/a.png")
     assert found == rules.Rule()
 
 
@@ -130,8 +137,8 @@ def test_mistakes_are_reported_with_file_line_and_reason(
     toml: str, place: str, reason: str
 ) -> None:
     """A refusal begins FILE:LINE: and says what is wrong."""
-    with pytest.raises(rules_file.RulesError) as caught:
-        rules_file.parse(toml, "f")
+    with pytest.raises(RulesError) as caught:
+        reading.parse(toml, "f")
     assert str(caught.value).startswith(place)
     assert reason in str(caught.value)
 
@@ -140,8 +147,8 @@ def test_mistakes_are_reported_with_file_line_and_reason(
 def test_any_text_is_rules_or_a_mistake_with_its_line(text: str) -> None:
     """Nothing else than RulesError comes of a bad file."""
     try:
-        rules_file.parse(text, "f")
-    except rules_file.RulesError as error:
+        reading.parse(text, "f")
+    except RulesError as error:
         assert int(str(error).split(":")[1]) >= 1
 
 
@@ -151,12 +158,15 @@ class Watch:
     def __init__(self, path: Path) -> None:
         self.now = 0.0
         self.complaints: list[str] = []
-        self.watched = rules_file.Watched(
-            path, clock=lambda: self.now, complain=self.complaints.append
+        self.watched = watching.Watched(
+            path,
+            clock=lambda: self.now,
+            check=lambda _, __: None,
+            complain=self.complaints.append,
         )
 
     def ttl(self) -> int:
-        return self.watched.current().find("s", "p").ttl_seconds
+        return find(self.watched.current().ruleset, "s", "p").ttl_seconds
 
 
 def rewrite(path: Path, text: str) -> None:
@@ -195,5 +205,5 @@ def test_a_bad_change_is_refused_once_and_the_old_rules_stay(tmp_path: Path) -> 
 
 def test_the_first_version_must_be_right(tmp_path: Path) -> None:
     """An app does not start on bad rules."""
-    with pytest.raises(rules_file.RulesError, match=r"rules\.toml:1: "):
+    with pytest.raises(RulesError, match=r"rules\.toml:1: "):
         Watch(tmp_path / "rules.toml")

@@ -1,0 +1,97 @@
+"""One request through its dialect and the rules: the dialect drafts, the ruleset finishes. Pure.
+
+The same for clients, for the tests inside rulesets, and for who asks why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import recipe as recipes
+import rules
+from dialects.dialect import Asked, Decision, Dialect, World
+from dynimo.sdk import http
+from rulesets import choosing, finishing
+from rulesets.ruleset import Facts, Ruleset
+from rulesets.situation import Look, Situation
+
+EMPTY = Ruleset()
+
+
+def nobody(_: str) -> Facts:
+    """Know no title."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """A ruleset, and where it finds what is known of titles."""
+
+    ruleset: Ruleset = EMPTY
+    look: Look = nobody
+
+
+@dataclass(slots=True)
+class View:
+    """The rules as one request sees them; remembers what was found."""
+
+    book: Book
+    situation: Situation
+    asked: bool = False
+    chosen: dict[tuple[str, str], choosing.Chosen] = field(default_factory=dict)
+    draft: recipes.Recipe | None = None
+
+    def find(self, source: str, path: str) -> rules.Rule:
+        """Give what the rules say about what a URL for this file may ask for."""
+        self.asked = True
+        return self.choose(source, path).policy
+
+    def choose(self, source: str, path: str) -> choosing.Chosen:
+        """Give the rules that hold for a file."""
+        place = (source, path)
+        found = self.chosen.get(place)
+        if found is None:
+            found = choosing.choose(self.book.ruleset, self.situation, source, path)
+            self.chosen[place] = found
+        return found
+
+
+def view(asked: Asked, book: Book, now: float) -> View:
+    """Look at the rules with the eyes of one request."""
+    situation = Situation(
+        query=asked.query, headers=asked.headers, now=now, ruleset=book.ruleset, look=book.look
+    )
+    return View(book, situation)
+
+
+def decide(asked: Asked, dialect: Dialect, world: World, seen: View) -> Decision | http.Reply:
+    """Say which picture is meant.
+
+    Raises:
+        Refusal: as the dialect, and 400 where the rules do not allow what it drafted.
+    """
+    drafted = dialect.decide(asked, replace(world, rules=seen))
+    if not isinstance(drafted, Decision):
+        return drafted
+    seen.draft = drafted.recipe
+    chosen = seen.choose(drafted.recipe.source, drafted.recipe.path)
+    finished = finishing.finish(
+        drafted.recipe,
+        chosen,
+        seen.situation,
+        limits=world.limits,
+        asked_policy=seen.asked,
+        version=seen.book.ruleset.version,
+    )
+    situation = seen.situation
+    times = [at for at in (drafted.until, situation.until) if at is not None]
+    return replace(
+        drafted,
+        recipe=finished.recipe,
+        vary=tuple(dict.fromkeys((*drafted.vary, *situation.vary))),
+        until=min(times, default=None),
+        personal=situation.personal,
+        fallback=finished.fallback,
+        tags=tuple(dict.fromkeys((*finished.tags, *drafted.tags))),
+        because=tuple(match.clause.name for match in chosen.matches),
+    )

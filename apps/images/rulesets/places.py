@@ -1,0 +1,93 @@
+"""Which rules are for a file, without asking each: an index by source and literal folders. Pure.
+
+A rule lies in a tree where its path stops being literal; a file passes its own folders and meets
+only those that lie on its way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+_PIECES = re.compile(r"(\*\*/|\*\*|\*|\?|\{[a-z_][a-z0-9_]*\})")
+_MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_SPECIAL = re.compile(r"[*?{]")
+
+
+class PatternError(ValueError):
+    """A pattern cannot be read."""
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a glob: ``*``, ``?``, ``{name}`` stay within a segment, ``**`` crosses them.
+
+    Raises:
+        PatternError: two parts of it have one name.
+    """
+    pieces = []
+    for part in _PIECES.split(pattern):
+        if part.startswith("{") and part.endswith("}") and len(part) > 2:
+            pieces.append(f"(?P<{part[1:-1]}>[^/]+)")
+        else:
+            pieces.append(_MEANING.get(part, re.escape(part)))
+    try:
+        return re.compile("".join(pieces), re.DOTALL)
+    except re.error as error:
+        raise PatternError(f"{pattern!r}: {error}") from None
+
+
+@dataclass(slots=True)
+class _Folder:
+    rules: list[int] = field(default_factory=list)
+    folders: dict[str, _Folder] = field(default_factory=dict)
+
+
+class Places:
+    """Patterns of source and path, each known by its number."""
+
+    def __init__(self, patterns: Iterable[tuple[str, str]]) -> None:
+        self._sources: dict[str, _Folder] = {}
+        self._any = _Folder()
+        self._compiled: list[tuple[re.Pattern[str] | None, re.Pattern[str] | None]] = []
+        for number, (source, path) in enumerate(patterns):
+            literal = not _SPECIAL.search(source)
+            folder = self._sources.setdefault(source, _Folder()) if literal else self._any
+            for segment in path.split("/")[:-1]:
+                if _SPECIAL.search(segment):
+                    break
+                folder = folder.folders.setdefault(segment, _Folder())
+            folder.rules.append(number)
+            self._compiled.append(
+                (
+                    None if literal or source == "*" else compiled(source),
+                    None if path == "**" else compiled(path),
+                )
+            )
+
+    def near(self, source: str, path: str) -> list[int]:
+        """Give the numbers of those that may be for a file, in their order."""
+        segments = path.split("/")[:-1]
+        found: list[int] = []
+        for root in (self._any, self._sources.get(source)):
+            if root is None:
+                continue
+            found += root.rules
+            folder: _Folder | None = root
+            for segment in segments:
+                folder = folder.folders.get(segment) if folder is not None else None
+                if folder is None:
+                    break
+                found += folder.rules
+        found.sort()
+        return found
+
+    def match(self, number: int, source: str, path: str) -> Mapping[str, str] | None:
+        """Give the named parts of a path that a pattern near it is for; None: it is not."""
+        by_source, by_path = self._compiled[number]
+        if by_source is not None and not by_source.fullmatch(source):
+            return None
+        if by_path is None:
+            return {}
+        found = by_path.fullmatch(path)
+        return None if found is None else found.groupdict()

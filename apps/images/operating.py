@@ -26,10 +26,8 @@ PARAMETERS = ("explain", "debug", "ruleset")
 Decide = Callable[[Asked, View], Decision | http.Reply]
 
 
-def ours(
-    request: http.HttpRequest, key: str, *, free: bool = False
-) -> tuple[str, Mapping[str, str]]:
-    """Take what is for us out of a query; ``key`` is the deployment's, ``free`` asks for none.
+def ours(request: http.HttpRequest, key: str) -> tuple[str, Mapping[str, str]]:
+    """Take what is for us out of a query; ``key`` is the deployment's.
 
     Raises:
         Refusal: 403; the key is missing or wrong, or the deployment has none.
@@ -41,8 +39,7 @@ def ours(
     if not found:
         return request.query, {}
     given = request.headers.get(KEY_HEADER, "")
-    right = bool(key) and hmac.compare_digest(given.encode(), key.encode())
-    if not (right or free):
+    if not key or not hmac.compare_digest(given.encode(), key.encode()):
         message = f"{', '.join(found)}: {KEY_HEADER} must be the deployment's explain_key"
         raise refusals.Refusal(403, "bad_key", message)
     kept = [part for part in request.query.split("&") if part.partition("=")[0] not in found]

@@ -62,8 +62,7 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
     if request.method not in ("GET", "HEAD"):
         return replies.method_not_allowed()
     try:
-        free = settings.development() and not _DEPLOYMENT.explain_key
-        query, ours = operating.ours(request, _DEPLOYMENT.explain_key, free=free)
+        query, ours = operating.ours(request, _DEPLOYMENT.explain_key)
         asked = Asked(path=request.path.removeprefix("/"), query=query, headers=request.headers)
         seen = deciding.view(asked, _book(asked, ours.get("ruleset", "")), time.time())
         if ours.get("explain", "0") != "0":

@@ -1,4 +1,4 @@
-"""The list of verbs, and how each is found. No verb's work happens here."""
+"""The list of verbs, and how each is found; apps may bring more. No verb's work happens here."""
 
 from __future__ import annotations
 
@@ -42,15 +42,26 @@ VERBS = {
 TRACEBACK_VARIABLE = "DYNIMO_TRACEBACK"
 
 
+def _brought() -> dict[str, click.Command]:
+    """The verbs of apps; where the platform has one of that name, it is the platform's."""
+    from dynimo.cli import brought
+
+    return {
+        name: brought.command(name, folder, declared)
+        for name, (folder, declared) in brought.verbs().items()
+        if name not in VERBS
+    }
+
+
 class _Verbs(click.Group):
     """A group whose verbs are imported only when they run: ``--help`` must start at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(VERBS)
+        return [*VERBS, *_brought()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in VERBS:
-            return None
+            return _brought().get(cmd_name)
         module = importlib.import_module(f"dynimo.cli.{cmd_name}")
         command: click.Command = module.command
         return command
@@ -58,15 +69,18 @@ class _Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
+        if brought := _brought():
+            with formatter.section("Verbs of apps"):
+                formatter.write_dl([(name, each.help or "") for name, each in brought.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in VERBS:
+        if name not in VERBS and name not in (brought := _brought()):
             import difflib
 
-            near = difflib.get_close_matches(name, VERBS, n=1)
+            near = difflib.get_close_matches(name, [*VERBS, *brought], n=1)
             hint = f" Did you mean `dynimo {near[0]}`?" if near else " See `dynimo --help`."
             ctx.fail(f"there is no verb {name!r}.{hint}")
         return super().resolve_command(ctx, args)

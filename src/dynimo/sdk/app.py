@@ -17,7 +17,7 @@ from dynimo.sdk.declaring import ManifestError, declared
 from dynimo.sdk.fallbacks import Fallback, fallback
 from dynimo.sdk.routes import Route, route
 
-__all__ = ["App", "Function", "ManifestError", "Route", "read"]
+__all__ = ["App", "Command", "Function", "ManifestError", "Route", "read"]
 
 MANIFEST_NAME = "app.toml"
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 10_240
@@ -30,6 +30,7 @@ INHERITED_MAX = 64
 _VARIABLE = re.compile(r"(?!AWS_|DYNIMO_)[A-Z][A-Z0-9_]{0,63}")
 """The platform's own and AWS's are never handed on: they are the server's, or set anew."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_MODULE = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*")
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*\.[A-Za-z_]\w*")
 
 
@@ -63,12 +64,26 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A verb that an app adds to the command line: ``dynimo NAME …``.
+
+    ``module`` is run as a program of its own, by whoever types the verb and with their rights, the
+    app's folder on its path; it sees what follows the verb in ``sys.argv``. ``about`` is its line
+    in ``dynimo --help``.
+    """
+
+    module: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A folder that can be deployed.
 
     ``functions`` maps the short name to its declaration. ``sources`` are named folders, relative to
     the app's, that come with it; ``examples`` are paths worth opening first. ``fallbacks`` are the
-    files that its routes may name to be given when nothing else can be.
+    files that its routes may name to be given when nothing else can be. ``commands`` are verbs that
+    it adds to the command line.
     """
 
     name: str
@@ -78,13 +93,14 @@ class App:
     sources: Mapping[str, str] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
     fallbacks: Mapping[str, Fallback] = field(default_factory=dict)
+    commands: Mapping[str, Command] = field(default_factory=dict)
 
     def function_name(self, short: str) -> str:
         """The name on the platform of the function that this app calls ``short``."""
         return f"{self.name}-{short}"
 
 
-_KEYS = ("name", "functions", "routes", "sources", "examples", "fallback")
+_KEYS = ("name", "functions", "routes", "sources", "examples", "fallback", "commands")
 
 
 def read(folder: Path) -> App:
@@ -137,7 +153,22 @@ def _app(table: dict[str, Any], folder: Path) -> App:
         sources=sources,
         examples=tuple(examples),
         fallbacks=fallbacks,
+        commands=_commands(table.get("commands", {})),
     )
+
+
+def _commands(tables: object) -> Mapping[str, Command]:
+    if not isinstance(tables, dict):
+        raise ManifestError("[commands] must be a table of [commands.NAME]")
+    found = {}
+    for name, table in tables.items():
+        where = f"[commands.{name}]"
+        if not _NAME.fullmatch(name):
+            raise ManifestError(f"{where} must be named in lower-case letters, digits and dashes")
+        found[name] = declared(Command, table, where)
+        if not _MODULE.fullmatch(found[name].module):
+            raise ManifestError(f"{where} module = {found[name].module!r} must be a module's name")
+    return found
 
 
 def _fallbacks(tables: object, folder: Path, routes: tuple[Route, ...]) -> Mapping[str, Fallback]:

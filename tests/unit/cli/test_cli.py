@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dynimo.cli import exits
+from dynimo.cli import brought, exits
 from dynimo.cli.app import VERBS, run
+from dynimo.sdk.app import Command
 
 ROOT = Path(__file__).parents[3]
 
@@ -144,3 +145,35 @@ def test_a_fault_of_our_own_is_called_one(
     monkeypatch.setenv("DYNIMO_TRACEBACK", "1")
     with pytest.raises(KeyError):
         run(["settings"])
+
+
+def test_an_app_brings_a_verb_of_its_own(tmp_path: Path) -> None:
+    """It is run as a program beside the caller, with the platform's verbs within its reach."""
+    (tmp_path / "shouting.py").write_text(
+        "import sys\nfrom dynimo.sdk import commands\n"
+        "print(sys.argv[1:], 'port' in commands.platform('settings', '--json').output)\n"
+        "try:\n    commands.platform('check', '/no/such')\n"
+        "except commands.CommandError as error:\n    print(error, error.code)\nsys.exit(7)\n"
+    )
+    declared = Command(module="shouting", about="Shout.")
+    boot = (
+        "import sys; from pathlib import Path; from dynimo.cli import brought\n"
+        "from dynimo.sdk.app import Command\n"
+        f"verb = brought.command('shout', Path({str(tmp_path)!r}), {declared!r})\n"
+        "sys.exit(verb.main(['a', '--json', '-h'], standalone_mode=False))"
+    )
+    ran = subprocess.run([sys.executable, "-c", boot], capture_output=True, text=True, timeout=60)
+
+    assert (ran.returncode, ran.stdout) == (
+        7, "['a', '--json', '-h'] True\n/no/such: there is no such folder. 3\n",
+    )  # fmt: skip
+
+
+def test_verbs_of_apps_are_listed() -> None:
+    """Those of the built-in apps; the reference names them too."""
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    helped = _run("--help").stdout
+    assert "Verbs of apps" in helped
+    for verb in brought.verbs():
+        assert verb in helped
+        assert f"`{verb}`" in page

@@ -122,15 +122,32 @@ def test_what_is_wrong_with_it_is_named(tmp_path: Path, change: tuple[str, str],
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", [sdk_app.Function, sdk_app.Route, Fallback])
+@pytest.mark.parametrize("kind", [sdk_app.Function, sdk_app.Route, Fallback, sdk_app.Command])
 def test_every_key_is_documented(
-    kind: type[sdk_app.Function | sdk_app.Route | Fallback],
+    kind: type[sdk_app.Function | sdk_app.Route | Fallback | sdk_app.Command],
 ) -> None:
     """docs/reference/app-toml.md has a row for each."""
     page = Path(__file__).parents[3] / "docs" / "reference" / "app-toml.md"
     rows = re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE)
 
     assert {each.name for each in fields(kind)} <= set(rows)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[commands.Shout]\nmodule='a'\nabout='b'", "must be named in lower-case"),
+        ("[commands.shout]\nmodule='a'", "'about'"),
+        ("[commands.shout]\nmodule='../a'\nabout='b'", "must be a module's name"),
+        ("[commands.shout]\nmodule='a'\nabout='b'\nmore=1", "unknown key 'more'"),
+        ("commands = 1", "must be a table"),
+    ],
+)
+def test_a_command_that_cannot_be_run_is_refused(tmp_path: Path, table: str, said: str) -> None:
+    """By its name."""
+    with pytest.raises(sdk_app.ManifestError) as refused:
+        _read(tmp_path, f"name = 'a'\n{table}\n[functions.b]\nhandler = 'b.c'\n")
+    assert said in str(refused.value)
 
 
 def test_a_folder_without_a_manifest_is_no_app(tmp_path: Path) -> None:

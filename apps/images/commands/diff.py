@@ -1,0 +1,148 @@
+"""`dynimo images rules diff OLD NEW [--log FILE]`: which requests would give another picture."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import deciding
+import preprocess
+import recipe as recipes
+import refusals
+from commands import logged, options
+from dialects.dialect import Asked, Decision
+from rulesets import reading
+from rulesets.facts import Titles
+from rulesets.ruleset import Ruleset
+
+OK = 0
+SHOWN = 20
+ACCEPT = "image/avif,image/webp,*/*"
+"""What a request accepts when nothing else is said: logs do not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A request that gives something else; ``count`` is how often it was logged."""
+
+    url: str
+    count: int
+    old: str
+    new: str
+    old_rules: str
+    new_rules: str
+
+
+def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = verbs.add_parser(
+        "diff", help="Show which requests a change of rules changes, and how."
+    )
+    parser.add_argument("old", type=Path)
+    parser.add_argument("new", type=Path)
+    parser.add_argument(
+        "--log", help="requests to replay; - for what comes in (without: the tests)"
+    )
+    parser.add_argument("--limit", type=int, default=SHOWN, help=f"changes shown  [{SHOWN}]")
+    options.add_request(parser)
+    options.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(typed: argparse.Namespace) -> int:
+    """Decide every request by both, and show where they differ."""
+    old, new = reading.load(typed.old), reading.load(typed.new)
+    counts = Counter(_urls(typed.log, (old, new)))
+    headers = {"accept": ACCEPT, **options.headers(typed.header)}
+    now = time.time() if typed.now is None else typed.now
+    books = [_book(each) for each in (old, new)]
+    changes = list(_changes(counts, books, headers, now))
+    changes.sort(key=lambda each: (-each.count, each.url))
+    told = {
+        "requests": counts.total(),
+        "urls": len(counts),
+        "changed_requests": sum(each.count for each in changes),
+        "changed_urls": len(changes),
+    }
+    if typed.as_json:
+        shown = [_told(each) for each in changes[: typed.limit]]
+        options.say_json({**told, "changes": shown})
+        return OK
+    for each in changes[: typed.limit]:
+        options.say(f"{each.count:>7,}  {each.url}")
+        options.say(f"     -  {each.old}  ({each.old_rules})")
+        options.say(f"     +  {each.new}  ({each.new_rules})")
+    if len(changes) > typed.limit:
+        options.say(f"    …   {len(changes) - typed.limit:,} more")
+    options.say(
+        f"{told['changed_requests']:,} of {told['requests']:,} requests change"
+        f" ({told['changed_urls']:,} of {told['urls']:,} URLs)"
+    )
+    return OK
+
+
+def _urls(log: str | None, rulesets: tuple[Ruleset, Ruleset]) -> Iterator[str]:
+    if log is None:
+        for ruleset in rulesets:
+            for clause in ruleset.clauses:
+                yield from (example.url for example in clause.examples)
+        return
+    if log == "-":
+        yield from filter(_is_ours, logged.targets(sys.stdin))
+        return
+    with Path(log).open(encoding="utf-8", errors="replace") as lines:
+        yield from filter(_is_ours, logged.targets(lines))
+
+
+def _is_ours(url: str) -> bool:
+    return url.removeprefix("/").partition("/")[0] in preprocess.DIALECTS
+
+
+def _book(ruleset: Ruleset) -> deciding.Book:
+    if ruleset.table is None:
+        return deciding.Book(ruleset=ruleset)
+    titles = Titles(ruleset.table)
+    if ruleset.table.url:
+        titles.refresh()
+    return deciding.Book(ruleset=ruleset, look=titles.look)
+
+
+def _changes(
+    counts: Counter[str], books: list[deciding.Book], headers: dict[str, str], now: float
+) -> Iterable[Change]:
+    for url, count in counts.items():
+        (old, old_rules), (new, new_rules) = (_decided(url, book, headers, now) for book in books)
+        if old != new:
+            yield Change(
+                url=url, count=count, old=old, new=new, old_rules=old_rules, new_rules=new_rules
+            )
+
+
+def _decided(url: str, book: deciding.Book, headers: dict[str, str], now: float) -> tuple[str, str]:
+    """Give the picture in words, and the rules that made it so."""
+    path, _, query = url.partition("?")
+    asked = Asked(path=path.removeprefix("/"), query=query, headers=headers)
+    seen = deciding.view(asked, book, now)
+    try:
+        decided = preprocess.decide(asked, seen, preprocess.Anywhere())
+    except refusals.Refusal as refusal:
+        return f"{refusal.status} {refusal.message}", "refused"
+    if not isinstance(decided, Decision):
+        return f"{decided.status}", "no picture"
+    made = decided.recipe
+    spelled = f"{recipes.spell_ops((*made.ops, made.out))} {made.source}/{made.path}"
+    return spelled, ", ".join(decided.because) or "no rule"
+
+
+def _told(change: Change) -> dict[str, Any]:
+    return {
+        "url": change.url, "count": change.count,
+        "old": {"recipe": change.old, "rules": change.old_rules},
+        "new": {"recipe": change.new, "rules": change.new_rules},
+    }  # fmt: skip

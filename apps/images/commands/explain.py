@@ -1,0 +1,48 @@
+"""`dynimo images explain URL`: which rule, which facts, which recipe, and why not the others."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import explaining
+from commands import options
+from dynimo.sdk import commands as platform_verbs
+
+FUNCTION = "images-preprocess"
+OK, FAILED = 0, 1
+
+
+def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = verbs.add_parser("explain", help="Show why a URL gives what it gives.")
+    parser.add_argument("url", help="a path with its query, or http://HOST/PATH?QUERY")
+    options.add_request(parser)
+    parser.add_argument("--ruleset", choices=("stable", "canary"), help="which, during a roll-out")
+    options.add_data(parser)
+    options.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(typed: argparse.Namespace) -> int:
+    """Ask the running Preprocessor, by the right to call it."""
+    event = {"explain": path_of(typed.url), "headers": dict(options.headers(typed.header))}
+    if typed.now is not None:
+        event["now"] = typed.now
+    if typed.ruleset:
+        event["ruleset"] = typed.ruleset
+    told = platform_verbs.platform(
+        "invoke", FUNCTION, "--quiet", "--event", json.dumps(event), *options.data(typed)
+    ).json
+    if typed.as_json:
+        options.say_json(told)
+    else:
+        options.say(explaining.text(told))
+    return OK if told.get("status", 200) < 400 else FAILED
+
+
+def path_of(url: str) -> str:
+    """Give the path and query of a URL."""
+    if url.startswith("/"):
+        return url
+    return "/" + url.partition("://")[2].partition("/")[2]

@@ -1,0 +1,94 @@
+"""`dynimo images purge …`: pictures of one file, title, tag, layer, preset, ruleset, or all.
+
+Soft unless told otherwise: what is purged is given once more, old, while the new one is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tags
+from commands import options, purging
+from dynimo.sdk import commands as platform_verbs
+
+OK = 0
+HOT_MAX = 1_000
+"""Answers among which the hottest are looked for: what the platform tells."""
+_KINDS = (
+    ("asset", tags.ASSET, "NAME/path", "a source file, whatever was made of it"),
+    ("layer", tags.LAYER, "NAME/path", "a file that lies on others"),
+    ("title", tags.TITLE, "TITLE", "what rules made with the facts of a title"),
+    ("tag", tags.TAG, "TAG", "what rules tagged so"),
+    ("preset", tags.PRESET, "PRESET", "what was asked for by a preset"),
+    ("rule", tags.RULE, "RULE", "what a rule has a part in"),
+    ("ruleset", tags.RULESET, "VERSION", "what a ruleset decided"),
+)
+
+
+def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = verbs.add_parser("purge", help="Make pictures anew, by what they are made of.")
+    for name, _, shown, about in _KINDS:
+        parser.add_argument(
+            f"--{name}", action="append", default=[], metavar=shown, help=f"{about}; repeatable"
+        )
+    parser.add_argument("--all", action="store_true", help="every picture and decision")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--hard", action="store_true", help="drop at once, instead of making stale")
+    how.add_argument(
+        "--warm", type=int, metavar="N", help="then make the N that are asked for most at once"
+    )
+    options.add_data(parser)
+    options.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(typed: argparse.Namespace) -> int:
+    """Purge by tags; what is hot is made anew before people ask for it."""
+    names = [tags.named(kind, each) for name, kind, _, _ in _KINDS for each in getattr(typed, name)]
+    names += [tags.EVERYTHING] if typed.all else []
+    if not names:
+        raise platform_verbs.CommandError("name what to purge, or --all; see --help", 2)
+    data = options.data(typed)
+    hot = _hottest(names, typed.warm, data) if typed.warm else []
+    count = purging.by_tags(names, data, hard=typed.hard)
+    told: dict[str, Any] = {"purged": count, "tags": names}
+    if hot:
+        told["warmed"] = _warm(hot, data)
+    if typed.as_json:
+        options.say_json(told)
+        return OK
+    options.say(f"{count} {'dropped' if typed.hard else 'made stale'}: {' '.join(names)}")
+    if typed.warm:
+        options.say(f"{len(hot)} asked for again" if hot else "nothing of it is asked for often")
+    return OK
+
+
+def _hottest(names: Sequence[str], most: int, data: Sequence[str]) -> list[str]:
+    """Give the addresses that lead to what is purged, those asked for most first."""
+    top = platform_verbs.platform("edge", "top", "--limit", str(HOT_MAX), "--json", *data).json
+    wanted = set(names)
+    found = [
+        f"http://{each['host']}{each['target']}"
+        for each in top
+        if each["host"] != "|" and wanted & set(each["tags"])
+    ]
+    return list(dict.fromkeys(found))[:most]
+
+
+def _warm(addresses: Sequence[str], data: Sequence[str]) -> Any:
+    """Ask for them all, behind everybody else; twice, as the first asking only begins a renewal."""
+    descriptor, name = tempfile.mkstemp(suffix=".txt")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write("\n".join(addresses) + "\n")
+        told = platform_verbs.platform("edge", "warm", name, *data, "--json").output
+        return json.loads(told)
+    finally:
+        Path(name).unlink()

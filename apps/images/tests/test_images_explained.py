@@ -1,0 +1,127 @@
+"""Why a URL gives what it gives: over HTTP with a key, by calling the function, in words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import explaining
+import preprocess
+from conftest import CONTEXT
+from deciding import Book
+from dynimo.sdk import http
+from rulesets import reading
+
+Ask = Callable[..., http.Reply]
+KEY = "a key of the deployment"
+RULES = """
+version = "7"
+[[rule]]
+name = "logos"
+path = "logos/**"
+[[rule]]
+name = "tops"
+path = "{title}.jpg"
+when.facts = { rank = { most = 10 } }
+[[rule]]
+name = "german"
+when.locale = "de"
+[[rule]]
+name = "all"
+ttl_seconds = 60
+[[rule]]
+name = "never"
+"""
+
+
+@pytest.fixture(autouse=True)
+def rules(folder: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put rules, facts and a key in force."""
+    del folder
+    book = Book(ruleset=reading.parse(RULES, "f"), look=lambda _: {"rank": 12})
+    monkeypatch.setattr(preprocess, "_book", lambda *_: book)
+    deployed = replace(preprocess._DEPLOYMENT, explain_key=KEY)
+    monkeypatch.setattr(preprocess, "_DEPLOYMENT", deployed)
+
+
+def called(url: str, **more: Any) -> Mapping[str, Any]:
+    told = asyncio.run(preprocess.handler({"explain": url, **more}, CONTEXT))
+    return json.loads(json.dumps(told))  # type: ignore[no-any-return]
+
+
+def test_it_names_rules_facts_recipe_and_why_not_the_others() -> None:
+    """Every rule of the ruleset is accounted for."""
+    told = called("/img/pics/a.jpg?w=9&fm=jpg", headers={"Accept-Language": "fr"})
+    assert (told["ruleset"], told["file"], told["asked_for"]) == ("7", "pics/a.jpg", "pics/a.jpg")
+    assert told["ops"] == "resize:inside,9;as:jpg,80,ffffff,,60"
+    assert [each["name"] for each in told["rules"]] == ["all"]
+    assert told["facts"] == {"a": {"rank": 12}}
+    assert told["vary"] == ["accept-language"]
+    assert {each["name"]: each["why"] for each in told["others"]} == {
+        "logos": "it is for source '*', path 'logos/**'",
+        "tops": "facts.rank is 12, wanted -inf to 10",
+        "german": "locale is 'fr', wanted de",
+        "never": "an earlier rule matches",
+    }
+
+
+def test_words_for_people_say_the_same() -> None:
+    """One line for each thing."""
+    text = explaining.text(called("/img/pics/a.jpg?w=9&fm=jpg"))
+    assert "rule      all (line 13)" in text
+    assert "not       german (line 10): locale is '', wanted de" in text
+    assert "facts     a: rank=12" in text
+
+
+def test_a_refused_request_is_explained_too() -> None:
+    """With what it was refused for."""
+    told = called("/img/pics/a.jpg?w=nan")
+    assert (told["status"], told["error"]) == (400, "bad_parameter")
+    assert "refused   400 bad_parameter" in explaining.text(told)
+
+
+@pytest.mark.parametrize("parameter", ["explain=1", "explain=text", "debug=1", "ruleset=canary"])
+@pytest.mark.parametrize("key", ["", "another", KEY[:-1]])
+def test_without_the_key_nobody_is_told(decide: Ask, parameter: str, key: str) -> None:
+    """403, for which no cache is told anything."""
+    reply = decide("pics/a.jpg", f"w=9&{parameter}", **{"x-images-key": key})
+    assert reply.status == 403
+    assert dict(reply.headers)["cache-control"] == "no-store"
+
+
+def test_a_deployment_without_a_key_tells_nobody(
+    decide: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not who sends an empty one."""
+    deployed = replace(preprocess._DEPLOYMENT, explain_key="")
+    monkeypatch.setattr(preprocess, "_DEPLOYMENT", deployed)
+    assert decide("pics/a.jpg", "explain=1", **{"x-images-key": ""}).status == 403
+
+
+def test_with_the_key_it_is_told_over_http(decide: Ask) -> None:
+    """JSON, or text; the parameter is not the dialect's."""
+    told = decide("pics/a.jpg", "w=9&explain=1", **{"x-images-key": KEY})
+    text = decide("pics/a.jpg", "explain=text&w=9", **{"x-images-key": KEY})
+    assert json.loads(told.body)["rules"][0]["name"] == "all"
+    assert text.body.startswith(b"ruleset   7 (first)")
+    assert dict(text.headers)["cache-control"] == "no-store"
+
+
+def test_the_rules_are_named_beside_the_picture(decide: Ask) -> None:
+    """In Server-Timing, which the edge hands on; such a decision is kept for nobody."""
+    headers = dict(decide("pics/a.jpg", "w=9&fm=jpg&debug=1", **{"x-images-key": KEY}).headers)
+    plain = dict(decide("pics/a.jpg", "w=9&fm=jpg").headers)
+    assert headers["server-timing"] == 'ruleset;desc="7: all"'
+    assert headers["cache-control"] == "max-age=0"
+    assert headers["dynimo-forward"] == plain["dynimo-forward"]
+
+
+def test_a_decision_bears_its_tags(decide: Ask) -> None:
+    """For purges by ruleset and rule."""
+    headers = dict(decide("pics/a.jpg", "w=9&fm=jpg").headers)
+    assert headers["surrogate-key"] == "images asset:pics/a.jpg ruleset:7 rule:all"

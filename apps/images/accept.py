@@ -7,7 +7,8 @@ everything that cannot still sends ``*/*``.
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from functools import lru_cache
 
 OFFERED = {"image/jxl": "jxl", "image/avif": "avif", "image/webp": "webp"}
 """Media types that replace a source's own kind, best first."""
@@ -22,13 +23,19 @@ def best(header: str, allowed: Container[str]) -> str | None:
     The higher weight wins, and what comes first in ``OFFERED`` at equal weights. A weight of 0, or
     one that is malformed, means "not this".
     """
+    weights = _weights(header)
+    liked = [name for name in OFFERED.values() if weights.get(name, 0) > 0 and name in allowed]
+    return max(liked, key=lambda name: weights[name]) if liked else None
+
+
+@lru_cache(maxsize=1_024)
+def _weights(header: str) -> Mapping[str, float]:
     weights: dict[str, float] = {}
     for media_range in header.split(",")[:RANGES_MAX]:
         media_type, *parameters = (part.strip().lower() for part in media_range.split(";"))
         if media_type in OFFERED:
             weights.setdefault(OFFERED[media_type], _weight(parameters))
-    liked = [name for name in OFFERED.values() if weights.get(name, 0) > 0 and name in allowed]
-    return max(liked, key=lambda name: weights[name]) if liked else None
+    return weights
 
 
 def _weight(parameters: list[str]) -> float:

@@ -5,7 +5,7 @@ The same for clients, for the tests inside rulesets, and for who asks why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import recipe as recipes
 import rules
@@ -65,12 +65,12 @@ def view(asked: Asked, book: Book, now: float) -> View:
 
 
 def decide(asked: Asked, dialect: Dialect, world: World, seen: View) -> Decision | http.Reply:
-    """Say which picture is meant.
+    """Say which picture is meant; ``world`` has ``seen`` for its rules.
 
     Raises:
         Refusal: as the dialect, and 400 where the rules do not allow what it drafted.
     """
-    drafted = dialect.decide(asked, replace(world, rules=seen))
+    drafted = dialect.decide(asked, world)
     if not isinstance(drafted, Decision):
         return drafted
     seen.draft = drafted.recipe
@@ -85,12 +85,11 @@ def decide(asked: Asked, dialect: Dialect, world: World, seen: View) -> Decision
     )
     situation = seen.situation
     times = [at for at in (drafted.until, situation.until) if at is not None]
-    return replace(
-        drafted,
+    return Decision(  # not `replace`: this is where every request passes
         recipe=finished.recipe,
         vary=tuple(dict.fromkeys((*drafted.vary, *situation.vary))),
         until=min(times, default=None),
-        personal=situation.personal,
+        personal=situation.personal or drafted.personal,
         fallback=finished.fallback,
         tags=tuple(dict.fromkeys((*finished.tags, *drafted.tags))),
         because=tuple(match.clause.name for match in chosen.matches),

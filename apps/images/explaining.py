@@ -120,8 +120,6 @@ def _elsewhere(clause: Clause) -> str:
 
 def _why(clause: Clause, reason: str, seen: View) -> str:
     situation, when = seen.situation, clause.when
-    if reason == "path":
-        return _elsewhere(clause)
     if reason.startswith("facts."):
         name = reason.removeprefix("facts.")
         wanted = dict(when.facts)[name]

@@ -100,7 +100,8 @@ def decide(
         environment=_ENVIRONMENT,
         development=settings.development(),
     )
-    return deciding.decide(replace(asked, path=rest), dialect, world, seen)
+    inner = Asked(path=rest, query=asked.query, headers=asked.headers)
+    return deciding.decide(inner, dialect, world, seen)
 
 
 class Anywhere(dict[str, str]):
@@ -111,7 +112,7 @@ class Anywhere(dict[str, str]):
 
 
 def tried(ruleset: Ruleset, example: Example) -> Decision | http.Reply:
-    """Decide the request of a ruleset's own test.
+    """Decide the request of a ruleset's own test; it needs no signature.
 
     Raises:
         Refusal: no picture can be given.

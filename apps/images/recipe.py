@@ -67,17 +67,26 @@ class Recipe:
 
 
 def canonical(
-    *, source: str, path: str, engine: str, ops: Iterable[Op] = (), out: Output
+    *,
+    source: str,
+    path: str,
+    engine: str,
+    ops: Iterable[Op] = (),
+    out: Output,
+    known: Iterable[Op] = (),
 ) -> Recipe:
     """Make the recipe in which nothing irrelevant is left, whoever asked.
+
+    ``known`` are operations of another recipe: none of them is looked at again.
 
     Raises:
         Refusal: 400; an operation has an impossible argument, or they are too many.
     """
-    kept = tuple(op for op in ops if not _is_idle(op))
+    seen = frozenset(map(id, known))
+    kept = tuple(op for op in ops if id(op) in seen or not _is_idle(op))
     if out.fm == "original":  # nothing is done to those bytes
         kept = ()
-    base.check_all((*kept, out))
+    base.check_all((*kept, out), seen)
     if len(kept) > _FEW or any(isinstance(op, _HOLDING) for op in kept):
         layers.check(kept)
         _check_length(kept)
@@ -136,6 +145,8 @@ def _settled(out: Output) -> Output:
     elif out.fm != "source":  # whatever pads says with what
         bg = colours.WHITE
     q = out.quality if out.fm in (*QUALITIES, "source", "best") else 0
+    if (bg, flat, q) == (out.bg, out.flat, out.quality):
+        return out
     return replace(out, bg=bg, flat=flat, quality=q)
 
 

@@ -65,7 +65,12 @@ def cheaper(recipe: recipes.Recipe) -> recipes.Recipe:
         ttl_seconds=TTL_SECONDS,
     )  # fmt: skip
     return recipes.canonical(
-        source=recipe.source, path=recipe.path, engine=recipe.engine, ops=kept, out=out
+        source=recipe.source,
+        path=recipe.path,
+        engine=recipe.engine,
+        ops=kept,
+        out=out,
+        known=recipe.ops,
     )
 
 

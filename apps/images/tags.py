@@ -8,6 +8,7 @@ Characters that separate tags are percent-encoded.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import paths
 import recipe as recipes
@@ -21,6 +22,7 @@ TAGS_MAX = 32
 """Tags of one answer; further ones are left out."""
 
 
+@lru_cache(maxsize=4_096)
 def named(kind: str, name: str) -> str:
     """Give the tag of one thing: ``layer:brand/logo.png``."""
     return kind + paths.encode(name).replace(",", "%2C")

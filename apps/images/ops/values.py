@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 DECIMALS_MAX = 6
 """Digits behind the point that make a difference; further ones are rounded away."""
@@ -31,6 +32,7 @@ def rounded(value: Decimal) -> Decimal:
     return value.quantize(_STEP).normalize() + 0
 
 
+@lru_cache(maxsize=4_096)
 def spell_number(value: Decimal | int) -> str:
     """Print a number in its one spelling: never with an exponent."""
     text = str(value)

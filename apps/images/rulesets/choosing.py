@@ -30,7 +30,7 @@ class Chosen:
     path: str
     matches: tuple[Match, ...] = ()
     refused: tuple[tuple[Clause, str], ...] = field(default=())
-    """Those that were looked at and do not hold, and the first condition that fails."""
+    """Those that are for the file and do not hold, and the first condition that fails."""
 
     @property
     def policy(self) -> rules.Rule:
@@ -45,13 +45,8 @@ def choose(ruleset: Ruleset, situation: Situation, source: str, path: str) -> Ch
     """Find the rules for a file."""
     matches: list[Match] = []
     refused: list[tuple[Clause, str]] = []
-    places = ruleset.places
-    for number in places.near(source, path):
-        parts = places.match(number, source, path)
+    for number, parts in ruleset.places.match(source, path):
         clause = ruleset.clauses[number]
-        if parts is None:
-            refused.append((clause, "path"))
-            continue
         facts = situation.facts(parts[TITLE]) if TITLE in parts else {}
         known = {**facts, **parts} if facts else parts
         failed = fails(clause.when, situation, known, f"{source}/{path}")
@@ -72,10 +67,10 @@ def fails(when: When, situation: Situation, known: Mapping[str, Any], url: str) 
         value = known.get(name)
         if not (wanted.holds(value) if isinstance(wanted, Range) else value in wanted):
             return f"facts.{name}"
-    if outside := _outside(when, situation):
+    if when.timed and (outside := _outside(when, situation)):
         return outside
-    for name, test in _TESTS.items():
-        if getattr(when, name) and not test(when, situation):
+    for name in when.asked:
+        if not _TESTS[name](when, situation):
             return name
     bucket = when.bucket
     if bucket is not None:

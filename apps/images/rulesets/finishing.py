@@ -22,6 +22,7 @@ from rulesets.situation import Situation
 
 _UNTOUCHED = ("json", "original")
 """No picture is made: there is nothing to lay anything on."""
+_PLACED = (geometry.Cut, geometry.Shape, geometry.Extend)
 _SIZED = (geometry.Resize, geometry.Cut, geometry.Extend)
 
 
@@ -50,6 +51,7 @@ def finish(
     """
     out = draft.out if asked_policy else _by_policy(draft.out, chosen)
     ops: list[Op] = list(draft.ops)
+    kept = ops
     source, path, fallback = draft.source, draft.path, ""
     if out.fm not in _UNTOUCHED:
         for match in chosen.matches:
@@ -58,7 +60,12 @@ def finish(
             fallback = ruleset.filled(match.clause.fallback, match.known) or fallback
             shown = _shown(match, situation, f"{draft.source}/{draft.path}")
             source, path = _file(shown) or (source, path)
-    made = recipes.canonical(source=source, path=path, engine=draft.engine, ops=ops, out=out)
+    made = draft
+    if out is not draft.out or (source, path) != (draft.source, draft.path) or ops != kept:
+        made = recipes.canonical(
+            source=source, path=path, engine=draft.engine, ops=ops, out=out,
+            known=(*draft.ops, draft.out),
+        )  # fmt: skip
     instead = _file(fallback)
     second = replace(made, source=instead[0], path=instead[1]) if instead else None
     return Finished(recipe=made, fallback=second, tags=tuple(_tags(made, chosen, version)))
@@ -85,8 +92,12 @@ def _worked(ops: list[Op], match: Match, limits: limit_names.Limits) -> list[Op]
     if clause.canvas is not None:
         ops = _on_canvas(ops, clause.canvas, limits)
     if clause.gravity is not None:
-        kinds = (geometry.Cut, geometry.Shape, geometry.Extend)
-        ops = [replace(op, gravity=clause.gravity) if isinstance(op, kinds) else op for op in ops]
+        ops = [
+            replace(op, gravity=clause.gravity)
+            if isinstance(op, _PLACED) and op.gravity != clause.gravity
+            else op
+            for op in ops
+        ]
     return [*ops, *clause.effects]
 
 

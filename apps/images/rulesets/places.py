@@ -7,11 +7,13 @@ only those that lie on its way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _PIECES = re.compile(r"(\*\*/|\*\*|\*|\?|\{[a-z_][a-z0-9_]*\})")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+NOTHING: Mapping[str, str] = {}
 _SPECIAL = re.compile(r"[*?{]")
 
 
@@ -19,6 +21,7 @@ class PatternError(ValueError):
     """A pattern cannot be read."""
 
 
+@lru_cache(maxsize=4_096)
 def compiled(pattern: str) -> re.Pattern[str]:
     """Compile a glob: ``*``, ``?``, ``{name}`` stay within a segment, ``**`` crosses them.
 
@@ -58,12 +61,9 @@ class Places:
                     break
                 folder = folder.folders.setdefault(segment, _Folder())
             folder.rules.append(number)
-            self._compiled.append(
-                (
-                    None if literal or source == "*" else compiled(source),
-                    None if path == "**" else compiled(path),
-                )
-            )
+            by_source = None if literal or source == "*" else compiled(source)
+            by_path = None if path == "**" else compiled(path)
+            self._compiled.append((by_source, by_path))
 
     def near(self, source: str, path: str) -> list[int]:
         """Give the numbers of those that may be for a file, in their order."""
@@ -82,12 +82,22 @@ class Places:
         found.sort()
         return found
 
-    def match(self, number: int, source: str, path: str) -> Mapping[str, str] | None:
-        """Give the named parts of a path that a pattern near it is for; None: it is not."""
-        by_source, by_path = self._compiled[number]
-        if by_source is not None and not by_source.fullmatch(source):
-            return None
-        if by_path is None:
-            return {}
-        found = by_path.fullmatch(path)
-        return None if found is None else found.groupdict()
+    def match(self, source: str, path: str) -> Iterator[tuple[int, Mapping[str, str]]]:
+        """Give the number of each that is for a file, and the named parts of its path.
+
+        A pattern that several have is tried once.
+        """
+        tried: dict[re.Pattern[str], Mapping[str, str] | None] = {}
+        for number in self.near(source, path):
+            by_source, by_path = self._compiled[number]
+            if by_source is not None and not by_source.fullmatch(source):
+                continue
+            if by_path is None:
+                yield number, NOTHING
+                continue
+            if by_path not in tried:
+                found = by_path.fullmatch(path)
+                tried[by_path] = None if found is None else found.groupdict() or NOTHING
+            parts = tried[by_path]
+            if parts is not None:
+                yield number, parts

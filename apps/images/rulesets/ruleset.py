@@ -50,7 +50,7 @@ class Bucket:
     below: float = 100.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class When:
     """Conditions, all of which must hold; empty ones always do. ``begins``, ``ends``: epoch."""
 
@@ -63,6 +63,17 @@ class When:
     format: frozenset[str] = frozenset()
     dpr: Range | None = None
     bucket: Bucket | None = None
+
+    @cached_property
+    def asked(self) -> tuple[str, ...]:
+        """The conditions on the client that there are, the cheapest first."""
+        names = ("country", "locale", "device", "format", "dpr")
+        return tuple(name for name in names if getattr(self, name))
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether time matters."""
+        return self.begins is not None or self.ends is not None
 
 
 ALWAYS = When()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import accept
@@ -82,15 +83,19 @@ class Situation:
             named = self._parameter("locale").lower()
             known = _widened([named]) if _LANGUAGE.fullmatch(named) else None
             if known is None:
-                known = _widened(_preferred(self.header("accept-language")))
+                known = _spoken(self.header("accept-language"))
             self._known["languages"] = known
         return known
 
     @property
     def country(self) -> str:
         """The country's code, upper case, as the operator's header says; "" without one."""
-        name = self._ruleset.country_header
-        return self.header(name).strip().upper() if name else ""
+        known = self._known.get("country")
+        if not isinstance(known, str):
+            name = self._ruleset.country_header
+            known = self.header(name).strip().upper() if name else ""
+            self._known["country"] = known
+        return known
 
     @property
     def device(self) -> str:
@@ -154,6 +159,11 @@ class Situation:
         self.personal = True  # as many values as there are browsers
         agent = self.header("user-agent")
         return next((name for name, words in _AGENTS if words.search(agent)), "desktop")
+
+
+@lru_cache(maxsize=1_024)
+def _spoken(header: str) -> tuple[str, ...]:
+    return _widened(_preferred(header))
 
 
 def _preferred(header: str) -> list[str]:

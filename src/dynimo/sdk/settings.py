@@ -5,8 +5,10 @@ Read from environment variables that the platform sets; nothing here reads a fil
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +22,7 @@ def sources() -> Mapping[str, str]:
 
     A function gets these only if its table in app.toml says ``sources = true``.
     """
-    found: dict[str, str] = json.loads(os.environ.get(SOURCES_VARIABLE, "{}"))
-    return found
+    return _read(os.environ.get(SOURCES_VARIABLE, "{}"))
 
 
 def settings() -> Mapping[str, Any]:
@@ -37,3 +38,9 @@ def development() -> bool:
     setting of the app's own.
     """
     return os.environ.get(DEVELOPMENT_VARIABLE) == "1"
+
+
+@functools.lru_cache(maxsize=1)
+def _read(text: str) -> Mapping[str, str]:
+    """A function asks with every request, and is always told the same."""
+    return types.MappingProxyType(json.loads(text))

@@ -45,8 +45,19 @@ STALE_IF_ERROR_SECONDS = 86_400
 
 _ENVIRONMENT = dict(os.environ)
 _DEPLOYMENT = deployment.read(settings.settings(), _ENVIRONMENT)
+_OPEN = replace(_DEPLOYMENT, unsigned=True, admission=replace(_DEPLOYMENT.admission, keys=()))
 _ENGINE = engine.build()
 imgproxy.prepare(_ENVIRONMENT, _DEPLOYMENT.imgproxy)
+
+
+class _Anywhere(dict[str, str]):
+    """Every source there may be: tests of rules name sources that other deployments have."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+_ANYWHERE = _Anywhere()
 
 
 async def handler(event: Mapping[str, Any], context: context_module.Context) -> Any:
@@ -77,12 +88,10 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
     return operating.marked(_forward(replace(decided, personal=True)), decided, seen)
 
 
-def decide(
-    asked: Asked, seen: View, sources: Mapping[str, str] | None = None
-) -> Decision | http.Reply:
+def decide(asked: Asked, seen: View, *, trial: bool = False) -> Decision | http.Reply:
     """Let the dialect of the path say what is meant, and the rules finish it.
 
-    ``sources`` are the deployment's unless others are given.
+    In a ``trial`` every source is there, and no URL needs a signature.
 
     Raises:
         Refusal: no picture can be given.
@@ -92,23 +101,16 @@ def decide(
     if dialect is None:
         raise refusals.not_found()
     world = World(
-        deployment=_DEPLOYMENT,
+        deployment=_OPEN if trial else _DEPLOYMENT,
         engine=_ENGINE,
         rules=seen,
-        sources=settings.sources() if sources is None else sources,
+        sources=_ANYWHERE if trial else settings.sources(),
         now=lambda: seen.situation.now,
         environment=_ENVIRONMENT,
         development=settings.development(),
     )
     inner = Asked(path=rest, query=asked.query, headers=asked.headers)
     return deciding.decide(inner, dialect, world, seen)
-
-
-class Anywhere(dict[str, str]):
-    """Every source there may be: tests of rules name sources that other deployments have."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
 
 
 def tried(ruleset: Ruleset, example: Example) -> Decision | http.Reply:
@@ -119,7 +121,7 @@ def tried(ruleset: Ruleset, example: Example) -> Decision | http.Reply:
     """
     asked = trying.asked(example)
     book = Book(ruleset=ruleset, look=lambda _: example.facts)
-    return decide(asked, deciding.view(asked, book, example.now), Anywhere())
+    return decide(asked, deciding.view(asked, book, example.now), trial=True)
 
 
 _RULES = (

@@ -5,7 +5,7 @@ The same for clients, for the tests inside rulesets, and for who asks why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import recipe as recipes
 import rules
@@ -85,7 +85,8 @@ def decide(asked: Asked, dialect: Dialect, world: World, seen: View) -> Decision
     )
     situation = seen.situation
     times = [at for at in (drafted.until, situation.until) if at is not None]
-    return Decision(  # not `replace`: this is where every request passes
+    return replace(
+        drafted,
         recipe=finished.recipe,
         vary=tuple(dict.fromkeys((*drafted.vary, *situation.vary))),
         until=min(times, default=None),

@@ -19,8 +19,9 @@ from dynimo.sdk import http
 
 KEY_HEADER = "x-images-key"
 """With the deployment's ``explain_key`` in it, a request may ask."""
+RULES_HEADER = "images-ruleset"
 PARAMETERS = ("explain", "debug", "ruleset")
-"""``explain=1`` (or ``text``) says why; ``debug=1`` names the rules beside the picture;
+"""``explain=1`` (or ``text``) says why; ``debug=1`` names them in a header;
 ``ruleset=canary`` (or ``stable``) takes that one."""
 
 Decide = Callable[[Asked, View], Decision | http.Reply]
@@ -78,9 +79,9 @@ def told(found: Mapping[str, Any], how: str) -> http.Reply:
     return http.json(found, headers=headers)
 
 
-def marked(reply: http.Reply, decided: Decision, seen: View) -> http.Reply:
-    """Name ruleset and rules in Server-Timing, which the edge joins to the picture's own."""
-    version = seen.book.ruleset.version
-    names = quote(f"{version}: {', '.join(decided.because)}", safe=" :,.-_")
-    timing = ("server-timing", f'ruleset;desc="{names}"')
-    return replace(reply, headers=(*reply.headers, timing))
+def marked(decided: Decision, seen: View) -> Decision:
+    """Let the answer name ruleset and rules, for whoever has the key, and be kept for nobody."""
+    version = quote(seen.book.ruleset.version or "-", safe=".-_")
+    names = quote(", ".join(decided.because), safe=" ,.-_")
+    header = (RULES_HEADER, f'{version}; rules="{names}"')
+    return replace(decided, personal=True, said=(*decided.said, header))

@@ -83,9 +83,7 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
         return replies.refused(refusal)
     if not isinstance(decided, Decision):
         return decided
-    if not ours:
-        return _forward(decided)
-    return operating.marked(_forward(replace(decided, personal=True)), decided, seen)
+    return _forward(operating.marked(decided, seen) if ours else decided)
 
 
 def decide(asked: Asked, seen: View, *, trial: bool = False) -> Decision | http.Reply:

@@ -7,13 +7,17 @@ a second, and decisions that are kept are purged by the rulesets' tags.
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import preprocess
 from commands import options, purging
 from rulesets import reading, rollout, trying
+from rulesets.watching import CHECK_SECONDS
 
 OK = 0
+SEEN_SECONDS = CHECK_SECONDS + 0.3
+"""After so long every Preprocessor has seen a change of the file."""
 
 
 def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
@@ -86,4 +90,5 @@ def _purged(typed: argparse.Namespace, *files: Path, hard: bool = False) -> int:
     if not versions:
         options.say("the ruleset has no version: kept decisions run out within 30 s")
         return OK
+    time.sleep(SEEN_SECONDS)  # else what is purged would be decided anew by the old file
     return purging.decisions(sorted(versions), options.data(typed), hard=hard)

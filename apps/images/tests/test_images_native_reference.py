@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import limits
-from parameters import access, effects, output, sizing, table
+from parameters import access, audience, effects, output, sizing, table
 from parameters.row import Row
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "images-native.md"
@@ -26,6 +26,7 @@ GROUPS: Mapping[str, Iterable[Row]] = {
     "mark": _of("mark"),
     "txt": _of("txt"),
     "output": output.ROWS,
+    "audience": audience.ROWS,
     "rights": access.ROWS,
 }
 

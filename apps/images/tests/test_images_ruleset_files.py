@@ -15,6 +15,7 @@ import pytest
 import preprocess
 from commands import __main__ as images
 from commands import logged
+from dynimo.sdk import commands
 from rulesets import facts, reading, trying, watching
 from rulesets.mistakes import RulesError
 from rulesets.ruleset import Table
@@ -321,3 +322,23 @@ def test_a_purge_needs_something_to_purge(
     assert run("purge", "--all", "--data", tmp_path / "none") == 69
     assert "no server runs" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_purge_is_one_by_tags_soft_unless_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each kind of thing has its tag, spelled as answers spell it."""
+    asked: list[tuple[str, ...]] = []
+
+    def platform(*arguments: str) -> commands.Told:
+        asked.append(arguments)
+        return commands.Told(code=0, output='{"purged": 3}', errors="")
+
+    monkeypatch.setattr(commands, "platform", platform)
+    kinds = ("asset", "layer", "title", "tag", "preset", "rule", "ruleset")
+    assert run("purge", *[part for kind in kinds for part in (f"--{kind}", "a b/c")]) == 0
+    wanted = [part for kind in kinds for part in ("--tag", f"{kind}:a%20b/c")]
+    assert asked == [("purge", *wanted, "--soft", "--json")]
+    assert run("purge", "--all", "--hard", "--data", "d") == 0
+    assert asked[1] == ("purge", "--tag", "images", "--data", "d", "--json")
+    assert "3 dropped: images" in capsys.readouterr().out

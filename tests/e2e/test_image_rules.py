@@ -1,0 +1,164 @@
+"""Business rules in the running program: facts, roll-outs, why; purges by what a picture is of."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.e2e.conftest import SAMPLE
+from tests.e2e.serving import Answer, Server
+
+pytestmark = pytest.mark.e2e
+
+KEY = "the key of who may ask why"
+URL = "/img/art/titles/7/poster.jpg?w=60&fm=png"
+RULES = """\
+version = "{version}"
+[facts]
+file = "titles.json"
+[[rule]]
+name = "square"
+path = "titles/{{title}}/*"
+canvas = {{ w = {side}, h = {side} }}
+tags = "squares"
+[[rule.tests]]
+url = "/img/art/titles/1/poster.jpg?fm=png"
+expect = {{ has = "cut:{side},{side}" }}
+"""
+PATIENCE_SECONDS = 30.0
+
+
+def _images(server: Server, *arguments: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "dynimo", "images", *arguments, "--data", str(server.data)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def _size(answer: Answer) -> tuple[int, int]:
+    assert answer.status == 200, answer.body
+    with Image.open(io.BytesIO(answer.body)) as image:
+        return image.size
+
+
+def _until(server: Server, side: int) -> None:
+    """Ask until the picture has that side: a soft purge gives the old one for a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while _size(server.get(URL)) != (side, side):
+        assert time.monotonic() < deadline, "the old picture stays"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a title, a roll-out file that names one ruleset, and another beside it."""
+    folder = tmp_path_factory.mktemp("rules")
+    (folder / "art" / "titles" / "7").mkdir(parents=True)
+    (folder / "art" / "titles" / "7" / "poster.jpg").write_bytes(SAMPLE.read_bytes())
+    rules = folder / "rules"
+    rules.mkdir()
+    (rules / "old.toml").write_text(RULES.format(version="old", side=40))
+    (rules / "new.toml").write_text(RULES.format(version="new", side=50))
+    (rules / "titles.json").write_text('{"7": {"rank": 3}}')
+    (rules / "rollout.toml").write_text('stable = "old.toml"\n')
+    (folder / "settings.toml").write_text(
+        f'[apps.images]\nrules = "rules/rollout.toml"\nexplain_key = "{KEY}"\n'
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    """One server for all; each test begins by emptying it."""
+    arguments = ("--source", f"art={folder / 'art'}", "--config", str(folder / "settings.toml"))
+    server = Server(folder / "data", arguments).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def file(folder: Path) -> Path:
+    """The file of the title."""
+    return folder / "art" / "titles" / "7" / "poster.jpg"
+
+
+def test_rules_roll_out_say_why_and_are_taken_back(server: Server, folder: Path) -> None:
+    """Without a restart, by whoever has the folder; over HTTP only with the key."""
+    plan = str(folder / "rules" / "rollout.toml")
+    assert _size(server.get(URL)) == (40, 40)
+    told = json.loads(_images(server, "explain", URL, "--json"))
+    assert (told["ruleset"], told["rules"][0]["name"]) == ("old", "square")
+    assert told["facts"] == {"7": {"rank": 3}}
+    assert server.get(f"{URL}&explain=1").status == 403
+    asked = server.get(f"{URL}&explain=1", {"x-images-key": KEY})
+    assert asked.json["recipe"] == told["recipe"]
+
+    _images(server, "rules", "roll-out", plan, "--canary", "new.toml", "--percent", "100")
+    _until(server, 50)
+    shown = server.get(f"{URL}&debug=1", {"x-images-key": KEY})
+    assert shown.headers["images-ruleset"] == 'new; rules="square"'
+    stable = server.get(f"{URL}&ruleset=stable", {"x-images-key": KEY})
+    assert _size(stable) == (40, 40)
+    assert "images-ruleset" not in server.get(URL).headers
+
+    _images(server, "rules", "rollback", plan)
+    assert _size(server.get(URL)) == (40, 40)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "asset:art/titles/7/poster.jpg", "title:7", "tag:squares", "rule:square", "ruleset:old",
+        "images",
+    ],
+)  # fmt: skip
+def test_a_purge_by_anything_that_a_picture_is_of(server: Server, file: Path, tag: str) -> None:
+    """Hard: the next answer is made of the new file. What is not of it stays."""
+    other = "/img/sample/boats.jpg?w=9&fm=jpg"
+    _paint(file, "red")
+    server.purge(everything=True)
+    server.get(other)
+    assert _colour(server.get(URL)) == (254, 0, 0)
+    _paint(file, "blue")
+    assert _colour(server.get(URL)) == (254, 0, 0)
+    assert server.purge(tag=tag).json["purged"] >= 1
+    assert _colour(server.get(URL)) == (0, 0, 254)
+    if tag not in {"images", "ruleset:old"}:  # both are of all that there is
+        assert "; hit" in server.get(other).headers["cache-status"]
+
+
+def test_a_soft_purge_warms_what_is_asked_for_most(server: Server, file: Path) -> None:
+    """What is purged is given until the new one is there, which nobody had to ask for."""
+    _paint(file, "red")
+    assert json.loads(_images(server, "purge", "--all", "--hard", "--json"))["tags"] == ["images"]
+    for _ in range(3):
+        assert _colour(server.get(URL)) == (254, 0, 0)
+    _paint(file, "blue")
+    told = json.loads(_images(server, "purge", "--title", "7", "--warm", "5", "--json"))
+    assert told["warmed"]["asked"] >= 1
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while _colour(server.get(URL)) != (0, 0, 254):
+        assert time.monotonic() < deadline, "the old picture stays"
+        time.sleep(0.05)
+
+
+def _colour(answer: Answer) -> object:
+    assert answer.status == 200, answer.body
+    with Image.open(io.BytesIO(answer.body)) as image:
+        return image.convert("RGB").getpixel((20, 20))
+
+
+def _paint(file: Path, colour: str) -> None:
+    fresh = file.with_suffix(".new")
+    Image.new("RGB", (90, 90), colour).save(fresh, "jpeg")
+    fresh.replace(file)

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyvips
@@ -76,7 +76,7 @@ def handler(event: Mapping[str, Any], context: context_module.Context) -> http.R
             return _derive(request)
         if request.method not in ("GET", "HEAD"):
             return replies.method_not_allowed()
-        return answer(request, recipes.parse(request.path), kin)
+        return _answer_somehow(request, recipes.parse(request.path), kin)
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
 
@@ -86,6 +86,23 @@ def _derive(request: http.HttpRequest) -> http.Reply:
     import derive  # noqa: PLC0415 - what decides about URLs is needed for this alone
 
     return derive.answer(request, answer)
+
+
+def _answer_somehow(request: http.HttpRequest, recipe: recipes.Recipe, kin: int) -> http.Reply:
+    """Answer; where the source is not there, with what the URL names for the case.
+
+    A source that failed is the edge's to replace: it may still have the picture.
+    """
+    try:
+        return answer(request, recipe, kin)
+    except refusals.Refusal as refusal:
+        other = steps.instead(recipe)
+        if other is None or "layer" in refusal.facts or 404 != refusal.status < 500:
+            raise
+        if refusal.status >= 500:
+            return replies.refused(refusal, instead=recipes.spell(other))
+        reply = answer(request, other)
+        return replace(reply, headers=(*reply.headers, ("fallback-image", "1")))
 
 
 def answer(request: http.HttpRequest, recipe: recipes.Recipe, kin: int = 0) -> http.Reply:

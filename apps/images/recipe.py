@@ -17,7 +17,7 @@ import colours
 import paths
 import refusals
 from ops import base, effects, geometry, layers, values
-from ops.base import Op
+from ops.base import EMPTY, Op
 from ops.output import QUALITIES, Output
 
 __all__ = [
@@ -136,7 +136,8 @@ def _settled(out: Output) -> Output:
     """Drop what means nothing to the format: equal pictures need equal spellings."""
     if out.fm in ("json", "original"):
         kept = Output(fm=out.fm, ttl_seconds=out.ttl_seconds, report=out.report, base=out.base)
-        return replace(kept, name=out.name, attach=out.attach, buster=out.buster)
+        instead = out.instead if out.fm == "original" else EMPTY
+        return replace(kept, name=out.name, attach=out.attach, buster=out.buster, instead=instead)
     bg, flat = out.bg, out.flat
     if out.fm == "jpg":
         bg, flat = colours.on_white(bg), False

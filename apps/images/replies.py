@@ -16,12 +16,15 @@ CACHE_CONTROL = {
 """What caches may keep, by status; anything else (5xx above all) is not kept."""
 
 
-def refused(refusal: refusals.Refusal) -> http.Reply:
-    """Answer ``{"error": code, "message": sentence, ...facts}`` with the refusal's status."""
+def refused(refusal: refusals.Refusal, *, instead: str = "") -> http.Reply:
+    """Answer ``{"error": code, "message": sentence, ...facts}`` with the refusal's status.
+
+    ``instead`` is the internal path of what may stand in for a source that failed.
+    """
     body = {"error": refusal.code, **refusal.facts, "message": refusal.message}
     headers = {"cache-control": CACHE_CONTROL.get(refusal.status, "no-store")}
     if refusal.status >= 500:  # the source failed: whatever needs it would fail as well
-        headers[http.FALLBACK_HEADER] = "none"
+        headers[http.FALLBACK_HEADER] = f"instead={instead}" if instead else "none"
     return http.json(body, status=refusal.status, headers=headers)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import paths
 import recipe as recipes
 from ops import effects, geometry, values
-from ops.base import Op
+from ops.base import EMPTY, Op
 from ops.output import Output
 
 CHEAPER = "/_spare/cheaper/"
@@ -110,6 +110,22 @@ def links(recipe: recipes.Recipe) -> Mapping[str, str]:
         return {}
     spelled = recipes.spell(cheaper(recipe)).removeprefix(recipes.PREFIX)
     return {"cheaper": CHEAPER + spelled, "preview": PREVIEW + spelled}
+
+
+def instead(recipe: recipes.Recipe) -> recipes.Recipe | None:
+    """Give the recipe of the same picture made of the file that its URL names for the case.
+
+    Raises:
+        Refusal: 404; there can be no such file.
+    """
+    if not recipe.out.instead:
+        return None
+    source, path = paths.split(paths.encode(recipe.out.instead))
+    seconds = min(recipe.out.ttl_seconds, TTL_SECONDS)
+    out = replace(recipe.out, instead=EMPTY, ttl_seconds=seconds)
+    return recipes.canonical(
+        source=source, path=path, engine=recipe.engine, ops=recipe.ops, out=out
+    )
 
 
 def parse(path: str) -> tuple[str, recipes.Recipe]:

@@ -35,11 +35,15 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, st
         config.write_text(f'[apps.images]\nprivate_hosts = ["127.0.0.1:{port}"]\n')
         server = Server(
             folder / "data",
-            ("--source", f"pics={pictures}", "--config", str(config)),
+            (
+                *("--source", f"pics={pictures}", "--source", "dead=http://127.0.0.1:9/"),
+                *("--config", str(config)),
+            ),
             {
                 "IMGPROXY_KEY": KEY.hex(),
                 "IMGPROXY_SALT": SALT.hex(),
                 "IMGPROXY_SOURCE_URL_ENCRYPTION_KEY": ENCRYPTION_KEY,
+                "IMGPROXY_ENABLE_CLIENT_HINTS": "true",
                 "IMGPROXY_PRESETS": "small=rs:fill:80:60",
                 "IMGPROXY_ALLOWED_SOURCES": f"local://,http://127.0.0.1:{port}/",
             },
@@ -125,6 +129,27 @@ def test_a_url_ends_at_its_second(there: tuple[Server, str]) -> None:
         time.sleep(0.1)
     gone = server.get(path)
     assert (gone.status, gone.json["error"]) == (404, "expired")
+
+
+def test_another_file_stands_in_and_is_marked(there: tuple[Server, str]) -> None:
+    """For a file that is not there, and for a server that is not."""
+    server, _ = there
+    other = urlsafe_b64encode(b"local:///pics/a%20b.jpg").decode()
+    gone = server.get(signed(f"/w:40/fiu:{other}/plain/local:///pics/gone.jpg@jpg"))
+    assert size(gone)[0] == 40
+    assert gone.headers["fallback-image"] == "1"
+    dead = server.get(signed(f"/w:40/fiu:{other}/plain/local:///dead/a.jpg@jpg"))
+    assert (dead.status, dead.headers["dynimo-step"]) == (200, "instead")
+    assert dead.body == gone.body
+
+
+def test_the_clients_screen_counts_and_caches_know_it(there: tuple[Server, str]) -> None:
+    """Where the deployment switched it on."""
+    server, _ = there
+    path = signed("/w:40/plain/local:///pics/a%2520b.jpg@jpg")
+    for _ in range(2):
+        for hint, width in (("1", 40), ("2", 80), ("9", 40)):
+            assert size(server.get(path, {"sec-ch-dpr": hint}))[0] == width
 
 
 def test_no_key_is_shown(there: tuple[Server, str]) -> None:

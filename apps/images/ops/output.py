@@ -40,7 +40,8 @@ class Output(Op, name="as"):
     written into the file, ``density`` is what drawings and pages are read at. ``depth``: bits a
     sample, 0 is 8 (palettes: as few as are enough). ``hdr``: a gain map stays. ``second``: where
     in a video. ``upright``: turned by its EXIF orientation. ``buster`` changes nothing but the
-    key under which the picture is stored.
+    key under which the picture is stored. ``instead``: the file ``NAME/path`` of which the picture
+    is made where its own cannot be had.
     """
 
     fm: Format
@@ -71,3 +72,4 @@ class Output(Op, name="as"):
     upright: bool = True
     density: Annotated[int, Between(0, 1200)] = 0
     buster: str = ""
+    instead: Text = EMPTY

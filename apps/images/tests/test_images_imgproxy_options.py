@@ -83,6 +83,7 @@ def size_of(spelled: str, size: tuple[int, int]) -> tuple[int, int]:
         ("bd:9:face/dd:1:face", "detections:blur,9;detections:frame"),
         ("bga:0.5/bg:f00", "background:ff000080"),
         ("w:9/-/bl:1/w:3", "resize:inside,9;resize:inside,3;blur:1"),
+        ("w:9/bg:f00/-/bg:00f/w:3", "resize:inside,9;background:ff0000;resize:inside,3"),
         ("wm:0.5", ""),
         ("g:obj:face/s:2:2/rt:fill", "resize:outside,2,2;cut:2,2,face"),
         ("g:objw:all:2/s:2:2/rt:fill", "resize:outside,2,2;cut:2,2,object"),
@@ -300,7 +301,7 @@ def test_every_option_answers_to_all_its_names() -> None:
         "pr:nope",
         "pd:-1", "br:256", "co:-1", "a:1:1:1:1", "mc:2", "gr:1:000:sideways", "ba:1",
         "ba:1:0:0:0", "bd:1:dog", "aq:magic:1", "webpo:best", "avifo:x", "dpi:5000", "vts:-1",
-        "hs:md5:00", "fiu:aa", "x:1", ":1", "W:1",
+        "hs:md5:00", "fiu:!", "x:1", ":1", "W:1",
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_404_and_named(spelled: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,3 +130,36 @@ def test_raw_is_the_file_itself(
     headers = dict(answer.headers)
     assert headers["content-type"] == "image/png"
     assert "mine" in headers["content-disposition"]
+
+
+@pytest.mark.usefixtures("see")
+def test_another_file_stands_in_for_one_that_is_not_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the URL's word or the deployment's; a mark that is not there is a mistake all the same."""
+    (folder / "a.png").rename(folder / "b.png")
+    own = f"fiu:{asking.base64('local:///pics/b.png')}"
+    everywhere = {"IMGPROXY_FALLBACK_IMAGE_PATH": "pics/b.png"}
+    for options, environment in ((f"{own}/w:40/f:png", {}), ("w:40/f:png", everywhere)):
+        answer = reply(options, monkeypatch, **environment)
+        assert opened(answer).size == (40, 20)
+        headers = dict(answer.headers)
+        assert headers["fallback-image"] == "1"
+        assert "max-age=60," in headers["cache-control"]
+    assert reply("w:40/f:png", monkeypatch).status == 404
+    (folder / "a.png").write_bytes((folder / "b.png").read_bytes())
+    lost = {**everywhere, "IMGPROXY_WATERMARK_PATH": "pics/none.png"}
+    assert reply("wm:1/f:png", monkeypatch, **lost).status == 404
+
+
+def test_a_source_that_failed_is_the_edges_to_replace(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told what the URL names for the case; it may still have the picture itself."""
+    monkeypatch.setenv("DYNIMO_SOURCES", json.dumps({"pics": "http://127.0.0.1:9/"}))
+    own = f"fiu:{asking.base64('local:///pics/b.png')}"
+    answer = reply(f"{own}/w:40/f:png", monkeypatch)
+    assert answer.status == 502
+    step, _, path = dict(answer.headers)[http.FALLBACK_HEADER].partition("=")
+    assert (step, path.endswith("/pics/b.png")) == ("instead", True)
+    assert dict(reply("w:40/f:png", monkeypatch).headers)[http.FALLBACK_HEADER] == "none"

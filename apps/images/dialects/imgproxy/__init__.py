@@ -6,6 +6,7 @@ Glue of its parts. What imgproxy's URLs mean is in docs/reference/images-imgprox
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -89,9 +90,14 @@ def _decide(asked: Asked, world: World) -> Decision:
         chains[-1], rule, settings,
         path=path, accepts=asked.headers.get("accept", ""), now=now,
     )  # fmt: skip
+    instead = settings.fallback
+    if finish.fallback:
+        instead = "/".join(_located(finish.fallback, world, settings))
+    if instead:
+        out = replace(out, instead=Text(instead))
     ops: list[Op] = []
     for said in chains if out.fm != "original" else ():
-        ops += _ops(said, world, settings)
+        ops += _ops(said, world, settings, last=said is chains[-1])
     made = recipes.canonical(source=source, path=path, engine=world.engine, ops=ops, out=out)
     vary = (*(("accept",) if negotiated else ()), *(_HINTS if settings.hints else ()))
     return Decision(recipe=made, vary=vary, until=float(finish.expires) or None)
@@ -183,14 +189,18 @@ def _located(url: str, world: World, settings: configured.Configured) -> tuple[s
     return source, path
 
 
-def _ops(said: Said, world: World, settings: configured.Configured) -> list[Op]:
-    """One pipeline: shape, effects, canvas, background, watermark."""
+def _ops(said: Said, world: World, settings: configured.Configured, *, last: bool) -> list[Op]:
+    """One pipeline: shape, effects, canvas, background, watermark.
+
+    The background of the ``last`` one is the output's to lay, if it is opaque.
+    """
 
     def locate(url: str) -> str:
         return "/".join(_located(url, world, settings))
 
     bg = shaping.background(said)
-    behind = [geometry.Background(bg)] if bg is not None and bg[3] < 255 else []
+    laid = bg is not None and not (last and bg[3] == 255)
+    behind = [geometry.Background(bg)] if bg is not None and laid else []
     return [
         *shaping.before(said),
         *colouring.effects(said),

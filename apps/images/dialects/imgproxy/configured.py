@@ -24,7 +24,7 @@ NAMES = (
     "enforce_avif", "enforce_jxl", "enable_client_hints", "ttl", "allowed_processing_options",
     "base64_url_includes_filename", "strip_metadata", "keep_copyright", "strip_color_profile",
     "auto_rotate", "preserve_hdr", "return_attachment", "skip_processing_formats",
-    "max_animation_frames",
+    "max_animation_frames", "fallback_image_path", "fallback_image_url",
 )  # fmt: skip
 OPTIONS: Mapping[str, str] = {
     "strip_metadata": "strip_metadata",
@@ -66,6 +66,7 @@ class Configured:
     quality: int = 80
     qualities: Mapping[str, int] = field(default_factory=dict)
     watermark: str = ""
+    fallback: str = ""
     opacity: Decimal = Decimal(1)
     auto: frozenset[str] | None = None
     enforced: frozenset[str] = frozenset()
@@ -148,7 +149,8 @@ def _read(said: Mapping[str, str]) -> Configured:
         only_presets=arguments.flag(said.get("only_presets", "")),
         quality=_whole(said, "quality", 80, 1, 100),
         qualities={**QUALITIES, **_qualities(said.get("format_quality", ""))},
-        watermark=_watermark(said),
+        watermark=_file(said, "watermark"),
+        fallback=_file(said, "fallback_image"),
         opacity=arguments.part("watermark_opacity", said.get("watermark_opacity", "1")),
         auto=frozenset(each for each in FLAGS if f"auto_{each}" in sure) if flagged else None,
         enforced=frozenset(each for each in FLAGS if f"enforce_{each}" in sure),
@@ -201,14 +203,14 @@ def _qualities(text: str) -> dict[str, int]:
     return found
 
 
-def _watermark(said: Mapping[str, str]) -> str:
-    """The watermark's file by reference: ``NAME/path``, ``local:///NAME/path`` or an address."""
-    text = said.get("watermark_url", "") or said.get("watermark_path", "")
+def _file(said: Mapping[str, str], what: str) -> str:
+    """A file by reference: ``NAME/path``, ``local:///NAME/path`` or an address."""
+    text = said.get(f"{what}_url", "") or said.get(f"{what}_path", "")
     if not text:
         return ""
     if "://" not in text:
         text = f"local:///{text}"
     name, path = locating.place(text)
     if not path or text.startswith("local:////"):
-        raise ConfiguredError(f"{PREFIX}WATERMARK_PATH must be a source's NAME/path here")
+        raise ConfiguredError(f"{PREFIX}{what.upper()}_PATH must be a source's NAME/path here")
     return f"{name}/{path}"

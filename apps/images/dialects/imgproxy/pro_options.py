@@ -181,6 +181,12 @@ def watermark_url(said: Said, args: Arguments) -> None:
     said.mark.file = read.base64("watermark_url", args[0])
 
 
+def fallback_image_url(said: Said, args: Arguments) -> None:
+    """``fiu:base64 URL``; empty is the deployment's."""
+    read.at_most("fallback_image_url", args, 1)
+    said.finish.fallback = read.base64("fallback_image_url", args[0])
+
+
 def watermark_text(said: Said, args: Arguments) -> None:
     """``wmt:base64 text``, without markup."""
     read.at_most("watermark_text", args, 1)
@@ -324,6 +330,7 @@ TABLE: Mapping[tuple[str, ...], Apply] = {
     ("watermark_text", "wmt"): watermark_text,
     ("watermark_size", "wms"): watermark_size,
     ("watermark_rotate", "wm_rot", "wmr"): watermark_rotate,
+    ("fallback_image_url", "fiu"): fallback_image_url,
     ("dpi",): options.out_whole("dpi", 1200),
     ("autoquality", "aq"): autoquality,
     ("jpeg_options", "jpgo"): jpeg_options,
@@ -348,7 +355,6 @@ ABSENT: Mapping[tuple[str, ...], Apply] = {
         ("video_thumbnail_keyframes", "vtk"),
         ("video_thumbnail_tile", "vtt"),
         ("video_thumbnail_animation", "vta"),
-        ("fallback_image_url", "fiu"),
         ("bypass_cache", "bc"),
         ("cache_tags", "ct"),
         ("hashsum", "hs"),

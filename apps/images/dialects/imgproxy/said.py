@@ -50,6 +50,7 @@ class Finish:
     skip: set[str] = field(default_factory=set)
     expires: int = 0
     out: dict[str, object] = field(default_factory=dict)
+    fallback: str = ""
     applied: int = 0
 
 

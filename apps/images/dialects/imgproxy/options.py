@@ -168,7 +168,9 @@ def format_quality(said: Said, args: Arguments) -> None:
 
 def cachebuster(said: Said, args: Arguments) -> None:
     """``cb:text``: other text, another picture to every cache, ours too."""
-    said.finish.out["buster"] = hashlib.sha256(":".join(args).encode()).hexdigest()[:12]
+    said.finish.out["buster"] = hashlib.sha256(
+        ":".join(args).encode("utf-8", "replace")
+    ).hexdigest()[:12]
 
 
 def expires(said: Said, args: Arguments) -> None:

@@ -34,7 +34,8 @@ def check(
     Raises:
         Refusal: 403.
     """
-    if any(hmac.compare_digest(given.encode(), each.encode()) for each in trusted):
+    text = given.encode("utf-8", "replace")
+    if any(hmac.compare_digest(text, each.encode()) for each in trusted):
         return
     if not pairs:
         if unsigned and given and ":" not in given:
@@ -44,9 +45,9 @@ def check(
             " (or unsigned = true in [apps.images])"
         )
     mac = _decoded(given)
-    text = signed.encode("utf-8", "replace")
+    path = signed.encode("utf-8", "replace")
     fits = [
-        hmac.compare_digest(mac, hmac.digest(key, salt + text, "sha256")[:size])
+        hmac.compare_digest(mac, hmac.digest(key, salt + path, "sha256")[:size])
         for key, salt in pairs
     ]
     if not any(fits):

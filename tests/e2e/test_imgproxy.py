@@ -124,7 +124,9 @@ def test_a_url_ends_at_its_second(there: tuple[Server, str]) -> None:
     server, _ = there
     ends = int(time.time()) + 2
     path = signed(f"/exp:{ends}/w:31/plain/local:///pics/a%2520b.jpg@jpg")
-    assert size(server.get(path))[0] == 31
+    first = server.get(path)
+    assert size(first)[0] == 31
+    assert first.headers["cache-control"] in {"public, max-age=1", "public, max-age=2"}
     while time.time() < ends + 1.1:
         time.sleep(0.1)
     gone = server.get(path)

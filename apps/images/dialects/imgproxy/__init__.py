@@ -83,12 +83,12 @@ def _decide(asked: Asked, world: World) -> Decision:
     finish = chains[0].finish
     if fm and not finish.raw:
         finish.fm = arguments.fm("the extension", fm)
-    now = _now(finish, world)
+    _check_time(finish, world)
     source, path = _located(url, world, settings)
     rule = world.rules.find(source, path)
     out, negotiated = finishing.output(
         chains[-1], rule, settings,
-        path=path, accepts=asked.headers.get("accept", ""), now=now,
+        path=path, accepts=asked.headers.get("accept", ""),
     )  # fmt: skip
     instead = settings.fallback
     if finish.fallback:
@@ -111,25 +111,23 @@ def _told(segments: Sequence[str], world: World, settings: configured.Configured
     said = Said()
     asked = facts.asked(said, given)
     url, _ = locating.decode(rest, settings.encryption_keys, names_behind=settings.names_behind)
-    now = _now(said.finish, world)
+    _check_time(said.finish, world)
     source, path = _located(url, world, settings)
     out = Output(
         fm="json",
         report=facts.REPORT,
         base=Text(asked),
-        ttl_seconds=finishing.lifetime(said.finish, world.rules.find(source, path), settings, now),
+        ttl_seconds=finishing.lifetime(world.rules.find(source, path), settings),
         buster=str(said.finish.out.get("buster", "")),
     )
     made = recipes.canonical(source=source, path=path, engine=world.engine, out=out)
     return Decision(recipe=made, until=float(said.finish.expires) or None)
 
 
-def _now(finish: Finish, world: World) -> float:
-    """Give the time, if the URL is still good. Raises Refusal."""
-    now = world.now()
-    if finish.expires and finish.expires < now:
+def _check_time(finish: Finish, world: World) -> None:
+    """Refuse a URL whose time is over. Raises Refusal."""
+    if finish.expires and finish.expires < world.now():
         raise wrong.expired()
-    return now
 
 
 def _read(

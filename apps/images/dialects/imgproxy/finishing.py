@@ -13,14 +13,11 @@ from dialects.imgproxy.said import Finish, Said
 from ops.output import Output
 from recipe import TTL_SECONDS_DEFAULT
 
-LIFETIMES = (1_800, 600, 300, 60, 10)
-"""Seconds that caches keep a picture whose URL ends before they would; few, so that URLs of one
-picture that end at different times share it."""
 BEST = "avif.webp.jpg.png"
 
 
 def output(
-    said: Said, rule: rules.Rule, settings: Configured, *, path: str, accepts: str, now: float
+    said: Said, rule: rules.Rule, settings: Configured, *, path: str, accepts: str
 ) -> tuple[Output, bool]:
     """Give the output, and whether it depended on ``accepts`` (the Accept header).
 
@@ -28,7 +25,7 @@ def output(
         Refusal: 404, or 400 from the rules.
     """
     finish = said.finish
-    lasting: dict[str, Any] = {"ttl_seconds": lifetime(finish, rule, settings, now)}
+    lasting: dict[str, Any] = {"ttl_seconds": lifetime(rule, settings)}
     named: dict[str, Any] = {
         key: finish.out[key] for key in ("name", "attach", "buster") if key in finish.out
     }
@@ -54,15 +51,12 @@ def output(
     return made, negotiated
 
 
-def lifetime(finish: Finish, rule: rules.Rule, settings: Configured, now: float) -> int:
-    """Give how many seconds caches may keep it: at most what the URL has left."""
+def lifetime(rule: rules.Rule, settings: Configured) -> int:
+    """Give how many seconds caches may keep a picture; what its URL has left is the handler's."""
     seconds = rule.ttl_seconds
     if settings.ttl_seconds and seconds == TTL_SECONDS_DEFAULT:
-        seconds = settings.ttl_seconds
-    if not finish.expires or finish.expires - now >= seconds:
-        return seconds
-    left = finish.expires - now
-    return next((each for each in LIFETIMES if each <= min(left, seconds)), LIFETIMES[-1])
+        return settings.ttl_seconds
+    return seconds
 
 
 def _skips(finish: Finish, path: str) -> bool:

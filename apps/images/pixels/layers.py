@@ -15,7 +15,7 @@ import refusals
 import shapes
 from ops import geometry, layers, values
 from ops.base import Op
-from pixels import over
+from pixels import over, patches, shaping
 from pixels.canvas import Canvas, Scene, Work
 
 
@@ -33,8 +33,22 @@ def layer(canvas: Canvas, op: layers.Layer, scene: Scene) -> Canvas:
         tile=op.tile,
         along=op.along,
     )
+    if op.fit == "patch":
+        patch = patches.read(picture(op.file, layers.inner(op), scene))
+        below = _padded(canvas, patch, scene)
+        return over.lay(below, patches.drawn(patch, below.size), how, scene)
     ops = (*layers.inner(op), *_boxed(op, canvas.size))
     return over.lay(canvas, picture(op.file, ops, scene), how, scene)
+
+
+def _padded(canvas: Canvas, patch: patches.Patch, scene: Scene) -> Canvas:
+    """Add what a frame marks as outside of its content, clear."""
+    top, right, bottom, left = patch.padding
+    size = canvas.size[0] + left + right, canvas.size[1] + top + bottom
+    shapes.check_step(size, scene.limits)
+    if size == canvas.size:
+        return canvas
+    return canvas.over(shaping.embedded(canvas.settled().image, left, top, size, geometry.CLEAR))
 
 
 def picture(file: str, ops: tuple[Op, ...], scene: Scene) -> pyvips.Image:
@@ -80,7 +94,7 @@ def _boxed(op: layers.Layer, size: shapes.Size) -> tuple[Op, ...]:
         max(1, length.of(side)) if length.value else 0
         for length, side in zip((op.w, op.h), size, strict=True)
     )
-    if not (w or h):
+    if not (w or h) or op.fit == "patch":
         return ()
     return (geometry.Resize(op.fit, values.pixels(w), values.pixels(h), enlarge=True),)
 

@@ -193,3 +193,25 @@ def test_curves_and_colorize_are_exact(picture: Make) -> None:
     image = picture("filters:colorize(0,50,100,00ff00)/pics/a.png").convert("RGB")
     assert image.getpixel((10, 10)) == pytest.approx((255, 128, 0), abs=1)
     assert ImageStat.Stat(image).extrema[2] == (0, 0)
+
+
+def test_frames_stretch_where_they_are_marked(pictures: Path, picture: Make) -> None:
+    """A nine-patch: corners keep their size, marked parts stretch, content is not covered."""
+    green, clear, mark = (0, 255, 0, 255), (0, 0, 0, 0), (0, 0, 0, 255)
+    frame = Image.new("RGBA", (12, 12), clear)
+    frame.paste(green, (1, 1, 11, 11))
+    frame.paste(clear, (4, 4, 8, 8))
+    frame.paste(mark, (4, 0, 8, 1))
+    frame.paste(mark, (0, 4, 1, 8))
+    frame.paste(mark, (4, 11, 8, 12))
+    frame.paste(mark, (11, 4, 12, 8))
+    frame.save(pictures / "frame.png")
+    image = picture("fit-in/100x100/filters:frame(pics/frame.png):format(png)/pics/a.png")
+    assert image.size == (106, 81)
+    wanted = Image.new("RGB", (106, 81), green[:3])
+    wanted.paste(picture("fit-in/100x100/pics/a.png").convert("RGB"), (3, 3))
+    inside = (4, 4, 102, 77)  # where nothing is mixed between green and clear
+    seen = image.convert("RGB")
+    assert ImageChops.difference(seen.crop(inside), wanted.crop(inside)).getbbox() is None
+    for edge in ((0, 0, 106, 2), (0, 0, 2, 81), (104, 0, 106, 81), (0, 79, 106, 81)):
+        assert ImageStat.Stat(seen.crop(edge)).extrema == [(0, 0), (255, 255), (0, 0)]

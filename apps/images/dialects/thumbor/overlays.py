@@ -173,12 +173,12 @@ def label(job: Job, given: list[str]) -> None:
 
 
 def frame(job: Job, given: list[str]) -> None:
-    """``frame(url)``: over the whole picture; the nine patches are stretched as one."""
+    """``frame(url)``: a nine-patch around the picture."""
     if not given:
         raise Skip
     file = Text(job.refer(given[0]))
     job.layers.add()
-    job.add(layers.Layer(file, w=_ALL, h=_ALL, fit="fill"))
+    job.add(layers.Layer(file, fit="patch"))
 
 
 WORK: Mapping[str, FilterWork] = {

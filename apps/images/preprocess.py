@@ -45,7 +45,12 @@ STALE_IF_ERROR_SECONDS = 86_400
 
 _ENVIRONMENT = dict(os.environ)
 _DEPLOYMENT = deployment.read(settings.settings(), _ENVIRONMENT)
-_OPEN = replace(_DEPLOYMENT, unsigned=True, admission=replace(_DEPLOYMENT.admission, keys=()))
+_OPEN = replace(
+    _DEPLOYMENT,
+    unsigned=True,
+    admission=replace(_DEPLOYMENT.admission, keys=()),
+    thumbor=replace(_DEPLOYMENT.thumbor, allow_unsafe=True),
+)
 _ENGINE = engine.build()
 imgproxy.prepare(_ENVIRONMENT, _DEPLOYMENT.imgproxy)
 

@@ -238,6 +238,23 @@ def test_some_filters_are_about_the_file(text: str, expected: str) -> None:
     assert out(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [
+        ("pics/a.gif", 0),
+        ("pics/A.GIF", 0),
+        ("filters:format(webp)/pics/a.gif", 0),
+        ("filters:format(jpeg)/pics/a.gif", 1),
+        ("filters:max_frames(5)/pics/a.gif", 5),
+        ("filters:cover()/pics/a.gif", 1),
+        ("pics/a.jpg", 1),
+    ],
+)
+def test_animations_stay_animations(text: str, frames: int) -> None:
+    """By the file's name, so that stills have the recipe that they have everywhere."""
+    assert decided(f"unsafe/{text}").recipe.out.frames == frames
+
+
 def test_only_an_unsaid_format_is_negotiated() -> None:
     """Accept decides as in the native URL, and the answer says so."""
     said = decided("unsafe/filters:format(png)/pics/a.jpg", accept="image/avif")

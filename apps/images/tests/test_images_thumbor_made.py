@@ -215,3 +215,13 @@ def test_frames_stretch_where_they_are_marked(pictures: Path, picture: Make) -> 
     assert ImageChops.difference(seen.crop(inside), wanted.crop(inside)).getbbox() is None
     for edge in ((0, 0, 106, 2), (0, 0, 2, 81), (104, 0, 106, 81), (0, 79, 106, 81)):
         assert ImageStat.Stat(seen.crop(edge)).extrema == [(0, 0), (255, 255), (0, 0)]
+
+
+def test_an_animation_stays_one(pictures: Path, picture: Make) -> None:
+    """In its own format, in every frame's size."""
+    frames = [Image.new("RGB", (40, 30), colour) for colour in (RED, BLUE, WHITE)]
+    frames[0].save(pictures / "moving.gif", save_all=True, append_images=frames[1:], duration=100)
+    image = picture("20x10/pics/moving.gif")
+    assert (image.format, image.size, getattr(image, "n_frames", 1)) == ("GIF", (20, 10), 3)
+    still = picture("20x10/filters:format(png)/pics/moving.gif")
+    assert (still.format, still.size) == ("PNG", (20, 10))

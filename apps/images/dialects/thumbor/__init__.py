@@ -24,6 +24,9 @@ REPORT = "thumbor"
 SKIPPED_HEADER = "skipped-filters"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _SHOWN_MAX = 16
+_MOVING = (".gif", ".webp")
+"""Names of files that may be animations: these stay so, as in thumbor and imagor."""
+_STILL = ("jpg", "png", "tiff")
 
 
 def decide(asked: Asked, world: World) -> Decision:
@@ -81,6 +84,8 @@ def _output(made: Compiled, world: World, accepts: str) -> tuple[Output, bool]:
     given["quality"] = given.get("quality") or rules.quality_for(
         "jpg" if asked == "best" else asked, rule
     )
+    if made.path.lower().endswith(_MOVING) and asked not in _STILL:
+        given.setdefault("frames", 0)
     flat = rule.background is not None
     bg = rule.background or colours.WHITE
     return Output(fm=asked, bg=bg, flat=flat, **given), negotiated

@@ -5,6 +5,7 @@ Pillow and the formulas of the modes are the oracle: neither shares code with li
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -20,8 +21,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import generate
+import limits
 import recipe
 import refusals
+import render
 import used
 from dynimo.sdk import http
 from ops import effects, geometry, values
@@ -370,3 +373,66 @@ def test_any_text_gives_a_recipe_or_a_refusal(file: str, made: str) -> None:
         assert refusal.status == 400
         return
     assert recipe.spell(recipe.parse(path)) == path
+
+
+LENGTHS = st.integers(-40, 90).map(pixels) | st.integers(-50, 150).map(
+    lambda part: share(Decimal(part) / 100)
+)
+SIDES = st.integers(0, 90).map(pixels)
+LAID = st.builds(
+    Layer,
+    st.sampled_from(["s/a", "s/b", "s/broken", "s/gone"]).map(Text),
+    st.builds(Gravity, st.sampled_from(values.SIDES), LENGTHS, LENGTHS)
+    | st.sampled_from([Gravity(place) for place in ("entropy", "attention")]),
+    SIDES, SIDES, st.sampled_from([Decimal(0), Decimal("0.3"), Decimal(1)]),
+    st.sampled_from(get_args(declared.Blend)), st.booleans(),
+    st.sampled_from([Decimal(0), Decimal(90), Decimal(33)]),
+    st.sampled_from(["inside", "outside", "fill"]),
+)  # fmt: skip
+SAID = st.builds(
+    declared.Words,
+    st.text("aB \nשن<é\u0301", max_size=20).map(Text),
+    st.builds(Gravity, st.sampled_from(values.SIDES), LENGTHS, LENGTHS),
+    size=SIDES, w=SIDES, h=SIDES, blend=st.sampled_from(get_args(declared.Blend)),
+    stroke=st.sampled_from([Decimal(0), Decimal("1.5"), Decimal(20)]),
+    shadow=st.sampled_from([Decimal(0), Decimal(5)]), tile=st.booleans(), contrast=st.booleans(),
+    degrees=st.sampled_from([Decimal(0), Decimal(45)]),
+    background=st.sampled_from([(0, 0, 0, 0), (9, 9, 9, 99)]),
+)  # fmt: skip
+SHAPED = st.sampled_from(
+    [geometry.Rotate(Decimal(30)), geometry.Flip(x=True), geometry.Resize("inside", pixels(31))]
+)
+
+
+def png(mode: str, size: tuple[int, int], colour: Any) -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, size, colour).save(file, "png")
+    return file.getvalue()
+
+
+FILES = {
+    "s/a": png("RGB", (40, 30), BELOW), "s/b": png("LA", (13, 1), (0, 99)), "s/broken": b"GIF89a",
+}  # fmt: skip
+
+
+def fetched(reference: str) -> bytes:
+    if reference not in FILES:
+        raise refusals.not_found()
+    return FILES[reference]
+
+
+@given(ops=st.lists(LAID | SAID | SHAPED, min_size=1, max_size=4), inner=st.lists(LAID, max_size=1))
+@settings(max_examples=40, deadline=None)
+def test_chains_of_anything_give_a_picture_or_a_refusal(ops: list[Any], inner: list[Any]) -> None:
+    """Odd places, empty boxes, one pixel, nothing there: never another error."""
+    around = [Layer(Text("s/a"), made=Text(str(one))) for one in inner]
+    made = recipe.canonical(
+        source="s", path="p", engine="1", ops=(*ops, *around), out=Output(fm="png")
+    )
+    for file in ("s/a", "s/b"):
+        try:
+            rendered = render.render(FILES[file], made, limits.Limits(), fetched)
+        except refusals.Refusal as refusal:
+            assert refusal.status in (400, 404, 422)
+        else:
+            assert rendered.pixels.width > 0

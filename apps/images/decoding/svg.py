@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pyvips
 
+import fonts
 import limits as limit_names
 import refusals
 from decoding import cleaning
@@ -52,6 +53,7 @@ def open_drawing(data: bytes, limits: limit_names.Limits, density: int, judge: J
         pyvips.Error: librsvg cannot read it.
     """
     safe = clean(data, judge)
+    fonts.ready()  # librsvg wakes fontconfig, which reads its configuration once
     with _allowed():
         image = pyvips.Image.svgload_buffer(safe)
     scale = (density or DENSITY) / DENSITY

@@ -31,13 +31,15 @@ class Scene:
 
     ``fetch`` gives the bytes of another source file, by ``NAME/path``; it raises Refusal.
     ``draw`` makes a picture of bytes by operations. ``drawn`` is what has been made so, by file
-    and operations. ``depth`` is how deep this picture lies in layers of others.
+    and operations; ``said`` is words that have been set, for the next frame. ``depth`` is how deep
+    this picture lies in layers of others.
     """
 
     limits: limit_names.Limits
     fetch: Callable[[str], bytes]
     draw: Callable[[bytes, Sequence[Op], Scene], Canvas] = undrawn
     drawn: dict[tuple[str, tuple[Op, ...]], pyvips.Image] = field(default_factory=dict)
+    said: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     depth: int = 0
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyvips
 
@@ -56,14 +57,15 @@ def words(canvas: Canvas, op: layers.Words, scene: Scene) -> Canvas:
     if not text:
         return canvas
     canvas = canvas.settled()
-    done = _set(text, op, canvas.size, scene)
+    done = _once(scene, (op, canvas.size), lambda: _set(text, op, canvas.size, scene))
     size, grow = _size(done, op, canvas.size), math.ceil(op.stroke)
     box = size[0] + 2 * grow, size[1] + 2 * grow
     op = replace(op, gravity=calm.settled(canvas, op.gravity, box))
-    label = _boxed(done, op, size)
     margin = math.ceil(3 * op.shadow) + math.ceil(op.shadow / 2)
     colour = _readable(canvas, op, box) if op.contrast else op.colour
-    image = _painted(label, op, colour, margin)
+    image = _once(
+        scene, (op, size, colour), lambda: _painted(_boxed(done, op, size), op, colour, margin)
+    )
     if op.tile:
         gap = max(1, round(done.size * PAD_SHARE))
         wide = image.width + 2 * gap, image.height + 2 * gap
@@ -73,6 +75,13 @@ def words(canvas: Canvas, op: layers.Words, scene: Scene) -> Canvas:
         margin=0 if op.tile else margin,
     )  # fmt: skip
     return over.lay(canvas, image, how, scene)
+
+
+def _once(scene: Scene, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """Make it, unless an earlier frame has; there are few words in one picture."""
+    if key not in scene.said:
+        scene.said[key] = make()
+    return scene.said[key]
 
 
 def _set(text: str, op: layers.Words, below: shapes.Size, scene: Scene) -> _Set:

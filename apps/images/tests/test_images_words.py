@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import subprocess
@@ -234,6 +235,22 @@ def test_chinese_characters_have_the_form_of_their_language() -> None:
     japanese, chinese, unsaid, simplified = said[:4]
     assert japanese != chinese == unsaid == simplified
     assert said[5:] == ["True"] * 4
+
+
+def test_drawings_have_our_fonts_too() -> None:
+    """Text in an SVG, and words after it: librsvg has not brought the machine's fonts."""
+    drawing = (
+        '\'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="40"><text y="30"'
+        ' font-family="Noto Sans Hebrew" font-size="30">\u05d0\u05d1</text></svg>\''
+    )
+    said = in_process(
+        fonts.BUNDLED,
+        "import decode, limits, render, recipe; from ops.output import Output\n"
+        "made = recipe.canonical(source='s', path='p', engine='1', out=Output(fm='png'))\n"
+        f"out = render.render({drawing}.encode(), made, limits.Limits()).pixels\n"
+        "print(sum(bytes(out.data)[3::4]) > 20000, mark('\u05d0\u05d1'))",
+    )
+    assert said == ["True", hashlib.sha256(write("אב").tobytes()).hexdigest()]
 
 
 def test_a_folder_without_fonts_is_a_mistake(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
         asked = Asked(path=request.path.removeprefix("/"), query=query, headers=request.headers)
         seen = deciding.view(asked, _book(asked, ours.get("ruleset", "")), time.time())
         if ours.get("explain", "0") != "0":
-            return operating.told(operating.account(asked, seen, decide), ours["explain"])
-        decided = decide(asked, seen)
+            return operating.told(operating.account(asked, seen, decide_for), ours["explain"])
+        decided = decide_for(asked, seen)
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
     if not isinstance(decided, Decision):
@@ -91,7 +91,17 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
     return _forward(operating.marked(decided, seen) if ours else decided)
 
 
-def decide(asked: Asked, seen: View, *, trial: bool = False) -> Decision | http.Reply:
+def decide(request: http.HttpRequest) -> Decision | http.Reply:
+    """Say which picture a request means.
+
+    Raises:
+        Refusal: no picture can be given.
+    """
+    asked = Asked(path=request.path.removeprefix("/"), query=request.query, headers=request.headers)
+    return decide_for(asked, deciding.view(asked, _book(asked), time.time()))
+
+
+def decide_for(asked: Asked, seen: View, *, trial: bool = False) -> Decision | http.Reply:
     """Let the dialect of the path say what is meant, and the rules finish it.
 
     In a ``trial`` every source is there, and no URL needs a signature.
@@ -124,7 +134,7 @@ def tried(ruleset: Ruleset, example: Example) -> Decision | http.Reply:
     """
     asked = trying.asked(example)
     book = Book(ruleset=ruleset, look=lambda _: example.facts)
-    return decide(asked, deciding.view(asked, book, example.now), trial=True)
+    return decide_for(asked, deciding.view(asked, book, example.now), trial=True)
 
 
 _RULES = (
@@ -146,7 +156,7 @@ def _explained(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer who calls the function by name: the operator."""
     asked, now, which = operating.question(event)
     seen = deciding.view(asked, _book(asked, which), time.time() if now is None else now)
-    return operating.account(asked, seen, decide)
+    return operating.account(asked, seen, decide_for)
 
 
 def _forward(decided: Decision) -> http.Reply:

@@ -130,7 +130,7 @@ def _decided(url: str, book: deciding.Book, headers: dict[str, str], now: float)
     asked = Asked(path=path.removeprefix("/"), query=query, headers=headers)
     seen = deciding.view(asked, book, now)
     try:
-        decided = preprocess.decide(asked, seen, trial=True)
+        decided = preprocess.decide_for(asked, seen, trial=True)
     except refusals.Refusal as refusal:
         return f"{refusal.status} {refusal.message}", "refused"
     if not isinstance(decided, Decision):

@@ -35,7 +35,7 @@ def decided(
     path, _, query = url.removeprefix("/").partition("?")
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     asked = Asked(path=path, query=query, headers=given)
-    found = preprocess.decide(asked, deciding.view(asked, book, now), trial=True)
+    found = preprocess.decide_for(asked, deciding.view(asked, book, now), trial=True)
     assert isinstance(found, Decision)
     return found
 

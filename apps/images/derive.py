@@ -9,10 +9,11 @@ allowed for a variant is what its own URL may ask for: nothing is decided here.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import quote
 
-import paths
 import preprocess
 import recipe as recipes
 import refusals
@@ -24,6 +25,8 @@ VARIANTS_MAX = 32
 BODY_BYTES_MAX = 64 * 1024
 ANSWER_BYTES_MAX = 5 << 20
 """All parts together: what a function may answer, less what frames them."""
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of surrogate pairs, which JSON can say and no path can have."""
 _KEPT = ("content-type", "etag", "last-modified", "cache-control")
 
 Make = Callable[[http.HttpRequest, recipes.Recipe, int], http.Reply]
@@ -63,8 +66,8 @@ def _asked(body: bytes) -> tuple[str, list[str]]:
     if not isinstance(told, dict) or set(told) != {"source", "variants"}:
         raise refusals.parameter("the body", "", "an object of source and variants")
     source, variants = told["source"], told["variants"]
-    if not isinstance(source, str):
-        raise refusals.parameter("source", str(source), "a text: NAME/path")
+    if not isinstance(source, str) or _HALVES.search(source):
+        raise refusals.parameter("source", "", "a text: NAME/path")
     if not isinstance(variants, list) or not all(isinstance(one, str) for one in variants):
         raise refusals.parameter("variants", "", "a list of queries, such as w=200&fm=webp")
     if not 1 <= len(variants) <= VARIANTS_MAX:
@@ -76,7 +79,7 @@ def _parts(
     request: http.HttpRequest, source: str, variants: list[str], make: Make
 ) -> Iterable[tuple[str, http.Reply]]:
     """Make one after another, each with the address where it is to be had alone."""
-    path = f"/img/{paths.encode(source)}"
+    path = f"/img/{quote(source)}"  # as clients encode it, so that their signatures hold
     left = ANSWER_BYTES_MAX
     for number, query in enumerate(variants):
         alone = http.HttpRequest(

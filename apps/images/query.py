@@ -174,5 +174,5 @@ def _decoded(text: str) -> str:
         raise refusals.parameter("", text, "percent-encoded as % and two hexadecimal digits")
     try:
         return unquote_to_bytes(text).decode("utf-8")
-    except UnicodeDecodeError:
-        raise refusals.parameter("", text, "UTF-8 when decoded") from None
+    except UnicodeError:  # or halves of surrogate pairs, where the query came as JSON
+        raise refusals.parameter("", ascii(text), "UTF-8 when decoded") from None

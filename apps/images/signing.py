@@ -53,7 +53,7 @@ def split(query: str) -> Signed:
 def message(path: str, query: str) -> bytes:
     """Give the bytes that are signed; ``query`` is without its signature."""
     pieces = "&".join(sorted(query.split("&")))
-    return (f"{path}?{pieces}" if query else path).encode()
+    return (f"{path}?{pieces}" if query else path).encode("utf-8", "surrogatepass")
 
 
 def sign(path: str, query: str, key: str) -> str:

@@ -50,7 +50,8 @@ def _border(text: str) -> tuple[values.Length, colours.Colour] | None:
 
 TONE = (
     Row("bri", _PERCENT, "Brightness: adds to every sample; 100 is all of its range."),
-    Row("con", _PERCENT, "Contrast around the middle: -100 is flat grey, 100 doubles."),
+    Row("con", readers.number(-100, 300), "Contrast around the middle: -100 is flat grey, 100"
+        " doubles."),
     Row("sat", readers.number(-100, 900), "Saturation in percent more or less: -100 is grey."),
     Row("hue", readers.number(-360, 360), "Turns the colour wheel, in degrees."),
     Row("gam", readers.number(Decimal("0.1"), 10), "Gamma; over 1 brightens the middle."),

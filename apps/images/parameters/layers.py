@@ -21,6 +21,8 @@ TEXT_SIZE = values.pixels(24)
 _BLEND = tuple(word.replace("colour", "color") for word in get_args(layers.Blend))
 _SIDE = readers.length()
 _OFFSET = readers.length(-readers.SIDE_MAX)
+_ALONG = {"1": "both", "true": "both", "x": "across", "y": "down", "0": "", "false": ""}
+_TILE = readers.Reader(_ALONG.get, f"one of {', '.join(_ALONG)}")
 _ONE = Decimal(1)
 _JUSTIFY = {"start": "start", "center": "centre", "end": "end", "justify": "justify"}
 
@@ -40,7 +42,7 @@ def _mark_rows(mark: str, edit: readers.Reader) -> tuple[Row, ...]:
             "How it comes into that box; `inside`.", mark),
         Row(f"{mark}-alpha", readers.part(), "Its opacity in percent; 100.", mark),
         Row(f"{mark}-blend", readers.words(*_BLEND), "How it is blended; `over`.", mark),
-        Row(f"{mark}-tile", readers.FLAG, "Repeat it.", mark),
+        Row(f"{mark}-tile", _TILE, "Repeat it: in both directions, or in one.", mark),
         Row(f"{mark}-rot", readers.number(0, 360), "Turn it clockwise.", mark),
     )  # fmt: skip
 
@@ -118,10 +120,11 @@ def _blend(given: Given, name: str) -> Any:
 
 def _mark(given: Given, mark: str, dpr: Decimal) -> Op:
     w, h = (scaled(given.get(f"{mark}-{side}", values.ZERO), dpr) for side in "wh")
+    along: Any = given.get(f"{mark}-tile", "")
     return layers.Layer(
         Text(given[mark]), _placed(given, mark, "soea", dpr), w, h,
         opacity=given.get(f"{mark}-alpha", _ONE), blend=_blend(given, mark),
-        tile=given.get(f"{mark}-tile", False), degrees=given.get(f"{mark}-rot", Decimal(0)),
+        tile=bool(along), along=along or "both", degrees=given.get(f"{mark}-rot", Decimal(0)),
         fit=given.get(f"{mark}-fit", "inside"), made=given.get(f"{mark}-edit", EMPTY),
     )  # fmt: skip
 

@@ -59,12 +59,14 @@ ROWS = (
     Row("orient", readers.words("auto", "none"), "`none`: not turned by its EXIF orientation."),
     Row("dl", readers.Reader(_file_name, f"a file name of up to {NAME_MAX} bytes"
         " without / \\ and quotation marks"), "Let browsers save it under this name."),
+    Row("v", readers.matching(r"[0-9A-Za-z_.-]{1,64}", "up to 64 letters, digits, - _ and ."),
+        "Changes nothing but the key under which the picture is stored."),
 )  # fmt: skip
 _PLAIN = {
     "max-bytes": "bytes_max", "target": "target", "frames": "frames", "meta": "meta", "cs": "icc",
     "lossless": "lossless", "progressive": "progressive", "colorquant": "colours",
     "effort": "effort", "among": "among", "dpi": "dpi", "hdr": "hdr", "second": "second",
-    "density": "density",
+    "density": "density", "v": "buster",
 }  # fmt: skip
 
 

@@ -92,6 +92,7 @@ def _cut(text: str, count: int) -> str:
         ("blur=3&s=SIGNA", PATH),
         ("blur=3&s=", PATH),
         ("blur=3&s=%00", PATH),
+        ("blur=\ud800&s=SIGN", PATH),
         ("w=200&s=x", PATH),
         ("blur=3&s=" + "A" * 43, PATH),
     ],

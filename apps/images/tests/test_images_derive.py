@@ -16,9 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import deployment
 import derive
+import dynimo_images
 import generate
 import kept
+import preprocess
 import refusals
 from dynimo.sdk import http
 
@@ -103,6 +106,7 @@ def test_one_that_cannot_be_made_leaves_the_others(ask_many: Derive) -> None:
         ({"source": "a/b", "variants": "w=1"}, 400),
         ({"source": "a/b", "variants": []}, 400),
         ({"source": "a/b", "variants": ["w=1"] * (derive.VARIANTS_MAX + 1)}, 400),
+        ({"source": "pics/\ud800", "variants": ["w=1"]}, 400),
         ({"source": 1, "variants": ["w=1"]}, 400),
         ({"source": "a/b", "variants": ["w=1"], "more": 1}, 400),
         ({"source": "a" * derive.BODY_BYTES_MAX, "variants": ["w=1"]}, 413),
@@ -121,6 +125,19 @@ def test_what_does_not_fit_is_said(ask_many: Derive, monkeypatch: pytest.MonkeyP
     variants = ["w=60&fm=jpg", "w=900&fm=jpg", "w=60&fm=jpg&q=50"]
     found = parts(ask_many({"source": "pics/a b.jpg", "variants": variants}))
     assert [part["status"] for part in found] == ["200", "413", "200"]
+
+
+def test_a_variant_bears_its_own_urls_signature(
+    ask_many: Derive, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where URLs are signed, a variant is the query of one, as clients make it."""
+    key, name = "a key of some length", "pics/a (1)'.jpg"
+    (folder / "a (1)'.jpg").write_bytes(SAMPLE.read_bytes())
+    monkeypatch.setattr(preprocess, "_DEPLOYMENT", deployment.read({"keys": [key]}))
+    signed = dynimo_images.url(name, key=key, w=61, fm="jpg").partition("?")[2]
+    asked = [signed, "w=61&fm=jpg", "w=64", signed.replace("61", "62"), "w=\ud800"]
+    found = parts(ask_many({"source": name, "variants": asked}))
+    assert [part["status"] for part in found] == ["200", "403", "200", "403", "400"]
 
 
 @given(st.text(max_size=40), st.lists(st.text(max_size=30), min_size=1, max_size=3))

@@ -86,11 +86,14 @@ CASES = {
     "mark=pics/a.png&mark-edit=w%3D90%26h%3D90%26fit%3Dcover%26radius%3D50p":
         "layer:cGljcy9hLnBuZw,soea~10~10,0,0,1,over,,0,inside,"
         "cmVzaXplOm91dHNpZGUsOTAsOTAsMTtjdXQ6OTAsOTA7cm91bmQ6MC41cg;as:jpg,80",
+    "mark=pics/a.png&mark-tile=x":
+        "layer:cGljcy9hLnBuZw,soea~10~10,0,0,1,over,1,0,inside,,across;as:jpg,80",
     "txt=Hi": "words:SGk,sowe~10~10,Tm90byBTYW5z,24;as:jpg,80",
     "txt64=SGk&txt-width=80p": "words:SGk,sowe~10~10,Tm90byBTYW5z,0,000000,0.8r;as:jpg,80",
     # output
     "fm=png&q=70": "as:png",
     "max-bytes=20000&fm=webp": "as:webp,78,ffffff,,3600,20000",
+    "fm=png&v=7": "as:png,0,ffffff,,3600,0,0,1,0,none,srgb,,,0,0,auto,,,,,,0,0,,0,1,0,7",
     "page=3&frames=all": "as:jpg,80,ffffff,,3600,0,0,0,2",
     "dl=a%20b.jpg": "as:jpg,80,ffffff,,3600,0,0,1,0,none,srgb,,,0,0,auto,,,,YSBiLmpwZw,1",
 }  # fmt: skip

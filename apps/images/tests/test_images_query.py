@@ -67,6 +67,7 @@ def test_nothing_asked_is_nothing_wanted() -> None:
         ("&w=1", ""),
         ("w=%zz", ""),
         ("w=%ff", ""),
+        ("w=\ud800", ""),
         ("w=%", ""),
         ("x" * 3000, ""),
     ],

@@ -186,9 +186,10 @@ def embedded(
     image: pyvips.Image, x: int, y: int, size: shapes.Size, bg: colours.Colour
 ) -> pyvips.Image:
     """Put it on a canvas of ``bg``."""
-    image = canvases.coloured(image)
     if bg[3] < 255:
         image = canvases.with_alpha(image)
+    elif len(set(bg[:3])) > 1:
+        image = canvases.coloured(image)
     samples: list[Any] = list(bg[: image.bands])
     return image.embed(x, y, *size, extend="background", background=samples)
 

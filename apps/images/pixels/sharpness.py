@@ -37,11 +37,14 @@ def blur(canvas: Canvas, op: effects.Blur, scene: Scene) -> Canvas:
 def sharpen(canvas: Canvas, op: effects.Sharpen, scene: Scene) -> Canvas:
     """Sharpen lightness."""
     del scene
-    image = canvas.settled().image
+    image = canvas.settled().image.copy_memory()
     if not op.sigma:
         return canvas.over(image)
-    made = image.copy_memory().sharpen(sigma=float(op.sigma), m2=float(op.amount))
-    return canvas.over(made.cast("uchar"))
+
+    def sharper(colours: pyvips.Image) -> pyvips.Image:
+        return colours.sharpen(sigma=float(op.sigma), m2=float(op.amount))
+
+    return canvas.over(canvases.on_colours(image, sharper))
 
 
 def unsharp(canvas: Canvas, op: effects.Unsharp, scene: Scene) -> Canvas:

@@ -217,6 +217,14 @@ def test_an_extended_picture_is_on_its_canvas(
         assert np.abs(np.asarray(corner) - average).max() <= 1
 
 
+def test_grey_stays_grey_on_a_grey_canvas(photo: Image.Image) -> None:
+    """And becomes coloured on another."""
+    grey = photo.convert("L")
+    for bg, mode in (((9, 9, 9, 255), "L"), (RED, "RGB"), (CLEAR, "RGBA")):
+        assert work(grey, geometry.Pad(px(1), px(2), px(3), px(4), bg)).mode == mode
+    assert work(grey, geometry.Extend(px(200), px(200), fill="auto")).mode == "L"
+
+
 def test_extending_by_ratio_adds_on_one_side_only(photo: Image.Image) -> None:
     """The smallest canvas of that shape."""
     assert work(photo, geometry.Extend(px(1), px(1), ratio=True)).size == (160, 160)

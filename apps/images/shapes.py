@@ -139,9 +139,14 @@ def _box(size: Size, op: geometry.Resize) -> Size:
     if op.strict and any(length.value and not length.of(own) for length, own in sides):
         raise refusals.parameter("size", str(op), "at least one pixel")
     w, h = (max(1, length.of(own)) if length.value else 0 for length, own in sides)
-    if op.swap and w and h and (w - h) * (size[0] - size[1]) < 0:
+    if op.swap and _lies_across(size, (w, h)):
         return h, w
     return w, h
+
+
+def _lies_across(size: Size, box: Size) -> bool:
+    """Tell whether one lies where the other stands; squares and open boxes do neither."""
+    return bool(box[0] and box[1]) and (box[0] - box[1]) * (size[0] - size[1]) < 0
 
 
 def _at_least(found: Size, op: geometry.Resize, *, of: Size) -> Size:
@@ -173,7 +178,7 @@ def cut(size: Size, op: geometry.Cut) -> Size:
     w = max(1, op.w.of(size[0])) if op.w.value else size[0]
     h = max(1, op.h.of(size[1])) if op.h.value else size[1]
     if op.ratio and op.dpr > 1:
-        least = values.pixels(w / op.dpr).of(w), values.pixels(h / op.dpr).of(h)
+        least = tuple(max(1, values.pixels(one / op.dpr).of(one)) for one in (w, h))
         if least[0] > size[0] or least[1] > size[1]:
             return min(least[0], size[0]), min(least[1], size[1])
     if op.ratio and (w > size[0] or h > size[1]):
@@ -192,7 +197,7 @@ def shaped(size: Size, ratio: Decimal) -> Size:
 def extended(size: Size, op: geometry.Extend) -> Size:
     """Give the size of the canvas."""
     w, h = op.w.of(size[0]), op.h.of(size[1])
-    if op.swap and w and h and (w > h) != (size[0] > size[1]):
+    if op.swap and _lies_across(size, (w, h)):
         w, h = h, w
     if op.ratio and w and h:
         ratio = Decimal(w) / Decimal(h)

@@ -257,6 +257,13 @@ def test_a_square_has_no_other_side_to_swap() -> None:
     """A square picture leaves the box as it is said."""
     square = Image.new("RGB", (100, 100))
     assert work(square, geometry.Resize("fill", px(40), px(20), swap=True)).size == (40, 20)
+    assert work(square, geometry.Extend(px(200), px(150), swap=True)).size == (200, 150)
+
+
+def test_a_cut_has_at_least_a_pixel() -> None:
+    """However much smaller the picture is than a dpr-th of the box."""
+    op = geometry.Cut(px(1), px(60_000), ratio=True, dpr=number(3))
+    assert shapes.cut((1, 1), op) == (1, 1)
 
 
 def test_a_cut_larger_than_the_picture_keeps_its_ratio_if_asked(photo: Image.Image) -> None:

@@ -6,7 +6,7 @@ seam to encoder errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,16 +62,23 @@ class Encoded:
     body: bytes
 
 
-def encode(pixels: Pixels, out: Output) -> Encoded:
+def as_it_is(out: Output) -> Output:
+    """Leave an output as it is: no target is learnt."""
+    return out
+
+
+def encode(pixels: Pixels, out: Output, learn: Callable[[Output], Output] = as_it_is) -> Encoded:
     """Encode as ``out`` says; its format must be settled, or ``best``.
+
+    ``learn`` gives the quality that a target means.
 
     Raises:
         Refusal: 422; the encoder cannot.
     """
     image = _image(pixels)
     if out.fm != "best":
-        return _fitting(image, out)
-    found = [_fitting(image, one) for one in search.candidates(out, clear=image.hasalpha())]
+        return _fitting(image, learn(out))
+    found = [_fitting(image, learn(one)) for one in search.candidates(out, clear=image.hasalpha())]
     return min(found, key=lambda one: len(one.body))
 
 

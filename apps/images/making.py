@@ -5,12 +5,14 @@ Decides the way; the work is in `render` and `encode`, what is passed on untouch
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import encode
 import kept
+import learning
 import limits as limit_names
 import recipe as recipes
 import refusals
@@ -18,6 +20,8 @@ import render
 import untouched
 from ops.output import Output
 from reports import iiif_links
+
+_LEARNT = learning.Learnt()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,11 @@ def make(
     size = (rendered.pixels.width, rendered.pixels.page_height or rendered.pixels.height)
     ready = time.perf_counter()
     quick = quicker(recipe.out, rendered, limits) if waiting else ""
-    encoded = encode.encode(rendered.pixels, settled(recipe.out, quick or rendered.fm))
+    asset = learning.Asset(shared.key if shared else _digest(data, recipe), data, limits)
+    encoded = encode.encode(
+        rendered.pixels, settled(recipe.out, quick or rendered.fm),
+        lambda out: _LEARNT.settle(out, asset),
+    )  # fmt: skip
     return Made(
         fm=encoded.fm,
         content_type=encode.CONTENT_TYPES[encoded.fm],
@@ -79,6 +87,11 @@ def make(
         headers=iiif_links.headers(recipe, rendered.source),
         provisional=bool(quick),
     )
+
+
+def _digest(data: bytes, recipe: recipes.Recipe) -> str:
+    """Name an asset by its bytes, where that is needed."""
+    return hashlib.blake2b(data).hexdigest() if recipe.out.target else ""
 
 
 def quicker(out: Output, rendered: render.Rendered, limits: limit_names.Limits) -> str:

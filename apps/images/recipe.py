@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import colours
 import paths
 import refusals
 from ops import base, effects, geometry, layers, values
 from ops.base import EMPTY, Op
-from ops.output import QUALITIES, Output
+from ops.output import LOSSLESS, QUALITIES, Output
 
 __all__ = [
     "PREFIX", "TTL_SECONDS_DEFAULT", "VERSION", "Recipe", "canonical", "parse",
@@ -145,10 +146,14 @@ def _settled(out: Output) -> Output:
         bg = colours.on_white(bg)
     elif out.fm != "source":  # whatever pads says with what
         bg = colours.WHITE
-    q = out.quality if out.fm in (*QUALITIES, "source", "best") else 0
-    if (bg, flat, q) == (out.bg, out.flat, out.quality):
+    lossless = out.lossless and out.fm in LOSSLESS
+    lossy = out.fm in (*QUALITIES, "source", "best") and (not lossless or out.fm == "best")
+    target = out.target if lossy else Decimal(0)
+    q = out.quality if lossy and not target else 0
+    same = (out.bg, out.flat, out.quality, out.target, out.lossless)
+    if (bg, flat, q, target, lossless) == same:
         return out
-    return replace(out, bg=bg, flat=flat, quality=q)
+    return replace(out, bg=bg, flat=flat, quality=q, target=target, lossless=lossless)
 
 
 def spell(recipe: Recipe) -> str:

@@ -11,6 +11,8 @@ from ops.base import EMPTY, Between, Op, Text
 
 QUALITIES = ("jpg", "webp", "avif", "jxl", "heic", "tiff")
 """Formats to which a quality means something."""
+LOSSLESS = ("webp", "avif", "jxl", "heic", "tiff", "best")
+"""Formats that can be asked to lose nothing; others always do, or never."""
 FORMATS = (
     "source", "jpg", "png", "webp", "avif", "jxl", "gif", "tiff", "heic", "bmp", "ico", "svg",
     "mp4", "best", "original", "json",

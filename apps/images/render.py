@@ -17,6 +17,7 @@ import pyvips
 import animation
 import colours
 import decode
+import deep
 import encode
 import kept
 import limits as limit_names
@@ -45,6 +46,8 @@ _TURNS = {
 """EXIF orientation → what makes it upright."""
 WHOLE = ("avif", "gif", "png", "tiff")
 """Kinds that are decoded whole before they are scaled: so they may be scaled exactly."""
+_TAGGED = ("source", "jpg", "png", "webp", "avif", "heic", "tiff")
+"""Formats that are written with a colour profile."""
 _SLOW = ("avif", "jxl", "heic")
 _TAKES = (geometry.Crop, geometry.Cut, geometry.Shape, geometry.Flip)
 """Operations that may be done on a picture decoded smaller than it is."""
@@ -93,19 +96,19 @@ def render(
     expect(source, ops, limits)
     scene = Scene(limits=limits, fetch=fetch, draw=draw)
     try:
-        if animation.is_meant(header, recipe):
-            pixels = animation.render(data, header, recipe, scene)
-            fm = animation.format_for(header, out.fm)
+        apart = _apart(data, header, recipe, scene)
+        if apart is not None:
             return Rendered(
-                pixels=pixels, fm=fm, decode_seconds=time.perf_counter() - started,
+                pixels=apart[0], fm=apart[1], decode_seconds=time.perf_counter() - started,
                 work_seconds=None, source=source,
             )  # fmt: skip
-        beside = beside_pixels(data, header, out)
+        gain = deep.gain_fields(data, header, recipe, scene)
+        beside = {**beside_pixels(data, header, out), **gain}
         place = shared if _is_usual(header, out) else None
         opened = _open(data, header, ops, limits, place, out=out)
         decoded = time.perf_counter()
         canvas = table.apply(opened.canvas, opened.left, scene)
-        fm = _format(out.fm, header, canvas, limits)
+        fm = "jpg" if gain else _format(out.fm, header, canvas, limits)
         pixels = finish(canvas.image, recipe, fm, beside)
     except pyvips.Error as error:
         raise decode.refused(error) from error
@@ -116,6 +119,18 @@ def render(
         pixels=pixels, fm=fm, decode_seconds=decode_seconds, work_seconds=work_seconds,
         source=source,
     )  # fmt: skip
+
+
+def _apart(
+    data: bytes, header: decode.Header, recipe: recipes.Recipe, scene: Scene
+) -> tuple[encode.Pixels, str] | None:
+    """Make what is no single picture of 8 bits, and say in which format; None for all else."""
+    if animation.is_meant(header, recipe):
+        pixels = animation.render(data, header, recipe, scene)
+        return pixels, animation.format_for(header, recipe.out.fm)
+    if deep.is_meant(recipe):
+        return deep.render(data, header, recipe, scene), recipe.out.fm
+    return None
 
 
 def draw(data: bytes, ops: Sequence[Op], scene: Scene) -> Canvas:
@@ -134,7 +149,7 @@ def draw(data: bytes, ops: Sequence[Op], scene: Scene) -> Canvas:
 def beside_pixels(data: bytes, header: decode.Header, out: Output) -> Mapping[str, Any]:
     """Give what is written beside the pixels: metadata, and the colour space where it is kept."""
     fields = dict(metadata.fields(data, header.kind, out))
-    if out.icc == "keep" and profiles.is_rgb(header.icc):
+    if _keeps(header, out):
         fields["icc-profile-data"] = header.icc
     return fields
 
@@ -295,8 +310,8 @@ def _fast(
 
 
 def _keeps(header: decode.Header, out: Output) -> bool:
-    """Tell whether the pixels stay in the source's own colour space."""
-    return out.icc == "keep" and profiles.is_rgb(header.icc)
+    """Tell whether the pixels stay in the source's own colour space, which the format can say."""
+    return out.icc == "keep" and out.fm in _TAGGED and profiles.is_rgb(header.icc)
 
 
 def _is_usual(header: decode.Header, out: Output) -> bool:

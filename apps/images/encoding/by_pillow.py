@@ -20,6 +20,7 @@ JXL_EFFORT = 3
 JXL_EFFORT_MAX = 7
 """Above, a picture takes seconds."""
 _PLUGINS = {"jxl": "pillow_jxl", "heic": "pillow_heif"}
+_KEPT = {"jxl": ("exif",), "heic": ("exif", "icc_profile")}
 _NAMES = {"jxl": "JPEG XL", "heic": "HEIC", "bmp": "BMP", "ico": "ICO"}
 
 
@@ -59,13 +60,13 @@ def _options(image: pyvips.Image, out: Output, quality: int) -> dict[str, Any]:
     kept = {
         option: image.get(name)
         for option, name in (("exif", "exif-data"), ("icc_profile", "icc-profile-data"))
-        if name in fields and out.fm in ("jxl", "heic")
+        if name in fields and option in _KEPT.get(out.fm, ())
     }
     match out.fm:
         case "jxl":
             effort = min(out.effort, JXL_EFFORT_MAX) or JXL_EFFORT
             way = {"lossless": True} if out.lossless else {"quality": quality}
-            return {"format": "JXL", "effort": effort, **way, **kept}
+            return {"format": "JXL", "effort": effort, "num_threads": 1, **way, **kept}
         case "heic":
             return {"format": "HEIF", "quality": -1 if out.lossless else quality, **kept}
         case "ico":

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hmac
+import http.client
 import io
+import os
 import shutil
+import socket
 import subprocess
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from picture_server import served
+from tests.e2e import nginxes
 from tests.e2e.conftest import SAMPLE
 from tests.e2e.serving import Answer, Server
 
 pytestmark = pytest.mark.e2e
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "move-from-imgproxy.md"
 KEY, SALT = b"a secret of this test", b"its salt"
 ENCRYPTION_KEY, IV = "1b" * 32, "a7" * 16
 
@@ -143,6 +149,46 @@ def test_another_file_stands_in_and_is_marked(there: tuple[Server, str]) -> None
     dead = server.get(signed(f"/w:40/fiu:{other}/plain/local:///dead/a.jpg@jpg"))
     assert (dead.status, dead.headers["dynimo-step"]) == (200, "instead")
     assert dead.body == gone.body
+
+
+def test_urls_without_the_prefix_come_through_nginx(there: tuple[Server, str]) -> None:
+    """With the lines of the page about moving: signatures fit, whatever the path holds."""
+    nginxes.needed()
+    server, web = there
+    lines = PAGE.read_text().partition("```nginx\n")[2].partition("```")[0]
+    with nginxes.folder() as folder, socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+        location = lines.replace("127.0.0.1:4566", f"127.0.0.1:{server.port}")
+        (folder / "nginx.conf").write_text(
+            f"daemon off; pid {folder}/pid; error_log stderr; events {{}}\n"
+            f"http {{ access_log off; server {{ listen 127.0.0.1:{port};\n{location}}} }}\n"
+        )
+        free.close()
+        command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        path = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
+        with subprocess.Popen(command, env={"PATH": path}, stderr=subprocess.DEVNULL) as running:
+            try:
+                for source in ("local:///pics/a%2520b.jpg", f"{web}/a%2520b.jpg%3Fx=1//2"):
+                    target = signed(f"/pr:small/plain/{source}@png").removeprefix("/imgproxy")
+                    assert size(_through(port, target)) == (80, 60)
+            finally:
+                running.terminate()
+
+
+def _through(port: int, target: str) -> Answer:
+    """One request to a server that may still be starting."""
+    for _ in range(300):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", target)
+            got = connection.getresponse()
+            headers = {name.lower(): value for name, value in got.getheaders()}
+            return Answer(got.status, headers, got.read())
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    raise AssertionError("nginx did not start")
 
 
 def test_the_clients_screen_counts_and_caches_know_it(there: tuple[Server, str]) -> None:

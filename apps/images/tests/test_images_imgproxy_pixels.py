@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 import generate
@@ -163,3 +165,47 @@ def test_a_source_that_failed_is_the_edges_to_replace(
     step, _, path = dict(answer.headers)[http.FALLBACK_HEADER].partition("=")
     assert (step, path.endswith("/pics/b.png")) == ("instead", True)
     assert dict(reply("w:40/f:png", monkeypatch).headers)[http.FALLBACK_HEADER] == "none"
+
+
+MANY = (
+    "rs:fit:30:7", "rs:fill:61:30:1", "rs:fill-down:200:7", "rs:force:1:90:1:1", "rs:auto:7:30",
+    "mw:70", "mh:200", "z:0.5:3", "dpr:3.7", "dpr:0.3", "el:1", "ex:1:fp:0:0", "exar:1", "g:sm",
+    "g:soea:-5:99", "c:0.001:500:nowe:3:-4", "c:3:0", "car:10:1", "t:5:fff:1:1", "t:400", "pd:3:9",
+    "ar:0", "rot:90", "rot:180", "fl:1:1", "bg:12ab9F", "bga:0.3", "bl:50", "sh:10", "pix:4096",
+    "wm:0.5:re:5", "wm:1:so:0.3:0:3", "wmr:45", "wms:7:0", "q:1", "mb:1", "f:jpg", "f:png",
+    "f:avif",
+    "f:gif", "f:best", "a:-255:2:3", "mc:0.5", "dt:1:f00:00f", "col:0.3:0f0", "gr:1:000:45:0.5:0.2",
+    "ba:9:0.5:0.5:1:1", "pbl:9:up", "ush:always:20", "pngo:1:1:2", "webpo:lossless", "pgs:3", "-",
+)  # fmt: skip
+FILES = ("a.png", "thin.png", "grey.jpg", "clear.webp", "small.gif")
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make small pictures of every kind: thin, grey, transparent, with a palette."""
+    made = tmp_path_factory.mktemp("odd")
+    Image.radial_gradient("L").resize((60, 40)).convert("RGB").save(made / "a.png")
+    Image.new("L", (1, 9), 7).save(made / "thin.png")
+    Image.linear_gradient("L").resize((33, 20)).save(made / "grey.jpg")
+    Image.new("RGBA", (17, 31), (9, 9, 9, 0)).save(made / "clear.webp")
+    Image.new("P", (20, 30)).save(made / "small.gif")
+    return made
+
+
+@settings(max_examples=60, deadline=None)
+@given(options=st.lists(st.sampled_from(MANY), max_size=7), name=st.sampled_from(FILES))
+def test_any_options_give_a_picture_or_a_reason(odd: Path, options: list[str], name: str) -> None:
+    """Whatever is combined: one that opens, or 404 or 422; never another exception."""
+    mark = {"IMGPROXY_WATERMARK_PATH": "pics/clear.webp"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DYNIMO_SOURCES", json.dumps({"pics": str(odd)}))
+        patch.setenv("DYNIMO_DEVELOPMENT", "1")
+        patch.setattr(preprocess, "_ENVIRONMENT", mark)
+        path = "/".join(("/imgproxy/_", *options, f"plain/local:///pics/{name}"))
+        decided = asyncio.run(preprocess.handler(event(path), CONTEXT))
+        forwarded = dict(decided.headers).get(http.FORWARD_HEADER)
+        answer = generate.handler(event(forwarded), CONTEXT) if forwarded else decided
+    if answer.status == 200:
+        opened(answer)
+    else:
+        assert answer.status in (404, 422)

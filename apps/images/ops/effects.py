@@ -36,11 +36,15 @@ class Sharpen(Op, name="sharpen"):
 
 @dataclass(frozen=True, slots=True)
 class Unsharp(Op, name="unsharp"):
-    """Add ``amount`` times what a blur of ``sigma`` takes away, where it is over ``threshold``."""
+    """Add ``amount`` times what a blur of ``sigma`` takes away, where it is over ``threshold``.
+
+    ``lightness``: only of that, so that no colour changes.
+    """
 
     sigma: Annotated[Decimal, Between(0, 50)]
     amount: Annotated[Decimal, Between(0, 20)] = Decimal(1)
     threshold: Annotated[Decimal, Between(0, 255)] = Decimal(0)
+    lightness: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pixels import canvas as canvases
 from pixels import masks
 from pixels.canvas import Canvas, Scene, Work
 from pixels.gaussian import blurred
+from pixels.tone import LUMA
 
 GROWING_STEPS = 4
 """Blurs that a growing blur is mixed of."""
@@ -54,8 +55,9 @@ def unsharp(canvas: Canvas, op: effects.Unsharp, scene: Scene) -> Canvas:
     amount, threshold = float(op.amount), float(op.threshold)
 
     def sharper(colours: pyvips.Image) -> pyvips.Image:
-        soft = blurred(colours, float(op.sigma)).copy_memory()
-        lost = colours - soft
+        luma = op.lightness and colours.bands == 3
+        seen = colours.recomb([list(LUMA)]).cast("uchar").copy_memory() if luma else colours
+        lost = seen - blurred(seen, float(op.sigma)).copy_memory()
         strong = colours + lost * amount + 0.5
         return (lost.abs() > threshold).ifthenelse(strong, colours)
 

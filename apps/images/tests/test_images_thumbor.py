@@ -204,7 +204,8 @@ def test_the_parts_of_a_path(text: str, expected: str) -> None:
         ("filters:round_corner(20|10,255,0,0)/", "round:20,10,ff0000"),
         ("filters:round_corner(20,255,0,0,1)/", "round:20"),
         ("filters:round_corner(20,20,blue)/", "round:20,0,0000ff"),
-        ("filters:sharpen(1.5,0.5,true):sharpen(1,2,false)/", "sharpen:0.5,1.5;unsharp:2"),
+        ("filters:sharpen(1.5,0.5,true)/", "unsharp:2.21,1.2,0,1"),
+        ("filters:sharpen(1,2,false):sharpen(1)/", "unsharp:8.75,0.5;sharpen:3,2"),
         ("filters:colorize(50,50,50,ff0000)/", "colourise:0.5,ff0000"),
         ("filters:noise(40):equalize():pixelate(5)/", "noise:40;equalise;pixelate:5"),
         ("filters:proportion(0.5):proportion(25)/", ("resize:fill,0.5r,0.5r,1;"

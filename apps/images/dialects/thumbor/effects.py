@@ -20,6 +20,9 @@ from ops import effects, geometry, values
 from ops.base import Op, Text
 
 RADIUS_MAX = 150
+SHARPEN_RADIUS_MAX = 2
+_SHARPEN_SIGMA, _SHARPEN_GROWTH, _SHARPEN_GAIN = 1.4, 2.5, Decimal("0.9")
+"""Of the unsharp mask that is nearest to thumbor's wavelets, by measuring both."""
 SAMPLE_MAX = 255
 _CURVE = re.compile(r"\[(?:\([0-9]{1,3},[0-9]{1,3}\),?)*\]")
 _MATRIX_MAX = 225
@@ -55,11 +58,13 @@ def sharpen(job: Job, given: list[str]) -> None:
         sigma = values.rounded(min(Decimal(10), 1 + 2 * decimal(given[0])))
         job.add(effects.Sharpen(sigma, Decimal(2)))
         return
-    amount, radius = decimal(given[0]), decimal(given[1])
-    if len(given) > 2 and flag(given[2]):
-        job.add(effects.Sharpen(radius, amount))
-    else:
-        job.add(effects.Unsharp(radius, amount))
+    amount, radius = max(Decimal(0), decimal(given[0])), decimal(given[1])
+    if not 0 <= radius <= SHARPEN_RADIUS_MAX:
+        raise Skip
+    lightness = len(given) > 2 and flag(given[2])
+    sigma = Decimal(round(_SHARPEN_SIGMA * _SHARPEN_GROWTH ** float(radius), 2))
+    strength = values.rounded(amount * (_SHARPEN_GAIN - radius / 5))
+    job.add(effects.Unsharp(values.rounded(sigma), strength, lightness=lightness))
 
 
 def contrast(job: Job, given: list[str]) -> None:

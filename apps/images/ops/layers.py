@@ -41,7 +41,8 @@ class Layer(Op, name="layer"):
 
     ``made`` is spelled as a recipe spells them. ``w`` and ``h`` bring it into a box (shares are of
     the picture below; 0 is as it comes); ``outside`` shares of both covers. ``tile`` repeats it,
-    ``along`` says in which directions. ``patch``: a frame around the picture, by the marks of a
+    ``along`` says in which directions; ``spread``: as often as it fits whole, evenly from the top
+    left. ``patch``: a frame around the picture, by the marks of a
     nine-patch; the picture grows by what it marks as outside of its content.
     """
 
@@ -56,6 +57,7 @@ class Layer(Op, name="layer"):
     fit: Literal["inside", "outside", "fill", "patch"] = "inside"
     made: Text = EMPTY
     along: Along = "both"
+    spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

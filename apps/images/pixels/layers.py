@@ -32,6 +32,7 @@ def layer(canvas: Canvas, op: layers.Layer, scene: Scene) -> Canvas:
         degrees=op.degrees,
         tile=op.tile,
         along=op.along,
+        spread=op.spread,
     )
     if op.fit == "patch":
         patch = patches.read(picture(op.file, layers.inner(op), scene))

@@ -39,6 +39,7 @@ class Laying:
     degrees: Decimal
     tile: bool
     along: Along = "both"
+    spread: bool = False
     margin: int = 0
 
 
@@ -54,7 +55,8 @@ def lay(canvas: Canvas, image: pyvips.Image, how: Laying, scene: Scene) -> Canva
     size = (below.width, below.height)
     x, y = _place(canvas, image, how)
     if how.tile:
-        image, x, y = _tiled(image, (x, y), size, how.along)
+        tiled = _spread if how.spread else _tiled
+        image, x, y = tiled(image, (x, y), size, how.along)
     left, top = max(0, x), max(0, y)
     w, h = min(size[0], x + image.width) - left, min(size[1], y + image.height) - top
     if w > 0 and h > 0:
@@ -120,3 +122,21 @@ def _repeated(at: int, side: int, whole: int, *, once: bool) -> tuple[int, int, 
         return at, 0, 1
     cut = -at % side
     return 0, cut, -(-(cut + whole) // side)
+
+
+def _spread(
+    image: pyvips.Image, at: tuple[int, int], size: shapes.Size, along: Along
+) -> tuple[pyvips.Image, int, int]:
+    """Repeat it as often as it fits whole, with gaps between; give where it lies."""
+    x, across, wide = (at[0], 1, 0) if along == "down" else _evenly(image.width, size[0])
+    y, down, high = (at[1], 1, 0) if along == "across" else _evenly(image.height, size[1])
+    if not (across and down):
+        return image, *size  # outside: it does not fit once
+    cell = image.embed(0, 0, image.width + wide, image.height + high)
+    return cell.replicate(across, down), x, y
+
+
+def _evenly(side: int, whole: int) -> tuple[int, int, int]:
+    """Give where the first copy lies, how many there are, and the gap between two."""
+    count, rest = divmod(whole, side)
+    return 0, count, rest // (max(count, 2) - 1)

@@ -158,6 +158,9 @@ def test_watermarks_count_from_the_side_that_their_sign_says(picture: Make) -> N
     image = picture("filters:watermark(pics/logo.png,repeat,-10,0)/pics/a.png").convert("RGB")
     boxes = ImageChops.difference(image, picture("pics/a.png").convert("RGB")).getbbox()
     assert boxes == (0, 270, 400, 290)
+    image = picture("90x/filters:watermark(pics/logo.png,repeat,0,0)/pics/a.png").convert("RGB")
+    greens = [x for x in range(90) if image.getpixel((x, 1)) == (0, 255, 0)]
+    assert greens == [*range(40), *range(50, 90)]
     image = picture("filters:watermark(pics/logo.png,0,0,100)/pics/a.png").convert("RGB")
     assert image.getpixel((5, 5)) == RED
 

@@ -63,7 +63,7 @@ def watermark(job: Job, given: list[str]) -> None:
 
 
 def _tiled(along: str) -> dict[str, Any]:
-    return {"tile": bool(along), "along": along or "both"}
+    return {"tile": bool(along), "along": along or "both", "spread": bool(along)}
 
 
 def _ratio(text: str) -> Length:

@@ -23,6 +23,7 @@ FILES_BYTES_MAX = 48 << 20
 """Downloaded files kept in one environment, all together."""
 FILE_SECONDS = 10.0
 """How long a downloaded file is used without asking its server again."""
+BANDS_MAX = 4
 USEFUL_SIDE = 1_400
 """Pixels that the longer side has at least when a source is decoded for many sizes."""
 HALVINGS_MAX = 3
@@ -63,6 +64,10 @@ class Pictures:
             _, gone = self._held.popitem(last=False)
             self._bytes -= _size(gone)
 
+    def holds(self, size: Size) -> bool:
+        """Tell whether a picture of that size can be kept, whatever its bands."""
+        return size[0] * size[1] * BANDS_MAX <= self._bytes_max
+
     def see(self, key: str, recipe: str) -> bool:
         """Remember what was asked of it; whether something else had been before."""
         before = self._seen.setdefault(key, recipe)
@@ -99,18 +104,18 @@ class Picture:
     def useful(self, size: Size, least: Size) -> Size | None:
         """Say how large to decode a source of ``size`` of which several pictures are made.
 
-        None for the first: then no more is decoded than is needed.
+        None for the first, and where it could not be kept: then no more is decoded than is needed.
         """
         if not (self.pictures.see(self.key, self.recipe) or self.expected):
             return None
-        self.shared = True
         found = size
         for halvings in range(1, HALVINGS_MAX + 1):
             smaller = -(-size[0] // 2**halvings), -(-size[1] // 2**halvings)
             if max(smaller) < USEFUL_SIDE or smaller[0] < least[0] or smaller[1] < least[1]:
                 break
             found = smaller
-        return found
+        self.shared = self.pictures.holds(found)
+        return found if self.shared else None
 
     def keep(self, image: pyvips.Image) -> None:
         """Keep a decoded picture, whose pixels are in memory."""

@@ -231,28 +231,54 @@ def _open(
         except turbo.NotPlain:
             pass  # libvips decides whether the doubt is a reason to refuse
     if decode.BYTES_PER_PIXEL.get(header.kind) == 0 and ops and isinstance(ops[0], geometry.Crop):
-        return _part(_general(data, header, size, out), size, ops[0], ops[1:])
+        return _part(_lines(data, header, out), header, out, ops)
     image = _general(data, header, least, out)
     if ops or least != size:
         image = image.copy_memory()
     return _Opened(canvas=Canvas(image=image, size=size), left=ops, apart=False)
 
 
-def _part(image: pyvips.Image, size: Size, crop: geometry.Crop, left: Sequence[Op]) -> _Opened:
+def _part(image: pyvips.Image, header: decode.Header, out: Output, ops: Sequence[Op]) -> _Opened:
     """Take a part, and scale it, while the lines come: exactly, and no more of it is held."""
+    size = (header.width, header.height)
+    crop, *left = ops
+    assert isinstance(crop, geometry.Crop)
     canvas = Canvas(image=image, size=size).taking(shapes.cropped(size, crop))
     if left and isinstance(left[0], geometry.Resize):
         canvas = canvas.resized(shapes.resized(canvas.size, left[0]))
         left = left[1:]
-    if left:
-        canvas = canvas.over(canvas.image.copy_memory())
-    return _Opened(canvas=canvas, left=left, apart=False)
+    image = _usual(canvas.image, header, out)
+    return _Opened(
+        canvas=canvas.over(image.copy_memory() if left else image), left=left, apart=False
+    )
+
+
+def _lines(data: bytes, header: decode.Header, out: Output) -> pyvips.Image:
+    """Open a picture whose lines come one after another, in its own size.
+
+    Still in its own colours, which are cheaper to convert once it is smaller; but usual samples.
+    """
+    options = _options(header, out)
+    image = pyvips.Image.new_from_buffer(data, options, access="sequential")
+    turned = "orientation" in image.get_fields() and image.get("orientation") > 1
+    plain = image.format == "uchar" and image.interpretation in ("srgb", "b-w")
+    if plain and not (turned and out.upright):
+        return image
+    return _general(data, header, (header.width, header.height), out)
+
+
+def _usual(image: pyvips.Image, header: decode.Header, out: Output) -> pyvips.Image:
+    """Bring plain samples to sRGB, by the profile if there is one."""
+    if "icc-profile-data" in image.get_fields() and not _keeps(header, out):
+        with contextlib.suppress(pyvips.Error):  # as in _to_srgb
+            image = image.icc_transform("srgb", embedded=True, intent="relative", depth=8)
+    return _samples(image)
 
 
 def _halved(image: pyvips.Image, factor: int) -> pyvips.Image:
     """Scale by exactly 1 / ``factor``: the last pixels stand for less, as in JPEG."""
     w, h = (-(-side // factor) * factor for side in (image.width, image.height))
-    whole = image.embed(0, 0, w, h, extend="copy")
+    whole = image if factor == 1 else image.embed(0, 0, w, h, extend="copy")
     return resize(whole, (w // factor, h // factor))
 
 
@@ -284,8 +310,9 @@ def _shared(
     if header.plain_jpeg is not None:
         with contextlib.suppress(turbo.NotPlain):  # as in _open
             image = _fast(data, header, useful, out, exact=False)
-    if image is None and header.kind in WHOLE and useful != size:
-        image = _halved(_general(data, header, size, out), round(max(size) / max(useful)))
+    if image is None and header.kind in WHOLE:
+        factor = round(max(size) / max(useful))
+        image = _usual(_halved(_lines(data, header, out), factor), header, out)
     elif image is None:
         image = _general(data, header, useful, out)
     image = image.copy_memory()
@@ -357,6 +384,11 @@ def _general(data: bytes, header: decode.Header, size: Size, out: Output) -> pyv
             option_string=_options(header, out),
             **colour,
         )
+    return _samples(image)
+
+
+def _samples(image: pyvips.Image) -> pyvips.Image:
+    """Give the samples that operations work on."""
     if image.interpretation not in ("srgb", "b-w") or image.format != "uchar":
         image = image.colourspace("srgb").cast("uchar")
     if image.bands == 2:

@@ -100,6 +100,14 @@ def test_the_budget_holds() -> None:
     assert [pictures.find(key, (1, 1)) is not None for key in "acd"] == [True, True, False]
 
 
+def test_what_could_not_be_kept_is_not_decoded_for_keeping() -> None:
+    """A part of a very large picture is taken while its lines come, every time."""
+    pictures = kept.Pictures(bytes_max=4 * 4_000 * 3_000)
+    for size, useful in (((4_000, 3_000), (4_000, 3_000)), ((4_001, 3_000), None)):
+        place = kept.Picture(pictures, "a", "1", expected=True)
+        assert (place.useful(size, size), place.shared) == (useful, useful is not None)
+
+
 def test_files_are_forgotten_in_time_and_within_the_budget() -> None:
     """A server's file may have changed; and memory is limited."""
     now = [0.0]

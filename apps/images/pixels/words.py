@@ -57,15 +57,16 @@ def words(canvas: Canvas, op: layers.Words, scene: Scene) -> Canvas:
     if not text:
         return canvas
     canvas = canvas.settled()
-    done = _once(scene, (op, canvas.size), lambda: _set(text, op, canvas.size, scene))
+    done = _once(scene, ("set", op, canvas.size), lambda: _set(text, op, canvas.size, scene))
     size, grow = _size(done, op, canvas.size), math.ceil(op.stroke)
     box = size[0] + 2 * grow, size[1] + 2 * grow
     op = replace(op, gravity=calm.settled(canvas, op.gravity, box))
     margin = math.ceil(3 * op.shadow) + math.ceil(op.shadow / 2)
-    colour = _readable(canvas, op, box) if op.contrast else op.colour
-    image = _once(
-        scene, (op, size, colour), lambda: _painted(_boxed(done, op, size), op, colour, margin)
-    )
+    colour = op.colour
+    if op.contrast:  # and so it stays, whatever later frames look like
+        colour = _once(scene, ("colour", op, box), lambda: _readable(canvas, op, box))
+    key = ("painted", op, size, colour)
+    image = _once(scene, key, lambda: _painted(_boxed(done, op, size), op, colour, margin))
     if op.tile:
         gap = max(1, round(done.size * PAD_SHARE))
         wide = image.width + 2 * gap, image.height + 2 * gap

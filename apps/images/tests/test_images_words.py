@@ -33,7 +33,7 @@ from ops.base import Text
 from ops.layers import Words
 from ops.output import Output
 from ops.values import ZERO, Gravity, pixels, share
-from pixels import calm, canvas
+from pixels import calm, canvas, words
 
 Make = Callable[..., http.Reply]
 PAPER = (240, 240, 240)
@@ -526,6 +526,29 @@ def test_fonts_are_part_of_the_validator(
             tags.append(dict(make(recipe.spell(made)).headers)["etag"])
     assert len(set(tags)) == 3
     assert tags[1] == tags[3]
+
+
+def test_frames_have_the_same_words(
+    folder: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set once, in the colour that the first frame asks for, so that nothing flickers."""
+    frames = [Image.new("RGB", (80, 60), (grey, grey, grey)) for grey in (0, 90, 250)]
+    frames[0].save(folder / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    found: list[int] = []
+    real = words._set
+    monkeypatch.setattr(words, "_set", lambda *given: found.append(1) or real(*given))
+    op = Words(Text("H"), size=pixels(30), contrast=True)
+    out = Output(fm="webp", frames=0, lossless=True)
+    made = recipe.canonical(source="pics", path="a.webp", engine="1", ops=(op,), out=out)
+    reply = make(recipe.spell(made))
+    assert reply.status == 200
+    with Image.open(io.BytesIO(reply.body)) as image:
+        assert image.n_frames == 3
+        for number, grey in enumerate((0, 90, 250)):
+            image.seek(number)
+            lowest, highest = image.convert("L").getextrema()
+            assert (lowest >= grey - 6, highest >= 250) == (True, True)
+    assert len(found) == 1
 
 
 def test_a_refusal_is_told(folder: Path, make: Make) -> None:

@@ -116,14 +116,22 @@ def ready() -> None:
     """Tell fontconfig about our fonts and no others; before libvips sets the first text.
 
     Where it keeps what it learns is this process's own and goes with it.
+
+    Raises:
+        Refusal: 503; there is no room to write that down.
     """
     if _private:
         return
-    own = tempfile.TemporaryDirectory(prefix="fonts-", ignore_cleanup_errors=True)
+    try:
+        own = tempfile.TemporaryDirectory(prefix="fonts-", ignore_cleanup_errors=True)
+        folders = "".join(f"<dir>{escape(str(folder))}</dir>" for folder in _folders)
+        file = Path(own.name) / "fonts.conf"
+        file.write_text(_CONFIG.format(folders=folders, cache=escape(own.name)), "utf-8")
+    except OSError as error:
+        raise refusals.Refusal(
+            503, "no_room", "there is no room to prepare the fonts; try again"
+        ) from error
     _private.append(own)
-    folders = "".join(f"<dir>{escape(str(folder))}</dir>" for folder in _folders)
-    file = Path(own.name) / "fonts.conf"
-    file.write_text(_CONFIG.format(folders=folders, cache=escape(own.name)), "utf-8")
     os.environ["FONTCONFIG_FILE"] = str(file)
 
 

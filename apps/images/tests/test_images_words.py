@@ -253,6 +253,19 @@ def test_drawings_have_our_fonts_too() -> None:
     assert said == ["True", hashlib.sha256(write("אב").tobytes()).hexdigest()]
 
 
+def test_without_room_it_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next environment may have some."""
+
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fonts, "_private", [])
+    monkeypatch.setattr(fonts.tempfile, "TemporaryDirectory", full)
+    with pytest.raises(refusals.Refusal) as caught:
+        fonts.ready()
+    assert caught.value.status == 503
+
+
 def test_a_folder_without_fonts_is_a_mistake(tmp_path: Path) -> None:
     """The app does not start with it."""
     with pytest.raises(fonts.FontsError, match="no font files"):

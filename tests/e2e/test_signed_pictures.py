@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ KEY, NEXT = "the key of this test", "the key that comes after it"
 FILE = "photos/sea & sky/böats (1)'~+%.jpg"
 CONFIG = f"""\
 [apps.images]
+rules = "rules.toml"
 keys = ["{NEXT}", "{KEY}"]
 widths = [64, 96]
 [apps.images.presets]
@@ -41,6 +44,8 @@ def test_only_signed_urls_ask_for_more(tmp_path: Path, serve: Callable[..., Serv
     (tmp_path / FILE).write_bytes(SAMPLE.read_bytes())
     config = tmp_path / "settings.toml"
     config.write_text(CONFIG)
+    tmp_path.chmod(0o755)  # functions run as users of their own
+    (tmp_path / "rules.toml").write_text('[[rule]]\npath = "**"\nquality = { jpg = 70 }\n')
     server = serve("--source", f"photos={folder}", "--config", str(config))
 
     for key in (KEY, NEXT):
@@ -58,6 +63,14 @@ def test_only_signed_urls_ask_for_more(tmp_path: Path, serve: Callable[..., Serv
         answer = server.get(target, {"accept": "image/avif,image/*"})
         assert (answer.status, answer.json["error"]) == (403, code)
         assert KEY not in answer.body.decode()
+
+    variants = [good.partition("?")[2], "w=64", "w=65"]
+    many = server.get(
+        "/img/_derive",
+        method="POST",
+        body=json.dumps({"source": FILE, "variants": variants}).encode(),
+    )
+    assert re.findall(rb"\r\nstatus: ([0-9]+)", many.body) == [b"200", b"200", b"403"]
 
     ends = int(time.time()) + 3
     brief = dynimo_images.url(FILE, key=KEY, expires=ends, w=53)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from commands import diff, explain, purge, roll_out, test
+from commands import diff, explain, purge, roll_out, sign, test
 from dynimo.sdk.commands import CommandError
 from rulesets.mistakes import RulesError
 
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     explain.add(verbs)
     purge.add(verbs)
+    sign.add(verbs)
     rules = verbs.add_parser("rules", help="Test, compare and roll out rules.")
     under = rules.add_subparsers(required=True, metavar="COMMAND")
     for each in (test, diff, roll_out):

@@ -17,8 +17,10 @@ import deployment
 import dynimo_images
 import refusals
 import rules
+from commands import sign
 from dialects import native
 from dialects.dialect import Asked, Decision, World
+from dynimo.sdk import commands
 
 CLIENTS = Path(__file__).parents[3] / "clients"
 VECTORS = json.loads((CLIENTS / "vectors.json").read_text("utf-8"))
@@ -51,6 +53,30 @@ def test_python_makes_the_url_and_the_server_takes_it(each: dict[str, Any]) -> N
     made = dynimo_images.url(each["file"], base=each["base"], expires=each["expires"], **options)
     assert made == each["url"]
     assert served(made).recipe.source == "photos"
+
+
+@pytest.mark.parametrize("each", VECTORS["urls"], ids=lambda each: each["url"])
+def test_the_command_signs_the_same(each: dict[str, Any]) -> None:
+    """`dynimo images sign`, whatever signature was there before."""
+    if each["signed"]:
+        bare = each["url"].replace("?s=", "&s=").partition("&s=")[0]
+        assert sign.signed(bare, KEY) == each["url"]
+        assert sign.signed(each["url"], KEY) == each["url"]
+
+
+def test_the_command_ends_urls_and_refuses_what_is_none(tmp_path: Path) -> None:
+    """An end takes the place of the one that was there."""
+    ended = sign.signed("https://a.example/img/photos/a.jpg?expires=5&w=9", KEY, 1_900_000_000)
+    assert ended.startswith("https://a.example/img/photos/a.jpg?w=9&expires=1900000000&s=")
+    assert served(ended).until == 1_900_000_000
+    for url in ("/thumbor/x/a.jpg", "/img/a b.jpg", "/img/photos/ä.jpg", "a/img/b/c", "w=400"):
+        with pytest.raises(commands.CommandError, match="of the form"):
+            sign.signed(url, KEY)
+    file = tmp_path / "key"
+    file.write_text(KEY + "\n")
+    assert sign.key_of(file, {}) == sign.key_of(None, {"DYNIMO_IMAGES_KEY": KEY}) == KEY
+    with pytest.raises(commands.CommandError, match="16 characters"):
+        sign.key_of(None, {"DYNIMO_IMAGES_KEY": "short"})
 
 
 @pytest.mark.parametrize("url", VECTORS["wrong"])

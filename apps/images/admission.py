@@ -124,5 +124,5 @@ def check_unsigned(wanted: query.Wanted, rule: rules.Rule, admission: Admission)
     raise refusals.forbidden(
         "unsigned",
         "this URL must be signed (s): without, it may have only preset, fm"
-        f" ({', '.join(FORMATS)}) and w, one of {widths or 'none'}",
+        f" ({', '.join(FORMATS)}), locale and w, one of {widths or 'none'}",
     )

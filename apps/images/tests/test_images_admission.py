@@ -118,7 +118,16 @@ def test_two_signatures_are_one_too_many() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "w=640", "w=640&fm=avif", "fm=auto", "preset=thumb", "preset=thumb&w=96", "preset=dark"],
+    [
+        "",
+        "w=640",
+        "w=640&fm=avif",
+        "fm=auto",
+        "w=64&locale=de-AT",
+        "preset=thumb",
+        "preset=thumb&w=96",
+        "preset=dark",
+    ],
 )
 def test_known_widths_and_presets_need_no_signature(query: str) -> None:
     """With or without keys."""

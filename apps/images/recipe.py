@@ -17,7 +17,7 @@ from decimal import Decimal
 import colours
 import paths
 import refusals
-from ops import base, effects, geometry, layers, values
+from ops import base, effects, geometry, idle, layers
 from ops.base import EMPTY, Op
 from ops.output import LOSSLESS, QUALITIES, Output
 
@@ -84,7 +84,7 @@ def canonical(
         Refusal: 400; an operation has an impossible argument, or they are too many.
     """
     seen = frozenset(map(id, known))
-    kept = tuple(op for op in ops if id(op) in seen or not _is_idle(op))
+    kept = tuple(op for op in ops if id(op) in seen or not idle.is_idle(op))
     if out.fm == "original":  # nothing is done to those bytes
         kept = ()
     base.check_all((*kept, out), seen)
@@ -101,36 +101,6 @@ def _check_length(ops: Sequence[Op]) -> None:
     if length > SPELLED_MAX - OUT_SPELLED_MAX:
         allowed = f"short enough to be spelled in {SPELLED_MAX - OUT_SPELLED_MAX} characters"
         raise refusals.parameter("layers", str(length), allowed)
-
-
-def _is_idle(op: Op) -> bool:
-    """Tell whether an operation changes nothing, whatever the picture."""
-    match op:
-        case geometry.Resize(w=values.ZERO, h=values.ZERO, least_w=0, least_h=0, area=0):
-            return True
-        case geometry.Cut(w=values.ZERO, h=values.ZERO):
-            return True
-        case geometry.Rotate(degrees=0 | 360) | geometry.Flip(x=False, y=False):
-            return True
-        case geometry.Pad(top=values.ZERO, right=values.ZERO, bottom=values.ZERO, left=values.ZERO):
-            return True
-        case effects.Blur(sigma=0) | effects.Brightness(percent=0) | effects.Contrast(percent=0):
-            return True
-        case effects.Saturation(factor=1) | effects.Hue(degrees=0) | effects.Gamma(exponent=1):
-            return True
-        case effects.Sharpen(sigma=0) | effects.Unsharp(sigma=0) | effects.Unsharp(amount=0):
-            return True
-        case effects.Pixelate(size=1) | effects.Noise(percent=0) | effects.Curve("", "", "", ""):
-            return True
-        case effects.Levels(0, 0, 0) | effects.ProgressiveBlur(sigma=0):
-            return True
-        case effects.Monochrome(amount=0) | effects.Duotone(amount=0) | effects.Tint(amount=0):
-            return True
-        case effects.Colourise(amount=0) | effects.Gradient(amount=0) | effects.Vignette(amount=0):
-            return True
-        case effects.Border(width=values.ZERO) | effects.Round(rx=values.ZERO):
-            return True
-    return False
 
 
 def _settled(out: Output) -> Output:

@@ -428,7 +428,7 @@ def test_many_effects_are_not_many_times_many(clear: Image.Image) -> None:
 
 IDLE: list[Op] = [
     effects.Blur(number(0)), effects.Brightness(number(0)), effects.Contrast(number(0)),
-    effects.Saturation(number(1)), effects.Hue(number(0)), effects.Gamma(number(1)),
+    effects.Saturation(number(1)), effects.Hue(number(-360)), effects.Gamma(number(1)),
     effects.Sharpen(number(0)), effects.Unsharp(number(0)), effects.Unsharp(number(2), number(0)),
     effects.Pixelate(1), effects.Noise(number(0)), effects.Curve(), effects.Vignette(number(0)),
     effects.Levels(number(0), number(0), number(0)), effects.ProgressiveBlur(number(0)),

@@ -28,17 +28,22 @@ _SHAPING = (
     geometry.Background, geometry.Crop, geometry.Cut, geometry.Extend, geometry.Flip, geometry.Pad,
     geometry.Resize, geometry.Rotate, geometry.Shape,
 )  # fmt: skip
-_HIDING = (effects.Detections, effects.Region)
-"""Operations without which a picture would show what nobody is to see."""
 
 
 def group(recipe: recipes.Recipe) -> str:
     """Name the artwork: all pictures that are made of one file, and hide the same of it."""
     name = f"{recipe.source}/{recipe.path}"
-    hidden = recipes.spell_ops(op for op in recipe.ops if isinstance(op, _HIDING))
+    hidden = recipes.spell_ops(op for op in recipe.ops if _hides(op))
     if hidden:
         name += "/hidden-" + hashlib.sha256(hidden.encode()).hexdigest()[:16]
     return paths.encode(name)
+
+
+def _hides(op: Op) -> bool:
+    """Tell whether a picture without it would show what nobody is to see."""
+    return isinstance(op, effects.Region) or (
+        isinstance(op, effects.Detections) and op.how != "frame"
+    )
 
 
 def rank(recipe: recipes.Recipe) -> str:
@@ -106,7 +111,7 @@ def _shorter(length: values.Length, part: Decimal) -> values.Length:
 
 def links(recipe: recipes.Recipe) -> Mapping[str, str]:
     """Give the paths to ask for instead, best first; none where that would show what is hidden."""
-    if any(isinstance(op, _HIDING) for op in recipe.ops):
+    if any(map(_hides, recipe.ops)):
         return {}
     spelled = recipes.spell(cheaper(recipe)).removeprefix(recipes.PREFIX)
     return {"cheaper": CHEAPER + spelled, "preview": PREVIEW + spelled}

@@ -68,7 +68,7 @@ def _of(*ops: Op) -> recipes.Recipe:
 )
 def test_nothing_stands_in_that_would_show_what_is_hidden(hiding: Op) -> None:
     """Neither the cheaper picture, nor the preview, nor a stored form without the same hidden."""
-    plain, hidden = _of(effects.Blur(Decimal(2))), _of(hiding)
+    plain, hidden = _of(effects.Blur(Decimal(2)), effects.Detections("frame")), _of(hiding)
     assert steps.links(plain)
     assert not steps.links(hidden)
     assert steps.group(plain) == "pics/a.jpg"

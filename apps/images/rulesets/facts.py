@@ -170,7 +170,7 @@ def plain(found: Mapping[str, Any]) -> Facts:
     made: dict[str, Any] = {}
     for name, value in list(found.items())[:NAMES_MAX]:
         if isinstance(value, str):
-            made[name] = value[:TEXT_MAX]
+            made[name] = value[:TEXT_MAX].encode("utf-8", "replace").decode()
         elif value is None or isinstance(value, int | float | bool):
             made[name] = value
     return made

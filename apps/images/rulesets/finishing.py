@@ -13,7 +13,7 @@ import recipe as recipes
 import refusals
 import tags
 from ops import geometry, values
-from ops.base import Op, Text
+from ops.base import TEXT_MAX, Op, Text
 from ops.output import Output
 from parameters import sizing
 from rulesets import buckets, ruleset
@@ -139,7 +139,7 @@ def _layers(match: Match, situation: Situation, url: str) -> Iterator[Op]:
             continue
         languages = situation.languages if draft.text.depends else ()
         text = draft.text.fill(languages, match.known)
-        if not text:
+        if not text or len(text) > TEXT_MAX:
             continue
         changes: dict[str, Any] = {"text": Text(text)}
         if draft.op.op_name == "layer":
@@ -167,7 +167,8 @@ def _shown(match: Match, situation: Situation, url: str) -> str:
 def _file(reference: str) -> tuple[str, str] | None:
     """Split ``NAME/path``; None for what could lead out of a source."""
     name, _, path = reference.partition("/")
-    return (name, path) if name and path and paths.is_plain(path) else None
+    fit = name and path and len(reference) <= TEXT_MAX and reference.isprintable()
+    return (name, path) if fit and paths.is_plain(path) else None
 
 
 def _tags(made: recipes.Recipe, chosen: Chosen, version: str) -> Iterator[str]:

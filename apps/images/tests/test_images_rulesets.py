@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deciding
+import explaining
 import preprocess
 import recipe
 import refusals
@@ -17,6 +18,7 @@ from deciding import Book
 from dialects.dialect import Asked, Decision
 from ops.layers import Layer, Words
 from rulesets import buckets, reading
+from rulesets.facts import plain
 from rulesets.mistakes import RulesError
 
 NOW = 1_800_000_000.0
@@ -200,7 +202,7 @@ def test_facts_that_are_not_there_yet_make_a_short_decision() -> None:
     assert (found.because, found.until) == ((), NOW + 1)
 
 
-@pytest.mark.parametrize("kind", ["../../etc/passwd", "a/../b", "", "a\\b"])
+@pytest.mark.parametrize("kind", ["../../etc/passwd", "a/../b", "", "a\\b", "a\0b", "x" * 2_000])
 def test_facts_lead_out_of_no_source(kind: str) -> None:
     """A layer whose file would is left out."""
     toml = "[[rule]]\npath='titles/{title}/*'\nlayers=[{file='brand/{kind}'}]\n"
@@ -330,3 +332,54 @@ def test_any_table_is_a_ruleset_or_a_mistake_with_its_line(table: dict[str, str]
         assert int(str(error).split(":")[1]) >= 1
     except refusals.Refusal:
         pass
+
+
+HOSTILE = """
+mode = "layered"
+request.country_header = "x-country"
+[[rule]]
+path = "{title}/**"
+tags = "{a}"
+fallback = "{a}/{b}"
+layers = [{ text = { default = "{a}", de = "{b}" } }, { file = "{b}/{a}" }]
+artworks = { files = ["{a}/{b}", "s/{title}"], by = "cookie:v" }
+[[rule]]
+when = { country = "DE", locale = "de", device = "tv", format = "avif", dpr = 2 }
+[[rule]]
+when = { device = "bot" }
+[[rule]]
+when = { dpr = { least = 0.5 }, format = "x" }
+[[rule]]
+when = { bucket = { by = "header:v" } }
+"""
+HEADERS = ("accept", "accept-language", "cookie", "user-agent", "sec-ch-dpr", "dpr", "v")
+ODD = st.text(max_size=30) | st.sampled_from(
+    ["nan", "1e309", "de;q=nan", "-,;=", "v=;v=\ud800", "*;q=0.0001", "\u202e", "99.99", "😀" * 9]
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(HEADERS), ODD, max_size=5),
+    st.dictionaries(st.sampled_from("ab"), ODD | st.none() | st.floats() | st.booleans()),
+    ODD,
+)
+def test_any_request_and_any_facts_give_a_picture_or_a_refusal(
+    headers: dict[str, str], facts: dict[str, Any], odd: str
+) -> None:
+    """And the recipe of a picture can be read back by whoever makes it."""
+    known = plain(facts)
+    book = Book(ruleset=reading.parse(HOSTILE, "f"), look=lambda _: known)
+    query = f"w=9&fm=jpg&dpr={odd}&locale={odd}".encode("ascii", "replace").decode()
+    for query_too in (query, "w=9&fm=jpg"):
+        asked = Asked(path="img/s/7/a.jpg", query=query_too, headers=headers)
+        seen = deciding.view(asked, book, NOW)
+        try:
+            found = preprocess.decide_for(asked, seen, trial=True)
+        except refusals.Refusal as refusal:
+            assert query_too == query
+            assert refusal.status == 400
+            continue
+        assert isinstance(found, Decision)
+        assert recipe.parse(recipe.spell(found.recipe)) == found.recipe
+        assert " ".join(found.tags).isascii()
+        explaining.text(explaining.account(found, seen))

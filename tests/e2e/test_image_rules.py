@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -39,7 +40,7 @@ PATIENCE_SECONDS = 30.0
 def _images(server: Server, *arguments: str) -> str:
     ran = subprocess.run(
         [sys.executable, "-m", "dynimo", "images", *arguments, "--data", str(server.data)],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=60, env={**os.environ, "IMAGES_EXPLAIN_KEY": KEY},
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -51,10 +52,13 @@ def _size(answer: Answer) -> tuple[int, int]:
         return image.size
 
 
-def _until(server: Server, side: int) -> None:
+def _until(server: Server, side: int) -> Answer:
     """Ask until the picture has that side: a soft purge gives the old one for a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while _size(server.get(URL)) != (side, side):
+    while True:
+        answer = server.get(URL)
+        if _size(answer) == (side, side):
+            return answer
         assert time.monotonic() < deadline, "the old picture stays"
         time.sleep(0.05)
 
@@ -113,6 +117,13 @@ def test_rules_roll_out_say_why_and_are_taken_back(server: Server, folder: Path)
 
     _images(server, "rules", "rollback", plan)
     assert _size(server.get(URL)) == (40, 40)
+
+    server.purge(everything=True)  # so that nothing of the canary is there any more
+    _images(server, "rules", "roll-out", plan, "--canary", "new.toml", "--percent", "0")
+    for _ in range(2):
+        assert _size(server.get(URL)) == (40, 40)
+    _images(server, "rules", "promote", plan, "--warm", "5")
+    assert "; hit" in _until(server, 50).headers["cache-status"]  # it was made before the change
 
 
 @pytest.mark.parametrize(

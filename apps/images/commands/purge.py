@@ -6,11 +6,6 @@ Soft unless told otherwise: what is purged is given once more, old, while the ne
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import tags
@@ -18,8 +13,6 @@ from commands import options, purging
 from dynimo.sdk import commands as platform_verbs
 
 OK = 0
-HOT_MAX = 1_000
-"""Answers among which the hottest are looked for: what the platform tells."""
 _KINDS = (
     ("asset", tags.ASSET, "NAME/path", "a source file, whatever was made of it"),
     ("layer", tags.LAYER, "NAME/path", "a file that lies on others"),
@@ -56,39 +49,14 @@ def run(typed: argparse.Namespace) -> int:
     if not names:
         raise platform_verbs.CommandError("name what to purge, or --all; see --help", 2)
     data = options.data(typed)
-    hot = _hottest(names, typed.warm, data) if typed.warm else []
     count = purging.by_tags(names, data, hard=typed.hard)
     told: dict[str, Any] = {"purged": count, "tags": names}
-    if hot:
-        told["warmed"] = _warm(hot, data)
+    if typed.warm:
+        told["warmed"] = purging.warmed(typed.warm, names, data)
     if typed.as_json:
         options.say_json(told)
         return OK
     options.say(f"{count} {'dropped' if typed.hard else 'made stale'}: {' '.join(names)}")
     if typed.warm:
-        options.say(f"{len(hot)} asked for again" if hot else "nothing of it is asked for often")
+        options.say(f"{told['warmed']['asked']} of those asked for most are made anew")
     return OK
-
-
-def _hottest(names: Sequence[str], most: int, data: Sequence[str]) -> list[str]:
-    """Give the addresses that lead to what is purged, those asked for most first."""
-    top = platform_verbs.platform("edge", "top", "--limit", str(HOT_MAX), "--json", *data).json
-    wanted = set(names)
-    found = [
-        f"http://{each['host']}{each['target']}"
-        for each in top
-        if each["host"] != "|" and wanted & set(each["tags"])
-    ]
-    return list(dict.fromkeys(found))[:most]
-
-
-def _warm(addresses: Sequence[str], data: Sequence[str]) -> Any:
-    """Ask for them all, behind everybody else; twice, as the first asking only begins a renewal."""
-    descriptor, name = tempfile.mkstemp(suffix=".txt")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write("\n".join(addresses) + "\n")
-        told = platform_verbs.platform("edge", "warm", name, *data, "--json").output
-        return json.loads(told)
-    finally:
-        Path(name).unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tags
 from commands import options
@@ -39,3 +40,15 @@ def decisions(versions: Sequence[str], data: Sequence[str], *, hard: bool) -> in
         return OK
     options.say(f"{count} kept answers {'dropped' if hard else 'made stale'}")
     return OK
+
+
+def warmed(most: int, names: Sequence[str], data: Sequence[str], *more: str) -> Any:
+    """Ask for the addresses that bear any of the tags and are asked for most, behind everybody.
+
+    Raises:
+        CommandError: no server runs, or one of them cannot be had.
+    """
+    tagged = [part for name in names for part in ("--tag", name)]
+    return platform_verbs.platform(
+        "edge", "warm", "--popular", str(most), *tagged, *more, *data, "--json"
+    ).json

@@ -7,15 +7,19 @@ a second, and decisions that are kept are purged by the rulesets' tags.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 
+import operating
 import preprocess
+import tags
 from commands import options, purging
 from rulesets import reading, rollout, trying
 from rulesets.watching import CHECK_SECONDS
 
 OK = 0
+KEY_VARIABLE = "IMAGES_EXPLAIN_KEY"
 SEEN_SECONDS = CHECK_SECONDS + 0.3
 """After so long every Preprocessor has seen a change of the file."""
 
@@ -28,6 +32,14 @@ def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
     out.add_argument("--percent", type=float, default=10.0, help="of all addresses  [10]")
     promote = verbs.add_parser("promote", help="Give the canary to all.")
     promote.add_argument("plan", type=Path)
+    promote.add_argument(
+        "--warm",
+        type=int,
+        metavar="N",
+        default=0,
+        help=f"first make what it gives for the N addresses that are asked for most; needs the"
+        f" deployment's explain_key in {KEY_VARIABLE}",
+    )
     back = verbs.add_parser("rollback", help="Take the canary back, at once.")
     back.add_argument("plan", type=Path)
     for parser, run in ((out, begin), (promote, finish), (back, take_back)):
@@ -55,10 +67,24 @@ def finish(typed: argparse.Namespace) -> int:
     plan = _plan(typed.plan)
     if plan.canary is None:
         raise OSError(f"{typed.plan}: there is no canary to promote.")
+    if typed.warm:
+        _warm(typed, plan.stable)
     name = plan.canary.relative_to(typed.plan.parent).as_posix()
     rollout.write(typed.plan, stable=name)
     options.say(f"{name}: 100 %")
     return _purged(typed, plan.stable)
+
+
+def _warm(typed: argparse.Namespace, stable: Path) -> None:
+    """Have the canary's pictures made for what the stable one is asked for most."""
+    version = reading.load(stable).version
+    if not version or not os.environ.get(KEY_VARIABLE):
+        raise OSError(f"--warm needs {KEY_VARIABLE}, and a version in {stable}.")
+    told = purging.warmed(
+        typed.warm, [tags.named(tags.RULESET, version)], options.data(typed),
+        "--header", f"{operating.KEY_HEADER}:${KEY_VARIABLE}", "--parameter", "ruleset=canary",
+    )  # fmt: skip
+    options.say(f"{told['asked']} of those asked for most are made already")
 
 
 def take_back(typed: argparse.Namespace) -> int:

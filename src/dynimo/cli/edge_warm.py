@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import sys
 import threading
 import time
@@ -62,6 +63,12 @@ class Told:
     metavar="N",
     help="Ask for the N addresses that were asked for most (`dynimo edge top`).",
 )
+@click.option("--tag", "tags", multiple=True, help="Of the popular ones those that bear a tag.")
+@click.option(
+    "--header", "headers", multiple=True, metavar="NAME:VALUE",
+    help="Send it too; repeatable. $VARIABLE as a value is read from the environment: a secret.",
+)  # fmt: skip
+@click.option("--parameter", default="", metavar="NAME=VALUE", help="Add it to each query.")
 @click.option(
     "--at-once", type=click.IntRange(1, AT_ONCE_MAX), default=4, show_default=True,
     help="How many to ask for at once.",
@@ -69,7 +76,15 @@ class Told:
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(
-    addresses: TextIO | None, popular: int | None, at_once: int, data: str, *, as_json: bool
+    addresses: TextIO | None,
+    popular: int | None,
+    tags: tuple[str, ...],
+    headers: tuple[str, ...],
+    parameter: str,
+    at_once: int,
+    data: str,
+    *,
+    as_json: bool,
 ) -> int:
     """Fill a running edge before people come, behind everybody who is there already.
 
@@ -79,16 +94,22 @@ def command(
     Examples:
       dynimo edge warm launch.txt
       dynimo edge warm --popular 500 --at-once 8
+      dynimo edge warm --popular 100 --tag artwork-7
     """
     if (addresses is None) == (popular is None):
         raise click.UsageError("name a LIST of addresses, or --popular N")
+    if tags and popular is None:
+        raise click.UsageError("--tag chooses among --popular N")
+    if any(":" not in each for each in headers):
+        raise click.UsageError("--header must be NAME:VALUE")
     from dynimo.cli import asking
 
     if addresses is not None:
         wanted = list(_read(addresses))
     else:
         _, told = asking.ask(Path(data), "GET", f"/_dynimo/edge/top?limit={POPULAR_MAX}", b"")
-        wanted = _popular(told["top"], popular or 0)
+        wanted = _popular(told["top"], popular or 0, frozenset(tags))
+    wanted = [_with(each, headers, parameter) for each in wanted]
     address, key = asking.known(Path(data))
     parts = urlsplit(address)
     began = time.monotonic()
@@ -111,13 +132,26 @@ def _read(lines: TextIO) -> Iterator[Wanted]:
             raise click.UsageError(f"line {number} is no address: {text[:80]}")
 
 
-def _popular(top: list[dict[str, Any]], number: int) -> list[Wanted]:
+def _popular(top: list[dict[str, Any]], number: int, tags: frozenset[str]) -> list[Wanted]:
     """What can be asked for from outside: the platform's own addresses cannot."""
     return [
         Wanted(each["host"], each["target"], tuple(each["variant"].items()))
         for each in top
-        if each["host"] != "|"
+        if each["host"] != "|" and (not tags or not tags.isdisjoint(each["tags"]))
     ][:number]
+
+
+def _with(wanted: Wanted, headers: tuple[str, ...], parameter: str) -> Wanted:
+    """The same with further headers, and a further parameter."""
+    pairs = [each.partition(":") for each in headers]
+    more = tuple((name.strip(), _value(value.strip())) for name, _, value in pairs)
+    between = "&" if "?" in wanted.target else "?"
+    target = f"{wanted.target}{between}{parameter}" if parameter else wanted.target
+    return Wanted(wanted.host, target, (*wanted.headers, *more))
+
+
+def _value(typed: str) -> str:
+    return os.environ.get(typed[1:], "") if typed.startswith("$") else typed
 
 
 def _warm(host: str, port: int, key: str, wanted: list[Wanted], at_once: int) -> Told:

@@ -383,3 +383,25 @@ def test_any_request_and_any_facts_give_a_picture_or_a_refusal(
         assert recipe.parse(recipe.spell(found.recipe)) == found.recipe
         assert " ".join(found.tags).isascii()
         explaining.text(explaining.account(found, seen))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/img/art/titles/7/a.jpg?w=200&h=300&fit=cover&fm=jpg",
+        "/imgproxy/unsafe/rs:fill:200:300/plain/local:///art/titles/7/a.jpg@jpg",
+        "/thumbor/unsafe/200x300/filters:format(jpeg)/art/titles/7/a.jpg",
+        "/iiif/3/art%2Ftitles%2F7%2Fa.jpg/full/200,300/0/default.jpg",
+    ],
+)
+def test_rules_finish_what_any_language_drafts(url: str) -> None:
+    """Lifetime, layers, effects, tags and another file, whoever asked."""
+    toml = (
+        "version='5'\n[[rule]]\npath='titles/{title}/*'\nttl_seconds=77\ntags='t'\n"
+        "effects='grey'\nlayers=[{text='{rank}'}]\nartworks={files=['art/titles/{title}/b.jpg']}\n"
+    )
+    found = decided(toml, url, facts={"rank": 3})
+    assert found.recipe.path == "titles/7/b.jpg"
+    assert found.recipe.out.ttl_seconds == 77
+    assert [op.op_name for op in found.recipe.ops[-2:]] == ["grey", "words"]
+    assert {"ruleset:5", "tag:t", "title:7", "asset:art/titles/7/b.jpg"} <= set(found.tags)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import rules
-from rulesets.ruleset import ALWAYS, Clause, Range, Ruleset, When
+from rulesets.ruleset import ALWAYS, NO_FACTS, Clause, Facts, Ruleset, When
 from rulesets.situation import Situation
 
 TITLE = "title"
@@ -45,27 +45,37 @@ def choose(ruleset: Ruleset, situation: Situation, source: str, path: str) -> Ch
     """Find the rules for a file."""
     matches: list[Match] = []
     refused: list[tuple[Clause, str]] = []
+    url = f"{source}/{path}"
+    looked: Mapping[str, str] | None = None
+    facts = NO_FACTS
     for number, parts in ruleset.places.match(source, path):
         clause = ruleset.clauses[number]
-        facts = situation.facts(parts[TITLE]) if TITLE in parts else {}
-        known = {**facts, **parts} if facts else parts
-        failed = fails(clause.when, situation, known, f"{source}/{path}")
-        if failed:
-            refused.append((clause, failed))
-            continue
-        matches.append(Match(clause=clause, known=known))
+        if parts is not looked:  # rules with one pattern share their parts
+            looked = parts
+            facts = situation.facts(parts[TITLE]) if TITLE in parts else NO_FACTS
+        if clause.when is not ALWAYS:
+            failed = _fails(clause.when, situation, parts, facts, url)
+            if failed:
+                refused.append((clause, failed))
+                continue
+        matches.append(Match(clause=clause, known={**facts, **parts} if facts else parts))
         if ruleset.mode == "first":
             break
     return Chosen(source=source, path=path, matches=tuple(matches), refused=tuple(refused))
 
 
 def fails(when: When, situation: Situation, known: Mapping[str, Any], url: str) -> str:
-    """Name the first condition that does not hold; "" if all do. The cheapest come first."""
-    if when is ALWAYS:
-        return ""
+    """Name the first condition that does not hold; "" if all do."""
+    return "" if when is ALWAYS else _fails(when, situation, known, NO_FACTS, url)
+
+
+def _fails(
+    when: When, situation: Situation, parts: Mapping[str, Any], facts: Facts, url: str
+) -> str:
+    """As `fails`, where parts of the path win over facts. The cheapest come first."""
     for name, wanted in when.facts:
-        value = known.get(name)
-        if not (wanted.holds(value) if isinstance(wanted, Range) else value in wanted):
+        value = parts[name] if name in parts else facts.get(name)
+        if not (value in wanted if isinstance(wanted, frozenset) else wanted.holds(value)):
             return f"facts.{name}"
     if when.timed and (outside := _outside(when, situation)):
         return outside

@@ -25,6 +25,10 @@ _EVERYWHERE = frozenset({"source", "in", "out", "dest-in", "dest-atop", "clear"}
 _THINNING = _EVERYWHERE | {"dest-out", "xor"}
 """Modes that may leave an opaque picture see-through."""
 
+SPREAD_MAX, SPREAD_ALONG, SPREAD_GAP = 100, 6, 10
+"""Spread copies: more than the first are as many as the second along each side; and pixels between
+two of which the second is cut off. All three are thumbor's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laying:
@@ -127,16 +131,23 @@ def _repeated(at: int, side: int, whole: int, *, once: bool) -> tuple[int, int, 
 def _spread(
     image: pyvips.Image, at: tuple[int, int], size: shapes.Size, along: Along
 ) -> tuple[pyvips.Image, int, int]:
-    """Repeat it as often as it fits whole, with gaps between; give where it lies."""
-    x, across, wide = (at[0], 1, 0) if along == "down" else _evenly(image.width, size[0])
-    y, down, high = (at[1], 1, 0) if along == "across" else _evenly(image.height, size[1])
-    if not (across and down):
-        return image, *size  # outside: it does not fit once
+    """Repeat it as often as it fits, with gaps between; give where it lies."""
+    across = 1 if along == "down" else _fitting(image.width, size[0])
+    down = 1 if along == "across" else _fitting(image.height, size[1])
+    if across * down > SPREAD_MAX:
+        across, down = min(across, SPREAD_ALONG), min(down, SPREAD_ALONG)
+    wide, high = _gap(image.width, size[0], across), _gap(image.height, size[1], down)
     cell = image.embed(0, 0, image.width + wide, image.height + high)
+    x, y = at[0] if along == "down" else 0, at[1] if along == "across" else 0
     return cell.replicate(across, down), x, y
 
 
-def _evenly(side: int, whole: int) -> tuple[int, int, int]:
-    """Give where the first copy lies, how many there are, and the gap between two."""
-    count, rest = divmod(whole, side)
-    return 0, count, rest // (max(count, 2) - 1)
+def _fitting(side: int, whole: int) -> int:
+    """Give how many copies there are: where no two fit, the second is cut off."""
+    return whole // side if whole >= 2 * side else -(-whole // side)
+
+
+def _gap(side: int, whole: int, count: int) -> int:
+    if whole < 2 * side:
+        return SPREAD_GAP
+    return (whole - count * side) // (max(count, 2) - 1)

@@ -6,6 +6,7 @@ said as if it were in the middle, or not at all: this is the one difference.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import paths
@@ -27,16 +28,34 @@ def tell(seen: Seen) -> Told:
         Refusal: 400; nothing of the picture would be left.
     """
     size = seen.header.width, seen.header.height
-    source = {"url": _url(seen.recipe), **_sides(size)}
+    source = {"url": _url(seen.recipe), **_sides(size), "frameCount": seen.header.pages}
     done: list[dict[str, Any]] = []
-    for op in seen.recipe.ops:
-        done += _said(size, op)
-        size = shapes.after(size, op)
-        shapes.check_step(size, seen.limits)
+    left = list(seen.recipe.ops)
+    while left:
+        ops = [left.pop(0)]
+        if left and _covers(ops[0], left[0]):
+            ops = _as_thumbor(size, ops[0], left.pop(0))
+        for op in ops:
+            done += _said(size, op)
+            size = shapes.after(size, op)
+            shapes.check_step(size, seen.limits)
     value = {"thumbor": {"source": source, "operations": done, "target": _sides(size)}}
     kind = seen.header.kind
     named = {"format": _NAMES.get(kind, kind), "content_type": CONTENT_TYPES.get(kind, "")}
     return Told(value={**value, **named, **_sides(size)})
+
+
+def _covers(op: Op, following: Op) -> bool:
+    resized = isinstance(op, geometry.Resize) and op.mode == "outside"
+    return resized and isinstance(following, geometry.Cut)
+
+
+def _as_thumbor(size: shapes.Size, resize: Op, cut: Op) -> list[Op]:
+    """Give the cut before the resize, in pixels of the source: thumbor's clients count in these."""
+    assert isinstance(cut, geometry.Cut)
+    w, h = shapes.after(shapes.after(size, resize), cut)
+    shape = geometry.Shape(Decimal(w) / Decimal(h), cut.gravity)
+    return [shape, geometry.Resize("fill", values.pixels(w), values.pixels(h), enlarge=True)]
 
 
 def _url(recipe: recipes.Recipe) -> str:

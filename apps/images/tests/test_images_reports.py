@@ -37,7 +37,7 @@ def asked(*ops: Op, report: str = "thumbor") -> str:
 
 @pytest.mark.usefixtures("picture")
 def test_a_report_tells_of_the_header_and_the_operations(make: Ask) -> None:
-    """Sizes are settled as rendering would settle them."""
+    """Sizes as rendering would settle them, in thumbor's order: the crop in the source's pixels."""
     side = values.pixels(50)
     ops = (
         geometry.Resize("outside", side, side, enlarge=True),
@@ -48,10 +48,10 @@ def test_a_report_tells_of_the_header_and_the_operations(make: Ask) -> None:
     assert reply.status == 200
     assert json.loads(reply.body) == {
         "thumbor": {
-            "source": {"url": "pics/a.png", "width": 200, "height": 100},
+            "source": {"url": "pics/a.png", "width": 200, "height": 100, "frameCount": 1},
             "operations": [
-                {"type": "resize", "width": 100, "height": 50},
-                {"type": "crop", "left": 25, "top": 0, "right": 75, "bottom": 50},
+                {"type": "crop", "left": 50, "top": 0, "right": 150, "bottom": 100},
+                {"type": "resize", "width": 50, "height": 50},
                 {"type": "flip_horizontally"},
             ],
             "target": {"width": 50, "height": 50},

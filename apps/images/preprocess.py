@@ -48,6 +48,7 @@ _DEPLOYMENT = deployment.read(settings.settings(), _ENVIRONMENT)
 _OPEN = replace(
     _DEPLOYMENT,
     unsigned=True,
+    iiif=None,
     admission=replace(_DEPLOYMENT.admission, keys=()),
     thumbor=replace(_DEPLOYMENT.thumbor, allow_unsafe=True),
 )

@@ -54,7 +54,7 @@ def finish(
     ops: list[Op] = list(draft.ops)
     kept = ops
     source, path, fallback = draft.source, draft.path, ""
-    if out.fm not in _UNTOUCHED:
+    if out.fm not in _UNTOUCHED and not out.report:  # a part fits what was told of the whole
         for match in chosen.matches:
             ops = _worked(ops, match, limits)
             ops += _layers(match, situation, f"{draft.source}/{draft.path}")

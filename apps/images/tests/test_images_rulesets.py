@@ -391,7 +391,6 @@ def test_any_request_and_any_facts_give_a_picture_or_a_refusal(
         "/img/art/titles/7/a.jpg?w=200&h=300&fit=cover&fm=jpg",
         "/imgproxy/unsafe/rs:fill:200:300/plain/local:///art/titles/7/a.jpg@jpg",
         "/thumbor/unsafe/200x300/filters:format(jpeg)/art/titles/7/a.jpg",
-        "/iiif/3/art%2Ftitles%2F7%2Fa.jpg/full/200,300/0/default.jpg",
     ],
 )
 def test_rules_finish_what_any_language_drafts(url: str) -> None:
@@ -405,3 +404,12 @@ def test_rules_finish_what_any_language_drafts(url: str) -> None:
     assert found.recipe.out.ttl_seconds == 77
     assert [op.op_name for op in found.recipe.ops[-2:]] == ["grey", "words"]
     assert {"ruleset:5", "tag:t", "title:7", "asset:art/titles/7/b.jpg"} <= set(found.tags)
+
+
+def test_parts_of_a_described_picture_are_left_as_they_are() -> None:
+    """IIIF: tiles fit together, and what info.json tells; quality and tags hold all the same."""
+    toml = TWO.format(mode='mode = "layered"') + 'canvas = { w = 90, h = 90, fit = "cover" }\n'
+    found = decided(toml, "/iiif/3/art%2Ftitles%2F7%2Fposter.jpg/0,0,512,512/256,256/0/default.jpg")
+    assert ops(found) == "crop:0,0,512,512;resize:fill,256,256,,,0,0,1"
+    assert (found.recipe.out.quality, found.because) == (60, ("one", "two"))
+    assert {"tag:a", "tag:b", "tag:c"} <= set(found.tags)

@@ -127,7 +127,7 @@ def test_names_with_spaces_and_letters_of_the_world(shared: Server) -> None:
         ("/img/pics/a.jpg?w=999999", "w"),
         ("/img/pics/a.jpg?q=101", "q"),
         ("/img/pics/a.jpg?fit=squeeze", "fit"),
-        ("/img/pics/a.jpg?fm=bmp", "fm"),
+        ("/img/pics/a.jpg?fm=tga", "fm"),
         ("/img/pics/a.jpg?dpr=9", "dpr"),
         ("/img/pics/a.jpg?bg=nope", "bg"),
         ("/img/pics/a.jpg?width=5", "width"),

@@ -96,6 +96,7 @@ def test_a_source_that_fails(serve: Callable[..., Server], wait_until: Callable[
         wait_until(lambda: _seen(server.get("/img/far/a.jpg?w=300", BROWSER))[0] == "")
 
         source.failing = True
+        _kill(server, ("env images-gen",))  # what they keep of the file would do for ten seconds
         step, size = _seen(server.get("/img/far/a.jpg?w=280", BROWSER))
         assert (step, size) == ("nearest", (300, 188))
         plain = server.get("/img/far/a.jpg?w=280", {"accept": "image/jpeg,image/*"})
@@ -106,6 +107,14 @@ def test_a_source_that_fails(serve: Callable[..., Server], wait_until: Callable[
         assert server.get("/img/nowhere/a.jpg?w=1", BROWSER).status == 404
 
 
+def _kill(server: Server, names: tuple[str, ...]) -> None:
+    """Kill every process of these names below a server."""
+    for pid in server.family():
+        if name_of(pid).startswith(names):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
 @contextmanager
 def _killing(server: Server, names: tuple[str, ...]) -> Iterator[None]:
     """Kill every process of these names below a server, over and over."""
@@ -113,10 +122,7 @@ def _killing(server: Server, names: tuple[str, ...]) -> Iterator[None]:
 
     def kill() -> None:
         while not over.is_set():
-            for pid in server.family():
-                if name_of(pid).startswith(names):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+            _kill(server, names)
             time.sleep(0.005)
 
     thread = threading.Thread(target=kill)

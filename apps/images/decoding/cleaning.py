@@ -19,6 +19,8 @@ BYTES_MAX = 8 << 20
 """Bytes of a drawing."""
 DEPTH_MAX = 100
 ELEMENTS_MAX = 100_000
+TEXT_MAX = 20_000
+"""Characters; each may cost librsvg 0.15 ms."""
 IMAGES_MAX = 32
 """Pictures inside a drawing."""
 SIDE_MAX = 32_767
@@ -87,6 +89,7 @@ class _Writer:
         self._depth = 0
         self._elements = 0
         self._images = 0
+        self._letters = 0
         self._skipped = 0
         self._style: list[str] | None = None
 
@@ -140,8 +143,13 @@ class _Writer:
             return
         if self._style is not None:
             self._style.append(text)
-        else:
-            self.pieces.append(escape(text))
+            return
+        self._letters += len(text.strip())
+        if self._letters > TEXT_MAX:
+            raise refusals.unusable(
+                "too_complex", f"the drawing has more than {TEXT_MAX} characters of text"
+            )
+        self.pieces.append(escape(text))
 
     def _may_stay(self, element: str, key: str, value: str) -> bool:
         local = _local(key)

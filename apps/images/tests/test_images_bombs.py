@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -162,6 +163,85 @@ FINE: dict[str, Callable[[], bytes]] = {
 }
 
 
+def drawing(inside: str) -> bytes:
+    size = "width='3000' height='3000'"
+    return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{inside}</svg>".encode()
+
+
+def pages(count: int) -> bytes:
+    """A PDF of so many empty pages."""
+    kids = b" ".join(b"%d 0 R" % (number + 3) for number in range(count))
+    parts = [
+        b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count %d/Kids[%s]>>" % (count, kids),
+        *[b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]>>"] * count,
+    ]  # fmt: skip
+    body, places = b"%PDF-1.4\n", []
+    for number, part in enumerate(parts):
+        places.append(len(body))
+        body += b"%d 0 obj%sendobj\n" % (number + 1, part)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(parts) + 1)
+    tail = b"trailer<</Size %d/Root 1 0 R>>startxref\n%d\n%%%%EOF" % (len(parts) + 1, len(body))
+    return body + head + table + tail
+
+
+def with_profile(profile: bytes) -> bytes:
+    return saved("JPEG", icc_profile=profile)
+
+
+def heic(width: int, height: int) -> bytes:
+    """A real HEIC whose declared sizes are changed."""
+    pillow_heif.register_heif_opener()
+    data = saved("HEIF")
+    at = data.find(b"ispe")
+    while at >= 0:
+        data = data[: at + 8] + struct.pack(">II", width, height) + data[at + 16 :]
+        at = data.find(b"ispe", at + 1)
+    return data
+
+
+BLUR = (
+    "<filter id='f' x='-9' y='-9' width='99' height='99'>%s</filter>"
+    "<rect width='3000' height='3000' filter='url(#f)'/>"
+)
+ODD: dict[str, Callable[[], bytes]] = {
+    "odd-pdf-pages": lambda: pages(10_000),
+    "odd-svg-blur": lambda: drawing(BLUR % "<feGaussianBlur stdDeviation='1e9'/>"),
+    "odd-svg-noise": lambda: drawing(
+        BLUR % "<feTurbulence baseFrequency='0.9' numOctaves='99999'/>"
+    ),
+    "odd-svg-radius": lambda: drawing(BLUR % "<feMorphology operator='dilate' radius='9999'/>"),
+    "odd-svg-chain": lambda: drawing(BLUR % ("<feGaussianBlur stdDeviation='50'/>" * 300)),
+    "odd-svg-pattern": lambda: drawing(
+        "<pattern id='p' width='1e-7' height='1e-7'><rect width='1' height='1'/></pattern>"
+        "<rect width='3000' height='3000' fill='url(#p)'/>"
+    ),
+    "odd-svg-path": lambda: drawing(f"<path stroke='red' d='M0 0{'L3000 1L0 2' * 100_000}'/>"),
+    "odd-svg-dashes": lambda: drawing(
+        "<path stroke='red' stroke-dasharray='1e-6' d='M0 0L3000 3000'/>"
+    ),
+    "odd-svg-text": lambda: drawing("<text font-size='1e6'>" + "\u0e01\u0e49" * 50_000 + "</text>"),
+    "odd-icc-zeros": lambda: with_profile(b"\0" * 3_000_000),
+    "odd-icc-tags": lambda: with_profile(
+        b"\0" * 16 + b"RGB XYZ " + b"\0" * 12 + b"acsp" + b"\0" * 88 + b"\xff" * 60_000
+    ),
+    "odd-gif-4k": lambda: gif(3_840, 2_160, 300),
+    "odd-heic-lie": lambda: heic(7_000, 7_000),
+    "odd-heic-60000": lambda: heic(60_000, 60_000),
+    "odd-jxl-lie": lambda: b"\xff\x0a" + (
+        (1 << 1 | 6_999 << 3 | 0 << 16 | 1 << 19 | 6_999 << 21).to_bytes(10, "little")
+    ) + b"\x55" * 500,
+    "odd-ico": lambda: b"\0\0\1\0\xff\0" + b"\0\0\0\0\1\0\x20\0\xff\xff\xff\x7f\x16\0\0\0" * 255,
+    "odd-bmp-rle": lambda: b"BM" + struct.pack(
+        "<IHHIIiiHHIIiiII", 9_999, 0, 0, 1_078, 40, 7_900, 7_900, 1, 8, 1, 0, 0, 0, 0, 0
+    ) + b"\0" * 1_024 + b"\xff\1" * 2_000,
+    "odd-webm": lambda: b"\x1aE\xdf\xa3" + b"\xff" * 2_000,
+    "odd-mp4": lambda: b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + b"\x7f" * 2_000,
+    "odd-raw": lambda: b"II*\0\x08\0\0\0\xff\xff" + b"\x12\xc6\4\0\1\0\0\0\x08\0\0\0" * 9_000,
+}  # fmt: skip
+"""Whatever comes of these: a picture or 422, within the same bounds."""
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Render all files once; name → what `bomb_range` printed."""
@@ -171,7 +251,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     for name, kind in TRUNCATED.items():
         data = saved(kind)
         (root / name).write_bytes(data[: len(data) * 2 // 3])
-    for name, made_fine in FINE.items():
+    for name, made_fine in (FINE | ODD).items():
         (root / name).write_bytes(made_fine())
     environment = {
         **os.environ,
@@ -207,6 +287,14 @@ def test_truncated_files_are_refused(told: dict[str, dict[str, Any]], name: str)
 def test_large_but_allowed_files_are_rendered(told: dict[str, dict[str, Any]], name: str) -> None:
     """The limits do not refuse what can be done."""
     assert told[name]["status"] == 200
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_end_in_a_picture_or_a_refusal(
+    told: dict[str, dict[str, Any]], name: str
+) -> None:
+    """Never a death, never 5xx."""
+    assert told[name]["status"] in (200, 422), told[name]
 
 
 def test_time_and_memory_stay_within_bounds(told: dict[str, dict[str, Any]]) -> None:

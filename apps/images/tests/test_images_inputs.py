@@ -30,6 +30,7 @@ from decoding import cleaning, jxl_header, raw
 from dynimo.sdk import http
 from ops import geometry, values
 from ops.output import Output
+from tests.e2e.serving import Server
 
 Make = Callable[..., http.Reply]
 Look = Callable[[http.Reply], Image.Image]
@@ -219,6 +220,26 @@ def test_a_missing_package_is_named(give: Make, monkeypatch: pytest.MonkeyPatch,
     assert reply.status == 422
     assert b"needs_package" in reply.body
     assert b"pip install" in reply.body
+
+
+def test_every_kind_is_read_in_the_sandbox(tmp_path: Path) -> None:
+    """By the real server: optional packages, fonts, and a program of its own for video."""
+    pictures = tmp_path / "pics"
+    pictures.mkdir()
+    made = {kind: make() for kind, make in KINDS.items()}
+    made |= {"mp4": film(tmp_path), "text.svg": drawing("<text y='20'>a</text>")}
+    for name, data in made.items():
+        (pictures / name).write_bytes(data)
+    server = Server(tmp_path / "data", ("--source", f"pics={pictures}")).start()
+    try:
+        for name in made:
+            answer = server.get(f"/img/pics/{name}?w=60&fm=png", headers={"accept": "text/html"})
+            assert answer.status == 200, (name, answer.body)
+            assert answer.headers["content-type"] == "image/png"
+            assert "-h" in answer.headers["dynimo-engine"]
+            assert "dynimo-step" not in answer.headers
+    finally:
+        server.stop()
 
 
 UNSAFE = {

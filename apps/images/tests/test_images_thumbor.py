@@ -200,6 +200,7 @@ def test_the_parts_of_a_path(text: str, expected: str) -> None:
         ("filters:blur(0)/", ""),
         ("filters:brightness(10):contrast(-20)/", "brightness:10;contrast:-36"),
         ("filters:rgb(1,-2,3):grayscale()/", "levels:1,-2,3;grey"),
+        ("filters:brightness(150):rgb(0,-200,3)/", "brightness:100;levels:0,-100,3"),
         ("filters:saturation(0.5):saturation(-50)/", "saturation:0.5;saturation:0.5"),
         ("filters:round_corner(20|10,255,0,0)/", "round:20,10,ff0000"),
         ("filters:round_corner(20,255,0,0,1)/", "round:20"),
@@ -352,7 +353,7 @@ def test_words_are_set_by_pango() -> None:
     ("text", "names"),
     [
         ("foo(1):grayscale()", "foo"),
-        ("brightness(abc):brightness(500):brightness()", "brightness"),
+        ("brightness(abc):brightness(1e3):brightness()", "brightness"),
         ("rotate(45):format(jp2):quality(101):focal(a)", "rotate, format, quality, focal"),
         ("image(/full-20xfull-20/pics/l.png,0,0):image(/fx20/pics/l.png)", "image"),
         ("red_eye():blurhash(3,3):f%C3%B6(1)", "red_eye, blurhash, ?"),

@@ -98,6 +98,7 @@ def picture(ask: Callable[[str], http.Reply], look: Callable[[http.Reply], Image
         ("full-fit-in/800x800/", (1067, 800)),
         ("adaptive-fit-in/150x200/", (200, 150)),
         ("adaptive-fit-in/100x200/filters:fill(white)/", (200, 100)),
+        ("full-fit-in/100x200/filters:fill(white)/", (267, 200)),
         ("stretch/50x60/", (50, 60)),
         ("origx100/", (400, 100)),
         ("100x50:300x250/", (200, 200)),

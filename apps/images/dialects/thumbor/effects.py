@@ -67,11 +67,14 @@ def sharpen(job: Job, given: list[str]) -> None:
     job.add(effects.Unsharp(values.rounded(sigma), strength, lightness=lightness))
 
 
+def _percent(text: str) -> Decimal:
+    """Read -100 to 100; beyond, thumbor's filters do no more."""
+    return max(Decimal(-100), min(Decimal(100), decimal(text)))
+
+
 def contrast(job: Job, given: list[str]) -> None:
     """``contrast(-100 to 100)``: thumbor squares the factor, so that 100 is four times."""
-    change = decimal(given[0])
-    if not -100 <= change <= 100:
-        raise Skip
+    change = _percent(given[0])
     job.add(effects.Contrast(values.rounded(((1 + change / 100) ** 2 - 1) * 100)))
 
 
@@ -256,13 +259,13 @@ def pad(job: Job, bg: colours.Colour) -> None:
 
 def levels(job: Job, given: list[str]) -> None:
     """``rgb(red,green,blue)`` in percent."""
-    job.add(effects.Levels(*(decimal(given[index]) for index in range(3))))
+    job.add(effects.Levels(*(_percent(given[index]) for index in range(3))))
 
 
 WORK: Mapping[str, FilterWork] = {
     "background_color": lambda job, given: job.add(geometry.Background(arguments.colour(given[0]))),
     "blur": blur,
-    "brightness": lambda job, given: job.add(effects.Brightness(decimal(given[0]))),
+    "brightness": lambda job, given: job.add(effects.Brightness(_percent(given[0]))),
     "colorize": colorize,
     "contrast": contrast,
     "convolution": convolution,

@@ -168,6 +168,7 @@ def test_a_path_may_be_signed_before_it_is_encoded() -> None:
         ("0.1x0.1:0.9x1.0/", "crop:0.1r,0.1r,0.8r,0.9r"),
         ("20x20:10x10/", ""),
         ("trim/", "trim:0"),
+        ("trim/1x2:3x4/", "crop:1,2,2,2;trim:0"),
         ("trim:bottom-right:50/", "trim:50,,ffffff,bottom-right"),
         ("debug/", ""),
         ("fit-in/100x100/5x6:7x8/", "resize:inside,100,100;pad:6,7,8,5"),

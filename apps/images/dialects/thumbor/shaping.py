@@ -1,4 +1,4 @@
-"""thumbor's order of shaping as operations: turn, trim, crop, size, mirror. Pure.
+"""thumbor's order of shaping as operations: turn, crop, trim, size, mirror. Pure.
 
 The same picture in another dialect gives the same operations, so covering is a resize and a cut.
 Only where a focal point counts in pixels of the source is it a cut and a resize, as in thumbor.
@@ -18,14 +18,17 @@ _WHOLE = Length(Decimal(1), share=True)
 
 
 def before(path: Path, turned: int) -> list[Op]:
-    """Give what is done before the picture gets its size; ``turned`` is clockwise."""
+    """Give what is done before the picture gets its size; ``turned`` is clockwise.
+
+    Thumbor trims first, but counts the crop from the source's corner; so it is taken first here.
+    """
     made: list[Op] = [geometry.Rotate(Decimal(turned))] if turned else []
+    if path.crop is not None:
+        made.append(_crop(path.crop))
     if path.trim is not None:
         threshold = Decimal(path.trim.tolerance)
         corner = path.trim.corner
         made.append(geometry.Trim(threshold, corner=corner))  # type: ignore[arg-type]
-    if path.crop is not None:
-        made.append(_crop(path.crop))
     return made
 
 

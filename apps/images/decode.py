@@ -13,6 +13,7 @@ import pyvips
 
 import jpeg
 import limits as limit_names
+import profiles
 import refusals
 import sniff
 from decoding import foreign, raw
@@ -34,7 +35,7 @@ class Header:
     ``icc`` is the embedded colour profile; empty where there is none, or none that is usable.
     ``inner`` is what is decoded instead of the source itself; ``draw`` gives the pixels where
     libvips has no loader; ``vector``: of a drawing, which has pixels of any size. ``pages`` is
-    how many pages or frames there are.
+    how many pages or frames there are. ``in_srgb``: libvips gives 8-bit sRGB as it is.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Header:
     draw: Draw | None = None
     vector: bool = False
     pages: int = 1
+    in_srgb: bool = False
 
 
 USUAL = Output(fm="source")
@@ -157,6 +159,8 @@ def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, out: Outpu
         has_alpha=image.hasalpha(),
         icc=icc if len(icc) <= jpeg.ICC_BYTES_MAX else b"",
         pages=pages,
+        in_srgb=(image.interpretation, image.format) == ("srgb", "uchar")
+        and (not icc or profiles.is_srgb(icc)),
     )
 
 

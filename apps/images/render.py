@@ -370,7 +370,9 @@ def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
 
 
 def _general(data: bytes, header: decode.Header, size: Size, out: Output) -> pyvips.Image:
-    colour = {} if _keeps(header, out) else {"export_profile": "srgb", "intent": "relative"}
+    # Converting sRGB to sRGB gives the same bytes and is most of the time of a PNG.
+    stays = header.in_srgb or _keeps(header, out)
+    colour = {} if stays else {"export_profile": "srgb", "intent": "relative"}
     if header.draw is not None:
         image = header.draw(*size).thumbnail_image(size[0], height=size[1], size="force", **colour)
     else:

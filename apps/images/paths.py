@@ -7,6 +7,7 @@ Decoded exactly once. What could leave the source's folder is refused here by it
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 import refusals
@@ -42,6 +43,7 @@ def decode(text: str) -> str:
     return decoded
 
 
+@lru_cache(maxsize=256)  # one decision spells the same file several times
 def encode(text: str) -> str:
     """Encode a decoded path: the one canonical spelling."""
     return quote(text, safe=_SAFE)

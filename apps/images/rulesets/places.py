@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 
 _PIECES = re.compile(r"(\*\*/|\*\*|\*|\?|\{[a-z_][a-z0-9_]*\})")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -40,9 +41,13 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise PatternError(f"{pattern!r}: {error}") from None
 
 
+_Rule = tuple[int, re.Pattern[str] | None, re.Pattern[str] | None]
+"""Its number, and the patterns of source and path; None: any will do."""
+
+
 @dataclass(slots=True)
 class _Folder:
-    rules: list[int] = field(default_factory=list)
+    rules: list[_Rule] = field(default_factory=list)
     folders: dict[str, _Folder] = field(default_factory=dict)
 
 
@@ -52,7 +57,6 @@ class Places:
     def __init__(self, patterns: Iterable[tuple[str, str]]) -> None:
         self._sources: dict[str, _Folder] = {}
         self._any = _Folder()
-        self._compiled: list[tuple[re.Pattern[str] | None, re.Pattern[str] | None]] = []
         for number, (source, path) in enumerate(patterns):
             literal = not _SPECIAL.search(source)
             folder = self._sources.setdefault(source, _Folder()) if literal else self._any
@@ -60,15 +64,14 @@ class Places:
                 if _SPECIAL.search(segment):
                     break
                 folder = folder.folders.setdefault(segment, _Folder())
-            folder.rules.append(number)
             by_source = None if literal or source == "*" else compiled(source)
             by_path = None if path == "**" else compiled(path)
-            self._compiled.append((by_source, by_path))
+            folder.rules.append((number, by_source, by_path))
 
-    def near(self, source: str, path: str) -> list[int]:
-        """Give the numbers of those that may be for a file, in their order."""
+    def near(self, source: str, path: str) -> list[_Rule]:
+        """Give those that may be for a file, in their order."""
         segments = path.split("/")[:-1]
-        found: list[int] = []
+        found: list[_Rule] = []
         for root in (self._any, self._sources.get(source)):
             if root is None:
                 continue
@@ -79,7 +82,7 @@ class Places:
                 if folder is None:
                     break
                 found += folder.rules
-        found.sort()
+        found.sort(key=itemgetter(0))
         return found
 
     def match(self, source: str, path: str) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -88,8 +91,7 @@ class Places:
         A pattern that several have is tried once.
         """
         tried: dict[re.Pattern[str], Mapping[str, str] | None] = {}
-        for number in self.near(source, path):
-            by_source, by_path = self._compiled[number]
+        for number, by_source, by_path in self.near(source, path):
             if by_source is not None and not by_source.fullmatch(source):
                 continue
             if by_path is None:

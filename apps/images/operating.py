@@ -72,7 +72,7 @@ def account(asked: Asked, seen: View, decide: Decide) -> dict[str, Any]:
 
 def told(found: Mapping[str, Any], how: str) -> http.Reply:
     """Answer with an account, in JSON or as text."""
-    headers = {"cache-control": "no-store"}
+    headers = {"cache-control": "no-store", "vary": KEY_HEADER}
     if how == "text":
         body = explaining.text(found).encode()
         return http.content(body, "text/plain; charset=utf-8", headers=headers)
@@ -84,4 +84,5 @@ def marked(decided: Decision, seen: View) -> Decision:
     version = quote(seen.book.ruleset.version or "-", safe=".-_")
     names = quote(", ".join(decided.because), safe=" ,.-_")
     header = (RULES_HEADER, f'{version}; rules="{names}"')
-    return replace(decided, personal=True, said=(*decided.said, header))
+    vary = (*decided.vary, KEY_HEADER)  # who has no key and asks at once is not given it
+    return replace(decided, personal=True, vary=vary, said=(*decided.said, header))

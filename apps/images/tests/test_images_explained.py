@@ -117,7 +117,10 @@ def test_the_rules_are_named_beside_the_picture(decide: Ask) -> None:
     headers = dict(decide("pics/a.jpg", "w=9&fm=jpg&debug=1", **{"x-images-key": KEY}).headers)
     plain = dict(decide("pics/a.jpg", "w=9&fm=jpg").headers)
     assert "images-ruleset" in headers["dynimo-said"]
-    assert headers["cache-control"] == "max-age=0"
+    assert (headers["cache-control"], headers["vary"]) == (
+        "max-age=0",
+        "accept-language, x-images-key",
+    )
     assert headers["dynimo-forward"] == plain["dynimo-forward"]
 
 

@@ -21,6 +21,7 @@ NAME = "render"
 ABOUT = "rendering through the whole chain beside a bare loop with the same decoder"
 CLIENTS = 4
 GOAL = 0.95
+LIBVIPS_GOAL = 1.1
 CACHE_OFF = ("env", "DYNIMO_EDGE_MEMORY_BYTES=0", "DYNIMO_EDGE_DISK_BYTES=0")
 """Nothing is kept, on either side: what is measured is making pictures."""
 ROUNDS = 9
@@ -91,6 +92,6 @@ def _figures(report: Report, tallies: dict[str, _Tally]) -> None:
     ratio = figures.ratio_of_rounds(chain.per_second, bare.per_second)
     report.add("chain / bare loop, same decoder", ratio, at_least=GOAL)
     ratio = figures.ratio_of_rounds(chain.per_second, one_liner.per_second)
-    report.add("chain / bare loop, libvips alone", ratio)
+    report.add("chain / bare loop, libvips alone", ratio, at_least=LIBVIPS_GOAL)
     for name, tally in tallies.items():
         report.add(f"processor time a picture, {name}", figures.median(tally.processor_ms), "ms")

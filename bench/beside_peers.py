@@ -34,7 +34,7 @@ GOALS: dict[str, dict[str, float]] = {
 """Times as many pictures a second, by format and peer."""
 PEERS = ("thumbor", "ipx")
 LIKENESS_SLACK = 0.5
-"""Points of SSIMULACRA2 by which a mean may be below a peer's: as the metric itself differs from one
+"""Points of SSIMULACRA2 by which a mean may be below a peer's: the metric differs as much from one
 implementation to the next."""
 UNLIKE_SHARE_MAX = 0.05
 """Of the pictures, how many may come out with another encoder effort (one is grey)."""

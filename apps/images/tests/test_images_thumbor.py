@@ -223,6 +223,20 @@ def test_filters_are_operations(text: str, expected: str) -> None:
     assert ops(text) == expected
 
 
+def test_encoded_arguments_are_the_same() -> None:
+    """Brackets, bars and quotes, as some clients send them; also within a layer's path."""
+    plain = "filters:curve([(0,0),(255,200)],[],[],[(0,9),(255,255)])/"
+    assert ops(plain).startswith("curve:,,")
+    for text in (plain.replace("[", "%5B").replace("]", "%5d"), plain.replace("(0", "(%30")):
+        assert ops(text) == ops(plain)
+    assert ops("1x2%3a3x4/filters%3Ablur(3)%3Agrey()/") == ops("1x2:3x4/filters:blur(3):grey()/")
+    assert ops("filters:blur%283%29%3Agrayscale%28%29/") == ops("filters:blur(3):grayscale()/")
+    nested = f"filters:image(/{plain}pics/l.png,0,0)/"
+    assert encoded(ops(plain)) in ops(nested)
+    assert ops("filters:round_corner(20%7C10,255,0,0)/") == "round:20,10,ff0000"
+    assert ops("filters:fill('red')/pics/") == ops("filters:fill(red)/pics/")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -11,6 +11,7 @@ import colours
 from ops import geometry, values
 from ops.values import Gravity, Length
 
+_BRACKET = re.compile(r"%5[BD]", re.IGNORECASE)
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 _DECIMAL = re.compile(r"-?(?:[0-9]{1,9}\.?[0-9]{0,12}|\.[0-9]{1,12})")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -33,6 +34,7 @@ def split(text: str) -> list[str]:
 
     Quotes around an argument are taken off, as thumbor does.
     """
+    text = _BRACKET.sub(lambda found: unquote(found[0]), text)  # many clients encode these
     pieces, depth, start = [], 0, 0
     for at, character in enumerate(text):
         if character in "([":

@@ -28,6 +28,8 @@ _SIZE = re.compile(f"(-?){_SIDE}x(-?){_SIDE}")
 _LAYER_SIDE = r"([0-9]{1,9}|orig|(?:full|f)(?:-[0-9]{1,5})?)?"
 _LAYER_SIZE = re.compile(f"(-?){_LAYER_SIDE}x(-?){_LAYER_SIDE}")
 _PADDING = re.compile(r"([0-9]{1,5})x([0-9]{1,5})(?::([0-9]{1,5})x([0-9]{1,5}))?")
+_COLON = re.compile("%3A", re.IGNORECASE)
+_COLON_BEHIND = re.compile(r"\)%3A", re.IGNORECASE)
 _FILTERS = re.compile(r"filters(?::|%3[Aa])(.*)", re.DOTALL)
 
 
@@ -108,7 +110,7 @@ def _take(text: str, *words: str) -> tuple[str, str]:
 
 def _match(text: str, pattern: re.Pattern[str]) -> tuple[re.Match[str] | None, str]:
     segment, slash, rest = text.partition("/")
-    matched = pattern.fullmatch(segment) if slash else None
+    matched = pattern.fullmatch(_COLON.sub(":", segment)) if slash else None
     return (matched, rest) if matched else (None, text)
 
 
@@ -173,7 +175,8 @@ def filters(text: str) -> tuple[tuple[Filter, ...], str]:
         Refusal: 400; they are too many.
     """
     if "(" not in text:  # some clients encode everything
-        text = text.replace("%28", "(").replace("%29", ")").replace("%3A", ":")
+        text = _COLON.sub(":", text.replace("%28", "(").replace("%29", ")"))
+    text = _COLON_BEHIND.sub("):", text)
     found = _matched(text)
     if found is None:
         head, closed, rest = text.rpartition(")/")

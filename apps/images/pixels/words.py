@@ -18,7 +18,7 @@ import fonts
 import refusals
 import shapes
 import wording
-from ops import layers
+from ops import layers, values
 from ops.base import Op
 from pixels import calm, over, strokes
 from pixels import canvas as canvases
@@ -57,6 +57,8 @@ def words(canvas: Canvas, op: layers.Words, scene: Scene) -> Canvas:
     if not text:
         return canvas
     canvas = canvas.settled()
+    if op.contrast or op.gravity.place in values.SMART:  # it is looked at, and then written on
+        canvas = canvas.over(canvas.image.copy_memory())
     done = _once(scene, ("set", op, canvas.size), lambda: _set(text, op, canvas.size, scene))
     size, grow = _size(done, op, canvas.size), math.ceil(op.stroke)
     box = size[0] + 2 * grow, size[1] + 2 * grow

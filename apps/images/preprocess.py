@@ -6,6 +6,7 @@ no downloads, nothing imported that is not needed for the decision.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ DIALECTS: Mapping[str, Dialect] = {
 """What a path begins with, and the language that the rest is in; app.toml routes the same."""
 DECISION_SECONDS = 30
 """How long the edge may keep a decision; so long may a change of the rules take to show."""
+PATIENCE_SECONDS = 2.0
+"""How long who asks why waits for title facts that are not there yet."""
 STALE_IF_ERROR_SECONDS = 86_400
 """And how long while no new one can be had: what it leads to may still be there."""
 
@@ -74,7 +77,7 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
     """
     del context
     if "explain" in event:
-        return _explained(event)
+        return await _explained(event)
     request = http.HttpRequest.from_event(event)
     if request.method not in ("GET", "HEAD"):
         return replies.method_not_allowed()
@@ -153,11 +156,16 @@ def _book(asked: Asked, which: str = "") -> Book:
     return _RULES.current(asked.path, which) if _RULES else Book()
 
 
-def _explained(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer who calls the function by name: the operator."""
+async def _explained(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer who calls the function by name: the operator, who may wait for title facts."""
     asked, now, which = operating.question(event)
-    seen = deciding.view(asked, _book(asked, which), time.time() if now is None else now)
-    return operating.account(asked, seen, decide_for)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        seen = deciding.view(asked, _book(asked, which), time.time() if now is None else now)
+        told = operating.account(asked, seen, decide_for)
+        if not seen.situation.pending or time.monotonic() > until:
+            return told
+        await asyncio.sleep(0.05)
 
 
 def _forward(decided: Decision) -> http.Reply:

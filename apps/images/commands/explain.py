@@ -10,6 +10,8 @@ from commands import options
 from dynimo.sdk import commands as platform_verbs
 
 FUNCTION = "images-preprocess"
+LIVE = "live"
+"""The alias by which routes lead to it: what it says is what clients are given."""
 OK, FAILED = 0, 1
 
 
@@ -32,8 +34,9 @@ def run(typed: argparse.Namespace) -> int:
     if typed.ruleset:
         event["ruleset"] = typed.ruleset
     told = platform_verbs.platform(
-        "invoke", FUNCTION, "--quiet", "--event", json.dumps(event), *options.data(typed)
-    ).json
+        "invoke", FUNCTION, "--qualifier", LIVE, "--quiet", "--event", json.dumps(event),
+        *options.data(typed),
+    ).json  # fmt: skip
     if typed.as_json:
         options.say_json(told)
     else:

@@ -49,6 +49,8 @@ class Situation:
         self.until: float | None = None
         self.vary: dict[str, None] = {}
         self.personal = False
+        self.pending = False
+        """Whether facts were asked for that are not there yet."""
         self.titles: dict[str, Facts] = {}
         self._query = query
         self._headers = headers
@@ -71,6 +73,7 @@ class Situation:
         if title not in self.titles:
             found = self._look(title)
             if found is None:
+                self.pending = True
                 self.before(self.now + FACTS_PENDING_SECONDS)
             self.titles[title] = found or NO_FACTS
         return self.titles[title]

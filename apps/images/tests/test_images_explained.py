@@ -70,6 +70,15 @@ def test_it_names_rules_facts_recipe_and_why_not_the_others() -> None:
     }
 
 
+def test_who_asks_why_waits_for_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unlike clients; the first look at a server's facts finds none."""
+    looks = iter([None, {"rank": 2}])
+    book = Book(ruleset=reading.parse(RULES, "f"), look=lambda _: next(looks))
+    monkeypatch.setattr(preprocess, "_book", lambda *_: book)
+    told = called("/img/pics/a.jpg?w=9&fm=jpg")
+    assert (told["rules"][0]["name"], told["facts"]) == ("tops", {"a": {"rank": 2}})
+
+
 def test_words_for_people_say_the_same() -> None:
     """One line for each thing."""
     text = explaining.text(called("/img/pics/a.jpg?w=9&fm=jpg"))

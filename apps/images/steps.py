@@ -67,7 +67,8 @@ def cheaper(recipe: recipes.Recipe) -> recipes.Recipe:
         kept = _shrunk(kept, Decimal(SIDE_MAX) / max(w, h))
     out = Output(
         fm="jpg", quality=min(recipe.out.quality or QUALITY, QUALITY), bg=recipe.out.bg,
-        ttl_seconds=TTL_SECONDS,
+        ttl_seconds=TTL_SECONDS, page=recipe.out.page, second=recipe.out.second,
+        density=recipe.out.density, upright=recipe.out.upright,
     )  # fmt: skip
     return recipes.canonical(
         source=recipe.source,

@@ -67,7 +67,13 @@ def inside(side: int) -> geometry.Resize:
 
 
 def _stored(data: bytes, header: decode.Header) -> dict[str, Any]:
-    """Tell what only the file's header knows."""
+    """Tell what only the file's header knows; of kinds that libvips does not read, what we do."""
+    if header.draw is not None:
+        return {
+            "frames": header.pages, "orientation": 1, "alpha": header.has_alpha,
+            "profile": bool(header.icc), "interlaced": False, "exif": {},
+        }  # fmt: skip
+    data = header.inner or data
     image = pyvips.Image.new_from_buffer(data, "", fail_on=decode.fail_on(header.kind))
     names = set(image.get_fields())
     return {
@@ -82,6 +88,9 @@ def _stored(data: bytes, header: decode.Header) -> dict[str, Any]:
 
 def exif(data: bytes, header: decode.Header) -> dict[str, str]:
     """Tell what of the EXIF block anybody may know."""
+    if header.draw is not None:
+        return {}
+    data = header.inner or data
     image = pyvips.Image.new_from_buffer(data, "", fail_on=decode.fail_on(header.kind))
     names = set(image.get_fields())
     return {

@@ -26,6 +26,7 @@ import recipe as recipes
 import refusals
 import render
 import sniff
+import steps
 from decoding import cleaning, jxl_header, raw
 from dynimo.sdk import http
 from ops import geometry, values
@@ -200,6 +201,16 @@ def test_written_formats_of_extras_are_read_back(give: Make) -> None:
             assert (image.format, image.size) == (kind, (60, 38))
 
 
+def test_what_stands_in_for_a_page_is_that_page() -> None:
+    """And of a video that frame."""
+    asked = recipes.canonical(
+        source="s", path="p", engine="1", ops=[],
+        out=Output(fm="png", page=3, second=Decimal(7), density=50, upright=False),
+    )  # fmt: skip
+    instead = steps.cheaper(asked).out
+    assert (instead.page, instead.second, instead.density, instead.upright) == (3, 7, 50, False)
+
+
 def test_an_icon_has_a_largest_size(give: Make) -> None:
     """256 pixels: 422 above."""
     assert give(SAMPLE.read_bytes(), w=300, fm="ico").status == 422
@@ -238,6 +249,8 @@ def test_every_kind_is_read_in_the_sandbox(tmp_path: Path) -> None:
             assert answer.headers["content-type"] == "image/png"
             assert "-h" in answer.headers["dynimo-engine"]
             assert "dynimo-step" not in answer.headers
+            told = server.get(f"/info/pics/{name}")
+            assert (told.status, told.json["width"] % 120) == (200, 0)
     finally:
         server.stop()
 

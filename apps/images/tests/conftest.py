@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 import generate
 import preprocess
 import spare
 from dynimo.sdk import context, http
+
+# No test measures time: not by Hypothesis's own limits either, which a busy machine breaks.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 CONTEXT = context.Context(
     aws_request_id="1",

@@ -16,10 +16,11 @@ import limits as limit_names
 import profiles
 import refusals
 import sniff
-from decoding import foreign, raw
+from decoding import foreign, raw, words
 from decoding.opened import Draw, check_memory, check_size
 from ops.output import Output
 
+words.read_all()
 BYTES_PER_PIXEL = {"png": 0, "tiff": 0, "webp": 4, "gif": 6, "avif": 16}
 """What decoders that need the whole picture hold at once; 0 for those that go line by line."""
 INTERLACED_PNG_BYTES = 8

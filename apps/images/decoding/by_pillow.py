@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyvips
@@ -37,7 +40,8 @@ def open_picture(data: bytes, kind: str, limits: limit_names.Limits) -> Opened:
         width, height = jxl_header.size(data)  # the plugin decodes all of it to tell the size
         _check(kind, width, height, limits)
     try:
-        image = pillow.open(io.BytesIO(data), formats=(_FORMATS[kind],))
+        with _quiet():
+            image = pillow.open(io.BytesIO(data), formats=(_FORMATS[kind],))
         width, height = image.size
     except (*_FAULTS, pillow.DecompressionBombError) as error:
         raise _damaged(kind) from error
@@ -59,7 +63,8 @@ def _check(kind: str, width: int, height: int, limits: limit_names.Limits) -> No
 
 def _pixels(image: Any, kind: str, icc: bytes, *, clear: bool) -> pyvips.Image:
     try:
-        rows = image.convert("RGBA" if clear else "RGB")
+        with _quiet():
+            rows = image.convert("RGBA" if clear else "RGB")
         width, height = rows.size
         found = pyvips.Image.new_from_memory(
             rows.tobytes(), width, height, 4 if clear else 3, "uchar"
@@ -69,6 +74,14 @@ def _pixels(image: Any, kind: str, icc: bytes, *, clear: bool) -> pyvips.Image:
     if icc:
         found.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
     return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Say nothing of oddities that are read over: whether a file is refused is decided here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _damaged(kind: str) -> refusals.Refusal:

@@ -16,6 +16,7 @@ import imageio_ffmpeg
 import pillow_heif
 import pillow_jxl  # noqa: F401 - registers the format
 import pytest
+import pyvips
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -388,6 +389,15 @@ def test_the_size_of_a_jpeg_xl_is_read_from_its_first_bytes(size: tuple[int, int
     image = Image.new("RGB", size)
     assert jxl_header.size(saved("JXL", image, effort=1)) == size
     assert jxl_header.size(saved("JXL", image, effort=1, use_container=True)) == size
+
+
+def test_what_libvips_quotes_of_a_file_is_read_whatever_it_is() -> None:
+    """Its errors stay its errors, though they are no UTF-8."""
+    for module in (pyvips, pyvips.error, pyvips.gvalue):
+        assert module._to_string(pyvips.ffi.new("char[]", b"a\xa1b")) == "a\ufffdb"
+    noted = pyvips.Image.black(1, 1).copy()
+    noted.set_type(pyvips.GValue.gstr_type, "note", b"\xa1")
+    assert noted.get("note") == "\ufffd"
 
 
 def test_a_raw_file_without_a_picture_is_refused_by_name(give: Make) -> None:

@@ -19,8 +19,8 @@ from decoding.opened import Opened, check_size
 
 SECONDS_MAX = 8.0
 """For finding and decoding the frame."""
-PIXELS_MAX = 36_000_000
-"""Of a frame: 8K."""
+PIXELS_MAX = 10_000_000
+"""Of a frame: 4K, and a little. Decoders hold many frames."""
 DEMUXERS = {"mp4": "mov", "webm": "matroska"}
 """The kinds of containers that are read, in ffmpeg's words: none of them names other files."""
 _SIZE = re.compile(rb"P6\s(\d{1,6})\s(\d{1,6})\s255\s")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyvips
@@ -46,16 +47,33 @@ def save(image: pyvips.Image, out: Output) -> bytes:
             "-threads", "1", "-movflags", "+faststart", "-fflags", "+bitexact",
             "-flags", "+bitexact", "-map_metadata", "-1", str(made),
         ]  # fmt: skip
-        frames = b"".join(rows[number * size : (number + 1) * size] for number in order)
-        try:
-            done = subprocess.run(
-                command, input=frames, capture_output=True, timeout=SECONDS_MAX, check=False, env={}
-            )
-        except (subprocess.TimeoutExpired, OSError) as error:
-            raise refusals.unusable("cannot_encode", "the video could not be made") from error
-        if done.returncode or not made.exists():
+        view = memoryview(rows)
+        frames = (view[number * size : (number + 1) * size] for number in order)
+        if not _fed(command, frames) or not made.exists():
             raise refusals.unusable("cannot_encode", "the video could not be made")
         return made.read_bytes()
+
+
+def _fed(command: Sequence[str], frames: Iterable[memoryview]) -> bool:
+    """Run the program with frames as its input, one after another; whether it ended well."""
+    quiet = subprocess.DEVNULL
+    try:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, env={}
+        ) as running:
+            end = threading.Timer(SECONDS_MAX, running.kill)
+            end.start()
+            try:
+                assert running.stdin is not None
+                for frame in frames:
+                    running.stdin.write(frame)
+                running.stdin.close()
+                return running.wait() == 0
+            finally:
+                running.kill()
+                end.cancel()
+    except OSError:  # it cannot be started, or does not listen any more
+        return False
 
 
 def repeats(delays: Sequence[int]) -> list[int]:

@@ -163,6 +163,17 @@ def test_a_video_has_a_longest_time() -> None:
         mp4.repeats([3_600_000])
 
 
+def test_a_program_that_fails_or_hangs_makes_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with the time limit at the latest, and nothing is left running."""
+    frames = [memoryview(b"x" * 1_000_000)] * 3
+    assert mp4._fed(["cat"], frames)
+    assert not mp4._fed(["false"], frames)
+    assert not mp4._fed(["/nowhere/ffmpeg"], frames)
+    monkeypatch.setattr(mp4, "SECONDS_MAX", 0.2)
+    assert not mp4._fed(["sleep", "60"], frames)
+    assert not mp4._fed(["sleep", "60"], [])
+
+
 def test_a_still_is_no_video(give: Make) -> None:
     """422: only what has frames."""
     buffer = io.BytesIO()

@@ -22,7 +22,7 @@ from ops.base import EMPTY, Op
 from ops.output import LOSSLESS, QUALITIES, Output
 
 __all__ = [
-    "PREFIX", "TTL_SECONDS_DEFAULT", "VERSION", "Recipe", "canonical", "parse",
+    "PREFIX", "TTL_SECONDS_DEFAULT", "VERSION", "Recipe", "box", "canonical", "parse",
     "parse_ops", "spell", "spell_ops",
 ]  # fmt: skip
 
@@ -56,15 +56,20 @@ class Recipe:
     @property
     def box(self) -> tuple[int, int]:
         """The size that is wanted, as far as it is known before the source is: 0 where not."""
-        w = h = 0
-        for op in self.ops:
-            if isinstance(op, (geometry.Resize, geometry.Cut)):
-                w = w if op.w.share or not op.w.value else int(op.w.value)
-                h = h if op.h.share or not op.h.value else int(op.h.value)
-            elif isinstance(op, geometry.Extend) and not op.ratio:
-                w = max(w, 0 if op.w.share else int(op.w.value))
-                h = max(h, 0 if op.h.share else int(op.h.value))
-        return w, h
+        return box(self.ops)
+
+
+def box(ops: Iterable[Op]) -> tuple[int, int]:
+    """Give the size that operations want, as far as it is known: 0 where not."""
+    w = h = 0
+    for op in ops:
+        if isinstance(op, (geometry.Resize, geometry.Cut)):
+            w = w if op.w.share or not op.w.value else int(op.w.value)
+            h = h if op.h.share or not op.h.value else int(op.h.value)
+        elif isinstance(op, geometry.Extend) and not op.ratio:
+            w = max(w, 0 if op.w.share else int(op.w.value))
+            h = max(h, 0 if op.h.share else int(op.h.value))
+    return w, h
 
 
 def canonical(

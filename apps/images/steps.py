@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import paths
@@ -57,27 +58,29 @@ def cheaper(recipe: recipes.Recipe) -> recipes.Recipe:
 
     Shape and size come from the geometry alone; effects and layers are left out.
     """
+    ops, out = _cheap(recipe.ops, recipe.out)
+    return recipes.Recipe(
+        source=recipe.source, path=recipe.path, engine=recipe.engine, ops=ops, out=out
+    )
+
+
+@lru_cache(maxsize=1_024)  # a site asks for few forms of many files
+def _cheap(ops: tuple[Op, ...], asked: Output) -> tuple[tuple[Op, ...], Output]:
     most = values.pixels(SIDE_MAX)
     small = geometry.Resize(mode="inside", w=most, h=most)
-    kept: tuple[Op, ...] = tuple(op for op in recipe.ops if isinstance(op, _SHAPING))
-    w, h = recipe.box
+    kept: tuple[Op, ...] = tuple(op for op in ops if isinstance(op, _SHAPING))
+    w, h = recipes.box(ops)
     if not (w or h):
         kept = (small, *kept)
     elif max(w, h) > SIDE_MAX:
         kept = _shrunk(kept, Decimal(SIDE_MAX) / max(w, h))
     out = Output(
-        fm="jpg", quality=min(recipe.out.quality or QUALITY, QUALITY), bg=recipe.out.bg,
-        ttl_seconds=TTL_SECONDS, page=recipe.out.page, second=recipe.out.second,
-        density=recipe.out.density, upright=recipe.out.upright,
+        fm="jpg", quality=min(asked.quality or QUALITY, QUALITY), bg=asked.bg,
+        ttl_seconds=TTL_SECONDS, page=asked.page, second=asked.second, density=asked.density,
+        upright=asked.upright,
     )  # fmt: skip
-    return recipes.canonical(
-        source=recipe.source,
-        path=recipe.path,
-        engine=recipe.engine,
-        ops=kept,
-        out=out,
-        known=recipe.ops,
-    )
+    made = recipes.canonical(source="", path="", engine="", ops=kept, out=out, known=ops)
+    return made.ops, made.out
 
 
 def _shrunk(ops: tuple[Op, ...], part: Decimal) -> tuple[Op, ...]:

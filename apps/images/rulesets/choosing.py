@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,9 +79,8 @@ def _fails(
             return f"facts.{name}"
     if when.timed and (outside := _outside(when, situation)):
         return outside
-    for name in when.asked:
-        if not _TESTS[name](when, situation):
-            return name
+    if when.asks and (strange := _strange(when, situation)):
+        return strange
     bucket = when.bucket
     if bucket is not None:
         place = situation.per_cent(bucket.by, bucket.salt, url)
@@ -101,19 +100,21 @@ def _outside(when: When, situation: Situation) -> str:
     return ""
 
 
+def _strange(when: When, situation: Situation) -> str:
+    """Name the first condition on the client that does not hold."""
+    if when.country and situation.country not in when.country:
+        return "country"
+    if when.locale and not _speaks(when, situation):
+        return "locale"
+    if when.device and situation.device not in when.device:
+        return "device"
+    if when.format and situation.format not in when.format:
+        return "format"
+    if when.dpr is not None and not when.dpr.holds(situation.dpr):
+        return "dpr"
+    return ""
+
+
 def _speaks(when: When, situation: Situation) -> bool:
     best = next(iter(situation.languages), "")
     return any(best == each or best.startswith(f"{each}-") for each in when.locale)
-
-
-def _dense(when: When, situation: Situation) -> bool:
-    return when.dpr is not None and when.dpr.holds(situation.dpr)
-
-
-_TESTS: Mapping[str, Callable[[When, Situation], bool]] = {
-    "country": lambda when, situation: situation.country in when.country,
-    "locale": _speaks,
-    "device": lambda when, situation: situation.device in when.device,
-    "format": lambda when, situation: situation.format in when.format,
-    "dpr": _dense,
-}

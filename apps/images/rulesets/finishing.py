@@ -22,7 +22,6 @@ from rulesets.situation import Situation
 
 _UNTOUCHED = ("json", "original")
 """No picture is made: there is nothing to lay anything on."""
-_NO_OUT = Output(fm="jpg")
 _PLACED = (geometry.Cut, geometry.Shape, geometry.Extend)
 _SIZED = (geometry.Resize, geometry.Cut, geometry.Extend)
 
@@ -104,8 +103,7 @@ def _worked(ops: list[Op], match: Match, limits: limit_names.Limits) -> list[Op]
 
 def _on_canvas(ops: list[Op], canvas: ruleset.Canvas, limits: limit_names.Limits) -> list[Op]:
     """Put the canvas where the draft had its size; it is the last word on the shape."""
-    sized = recipes.Recipe(source="", path="", ops=tuple(ops), out=_NO_OUT, engine="")
-    w, h = _sides(canvas, *sized.box)
+    w, h = _sides(canvas, *recipes.box(ops))
     if max(w, h) > limits.output_side or w * h > limits.output_pixels:
         allowed = f"at most {limits.output_side} each side and {limits.output_pixels} pixels"
         raise refusals.parameter("size", f"{w}x{h}", allowed)

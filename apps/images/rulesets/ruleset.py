@@ -65,10 +65,9 @@ class When:
     bucket: Bucket | None = None
 
     @cached_property
-    def asked(self) -> tuple[str, ...]:
-        """The conditions on the client that there are, the cheapest first."""
-        names = ("country", "locale", "device", "format", "dpr")
-        return tuple(name for name in names if getattr(self, name))
+    def asks(self) -> bool:
+        """Whether the client matters."""
+        return bool(self.country or self.locale or self.device or self.format or self.dpr)
 
     @cached_property
     def timed(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import parse_qsl
 
 import accept
@@ -56,7 +56,6 @@ class Situation:
         self._headers = headers
         self._ruleset = ruleset
         self._look = look
-        self._known: dict[str, tuple[str, ...] | str | float] = {}
 
     def header(self, name: str) -> str:
         """Give a header, noting that it was looked at."""
@@ -78,37 +77,26 @@ class Situation:
             self.titles[title] = found or NO_FACTS
         return self.titles[title]
 
-    @property
+    @cached_property
     def languages(self) -> tuple[str, ...]:
         """The client's languages, best first, each followed by its wider ones: pt-br, pt."""
-        known = self._known.get("languages")
-        if not isinstance(known, tuple):
-            named = self._parameter("locale").lower()
-            known = _widened([named]) if _LANGUAGE.fullmatch(named) else None
-            if known is None:
-                known = _spoken(self.header("accept-language"))
-            self._known["languages"] = known
-        return known
+        named = self._parameter("locale").lower()
+        if _LANGUAGE.fullmatch(named):
+            return _widened([named])
+        return _spoken(self.header("accept-language"))
 
-    @property
+    @cached_property
     def country(self) -> str:
         """The country's code, upper case, as the operator's header says; "" without one."""
-        known = self._known.get("country")
-        if not isinstance(known, str):
-            name = self._ruleset.country_header
-            known = self.header(name).strip().upper() if name else ""
-            self._known["country"] = known
-        return known
+        name = self._ruleset.country_header
+        return self.header(name).strip().upper() if name else ""
 
-    @property
+    @cached_property
     def device(self) -> str:
         """One of `DEVICES`, or what the operator's header says."""
-        known = self._known.get("device")
-        if not isinstance(known, str):
-            known = self._known["device"] = self._device()
-        return known
+        return self._device()
 
-    @property
+    @cached_property
     def format(self) -> str:
         """What the URL names, else the best that the client names: avif, webp, or jpg."""
         named = self._parameter("fm")
@@ -116,7 +104,7 @@ class Situation:
             return named
         return accept.best(self.header("accept"), ("avif", "webp")) or "jpg"
 
-    @property
+    @cached_property
     def dpr(self) -> float:
         """Device pixels to a CSS pixel, by the URL or Client Hints; 1 if nobody says."""
         found = self._parameter("dpr") or self.header("sec-ch-dpr") or self.header("dpr")

@@ -6,7 +6,6 @@ no downloads, nothing imported that is not needed for the decision.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -158,6 +157,8 @@ def _book(asked: Asked, which: str = "") -> Book:
 
 async def _explained(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer who calls the function by name: the operator, who may wait for title facts."""
+    import asyncio  # noqa: PLC0415 - it brings ssl; a loop that runs has it loaded
+
     asked, now, which = operating.question(event)
     until = time.monotonic() + PATIENCE_SECONDS
     while True:

@@ -25,6 +25,8 @@ PNG_COMPRESSION = 6
 PALETTE_EFFORT = 4
 """2 % more bytes than libvips' own 7 in a sixth of the time."""
 PALETTE_EFFORT_MAX = 7
+PNG_DEPTHS = (1, 2, 4, 8)
+"""Bits of a palette's places."""
 GIF_EFFORT = 3
 ANIMATED_EFFORT = 1
 AVIF_CAREFUL_PIXELS = 250_000
@@ -136,11 +138,16 @@ def _avif(image: pyvips.Image, out: Output) -> bytes:
 def _png(image: pyvips.Image, out: Output) -> bytes:
     more: dict[str, Any] = {}
     if out.colours and image.format == "uchar":
-        bits = max(bits for bits in (1, 2, 4, 8) if bits == 1 or 1 << bits <= out.colours)
-        effort = min(out.effort, PALETTE_EFFORT_MAX) or PALETTE_EFFORT
-        more = {"palette": True, "bitdepth": bits, "effort": effort}
         if image.bands in (1, 2):
             image = image.colourspace("srgb")
+        image = _fewer(image, out.colours)
+        bits = max(1, out.colours.bit_length() - 1)
+        if image.hasalpha():
+            bits = max(depth for depth in PNG_DEPTHS if depth <= bits)
+        else:
+            bits = min(depth for depth in PNG_DEPTHS if depth >= bits)
+        effort = min(out.effort, PALETTE_EFFORT_MAX) or PALETTE_EFFORT
+        more = {"palette": True, "bitdepth": bits, "effort": effort}
     made: bytes = image.pngsave_buffer(
         compression=_part(out.effort, 1, 9) if out.effort else PNG_COMPRESSION,
         interlace=out.progressive,
@@ -148,6 +155,23 @@ def _png(image: pyvips.Image, out: Output) -> bytes:
         **more,
     )
     return made
+
+
+def _fewer(image: pyvips.Image, count: int) -> pyvips.Image:
+    """Bring an opaque picture to as many colours as a power of two allows, where PNG has no depth.
+
+    Through GIF, which has them all; clear pictures would lose what is half clear.
+    """
+    bits = count.bit_length() - 1
+    if image.hasalpha() or bits in (0, *PNG_DEPTHS):
+        return image
+    fewer = pyvips.Image.new_from_buffer(
+        image.gifsave_buffer(bitdepth=bits, effort=GIF_EFFORT, keep="none"), ""
+    ).extract_band(0, n=3)
+    fewer = fewer.copy(xres=image.xres, yres=image.yres)
+    for name in set(image.get_fields()) & set(_KEEP):
+        fewer.set_type(field_type(image.get(name)), name, image.get(name))
+    return fewer
 
 
 def _gif(image: pyvips.Image, out: Output) -> bytes:

@@ -15,7 +15,7 @@ TRIES_MAX = 5
 """Encodings beyond the first, in a search for a size: seven bits of quality need no more."""
 QUALITY_FLOOR = 10
 """Below, a picture is no picture; what is still too large then stays too large."""
-PALETTES = (256, 16, 4, 2)
+PALETTES = (256, 64, 16, 4, 2)
 BEST = ("webp", "jpg", "png")
 """What `best` tries where the recipe names nothing: what every client shows."""
 

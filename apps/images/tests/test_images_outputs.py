@@ -66,11 +66,15 @@ def test_each_format_is_what_it_is_called(give: Make, look: Look, fm: str, kind:
 
 
 def test_a_palette_has_at_most_the_colours_asked_for(give: Make, look: Look) -> None:
-    """Rounded down to 2, 4, 16 or 256 for PNG, to a power of two for GIF."""
-    for fm, asked, most in (("png", 256, 256), ("png", 20, 16), ("gif", 256, 256), ("gif", 9, 8)):
-        image = look(give(fm=fm, colours=asked))
-        assert image.mode == "P"
-        assert len(image.convert("RGB").getcolors(1 << 20) or []) <= most
+    """Rounded down to a power of two."""
+    for fm in ("png", "gif"):
+        for asked, most in ((256, 256), (200, 128), (64, 64), (20, 16), (9, 8), (4, 4), (3, 2)):
+            image = look(give(fm=fm, colours=asked, dpi=96))
+            assert image.mode in ("P", "1", "L")
+            count = len(image.convert("RGB").getcolors(1 << 20) or [])
+            assert most // 2 < count <= most
+            if fm == "png":
+                assert image.info["dpi"] == pytest.approx((96, 96), abs=0.1)
 
 
 def test_a_palette_keeps_what_is_clear(give: Make, look: Look) -> None:

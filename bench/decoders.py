@@ -20,6 +20,7 @@ from bench.setting import ROOT
 
 Render: TypeAlias = Callable[[str, Recipe], bytes]
 NAMES = ("dynimo", "libvips")
+PNG_COMPRESSION = 6
 _IMAGES_APP = ROOT / "apps" / "images"
 
 
@@ -36,6 +37,9 @@ def _dynimo() -> Render:
     render: Any = importlib.import_module("render")
     encode: Any = importlib.import_module("encode")
     recipes: Any = importlib.import_module("recipe")
+    geometry: Any = importlib.import_module("ops.geometry")
+    pixels: Any = importlib.import_module("ops.values").pixels
+    output: Any = importlib.import_module("ops.output")
     limits: Any = importlib.import_module("limits").Limits()
 
     def one(path: str, recipe: Recipe) -> bytes:
@@ -43,10 +47,10 @@ def _dynimo() -> Render:
             source="bench",
             path="picture",
             engine="0",
-            fm={"jpeg": "jpg"}.get(recipe.format, recipe.format),
-            w=recipe.side,
-            h=recipe.side,
-            q=recipe.quality,
+            ops=(geometry.Resize("inside", pixels(recipe.side), pixels(recipe.side)),),
+            out=output.Output(
+                fm={"jpeg": "jpg"}.get(recipe.format, recipe.format), quality=recipe.quality
+            ),
         )
         made = render.render(Path(path).read_bytes(), wanted, limits)
         body: bytes = encode.encode(made.pixels, wanted.out).body
@@ -68,6 +72,8 @@ def _libvips() -> Render:
         options: dict[str, Any] = {"Q": recipe.quality, "keep": "none"}
         if recipe.format == "jpeg":
             return bytes(image.jpegsave_buffer(optimize_coding=OPTIMISE_HUFFMAN, **options))
+        if recipe.format == "png":
+            return bytes(image.pngsave_buffer(compression=PNG_COMPRESSION, keep="none"))
         if recipe.format == "webp":
             return bytes(image.webpsave_buffer(effort=WEBP_EFFORT, **options))
         return bytes(

@@ -208,3 +208,59 @@ class Meter(Protocol):
 
     def held(self, arn: str, version: str, *, mib_seconds: float) -> None:
         """Memory that environments of this version kept while they were idle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyMaterial:
+    """One key of the KMS, as its engine is handed it.
+
+    ``kept`` is what the engine gave to be kept when it made the key, and only the engine can read;
+    ``public`` is the DER SubjectPublicKeyInfo, empty for a symmetric key.
+    """
+
+    key_id: str
+    spec: str
+    kept: bytes = field(repr=False)
+    public: bytes = b""
+
+
+class NotOpened(Exception):
+    """These bytes were not sealed by this key, for this, or have been changed."""
+
+
+class Unusable(Exception):
+    """The engine cannot use a key; the text says why and what to do."""
+
+
+class KeyEngine(Protocol):
+    """Makes and uses keys whose secret half never leaves it. Safe for several threads."""
+
+    @property
+    def name(self) -> str:
+        """What says, in a key's record, whose it is."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a use may wait for a device or a network."""
+
+    def make(self, key_id: str, spec: str) -> tuple[bytes, bytes]:
+        """Make a key: what is to be kept of it, and its public half (DER; empty if it has none).
+
+        May take seconds. What was made and is not kept by the caller has to be of no consequence.
+        Raises Unusable.
+        """
+
+    def seal(self, key: KeyMaterial, plaintext: bytes, bound: bytes) -> bytes:
+        """Encrypt with a symmetric key, bound to ``bound``. Raises Unusable."""
+
+    def open(self, key: KeyMaterial, sealed: bytes, bound: bytes) -> bytes:
+        """What ``seal`` was given. Raises NotOpened, Unusable."""
+
+    def sign(self, key: KeyMaterial, algorithm: str, message: bytes, *, digest: bool) -> bytes:
+        """A signature of a message, or of a digest: DER for ECDSA. Raises Unusable."""
+
+    def decrypt(self, key: KeyMaterial, algorithm: str, ciphertext: bytes) -> bytes:
+        """What was encrypted for the public half of an RSA key. Raises NotOpened, Unusable."""
+
+    def forget(self, key: KeyMaterial) -> None:
+        """Keep nothing of a key that is erased."""

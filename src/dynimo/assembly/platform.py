@@ -170,7 +170,7 @@ class Platform:
         await self.front.close()
         flush_logs()
         self.registry.close()
-        self.trust.keyring.close()
+        self.trust.close()
         self.folder.release()
 
     async def reload(self) -> None:
@@ -208,6 +208,7 @@ class Platform:
             "lambda": self.functions.operations(),
             "logs": CloudWatchLogs(self.logs).operations(),
             "sts": self.trust.operations(),
+            "kms": self.trust.key_operations(),
         }
 
     def _invoker(self) -> Invoker:

@@ -6,16 +6,22 @@ from collections.abc import Callable, Mapping
 
 from dynimo.api.aws import lambda_permissions
 from dynimo.api.aws.calls import Operation
+from dynimo.api.aws.kms import Kms
+from dynimo.api.aws.kms_access import KmsAccess
+from dynimo.api.aws.kms_aliases import KmsAliases
+from dynimo.api.aws.kms_using import KmsUsing
 from dynimo.api.aws.sts import Sts
 from dynimo.datafolder import DataFolder
 from dynimo.functions.specs import of_app
 from dynimo.identity.gatekeeper import Gatekeeper
 from dynimo.identity.keyring import Keyring
+from dynimo.identity.keys.embedded import Embedded
+from dynimo.identity.keys.keys import Keys
 from dynimo.model.function import Version
 from dynimo.registry.registry import Registry
 from dynimo.settings import Settings
 
-SERVED = ("LAMBDA", "STS", "LOGS")
+SERVED = ("LAMBDA", "STS", "LOGS", "KMS")
 """The services whose clients inside functions are led here."""
 
 
@@ -36,11 +42,25 @@ class Trust:
             config=settings.identity,
             policy_of=lambda arn: lambda_permissions.policy_of(registry.documents, arn),
         )
+        self.keys = Keys(folder.path, Embedded(self.keyring.vault))
         self._address = address
 
     def operations(self) -> list[Operation]:
         """Those of STS."""
         return Sts(self.keyring, self.gatekeeper.sessions, self.gatekeeper).operations()
+
+    def key_operations(self) -> list[Operation]:
+        """Those of KMS."""
+        access = KmsAccess(self.keys, self.gatekeeper)
+        parts = (
+            Kms(self.keys, access), KmsAliases(self.keys, access), KmsUsing(self.keys, access)
+        )  # fmt: skip
+        return [operation for part in parts for operation in part.operations()]
+
+    def close(self) -> None:
+        """Close the files."""
+        self.keys.close()
+        self.keyring.close()
 
     def credentials(self, version: Version) -> Mapping[str, str]:
         """What a function's code signs its own calls with, and where they go; an app has none."""

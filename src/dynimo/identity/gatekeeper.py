@@ -163,8 +163,12 @@ class Gatekeeper:
         context: Mapping[str, Sequence[str]],
         *,
         trust: Policy | None = None,
+        words: str = "role trust",
     ) -> None:
         """As ``authorize``, for every action. ``trust`` stands in for the resource's own policy.
+
+        A trust always has to agree: it lets the caller, or leaves it to the caller's account. A
+        role's is one, and a key's; ``words`` say in a refusal which.
 
         Raises:
             AccessDenied: in AWS's words.
@@ -178,7 +182,7 @@ class Gatekeeper:
         if trust is None and entity is not None and self._granted.get(question) == (entity, text):
             return
         access = Access(
-            action=action, resource=resource, principal=_principal(caller),
+            action=action, resource=resource, principal=principal_of(caller),
             context=self._circumstances(caller, context),
         )  # fmt: skip
         own = entity.says(access) if entity is not None else Says.NOTHING
@@ -190,7 +194,7 @@ class Gatekeeper:
             anybody=not caller.account,
             gone=caller.signed and entity is None,
             same=_account(resource) in ("", caller.account),
-            trust=trust is not None,
+            trust=words if trust is not None else "",
         )
         reason = verdict.refusal(action)
         if reason:
@@ -263,7 +267,8 @@ def _told_time(now: int) -> str:
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _principal(caller: Caller) -> Principal:
+def principal_of(caller: Caller) -> Principal:
+    """Who a caller is to policies."""
     arns = {caller.arn, caller.principal} - {""}
     return Principal(arns=frozenset(arns), account=caller.account)
 
@@ -302,11 +307,12 @@ class _Verdict:
     anybody: bool
     gone: bool
     same: bool
-    trust: bool
+    trust: str
+    """Which trust has to agree, in words; empty if none has to."""
 
     def refusal(self, action: str) -> str:
         """Why it is refused, in AWS's words; empty if it is not. An explicit deny comes first."""
-        resource = "role trust" if self.trust else "resource-based"
+        resource = self.trust or "resource-based"
         if self.own is Says.DENIED:
             return "with an explicit deny in an identity-based policy"
         if self.given is Says.DENIED:
@@ -320,7 +326,8 @@ class _Verdict:
             return "" if needed else f"because no resource-based policy allows the {action} action"
         if not self.gone and self._allowed():
             return ""
-        lacking = self.given is Says.NOTHING and (self.trust or not self.same) and not self.gone
+        silent = self.given is Says.NOTHING and not self.gone
+        lacking = silent and (bool(self.trust) or not self.same)
         which = resource if lacking else "identity-based"
         return f"because no {which} policy allows the {action} action"
 

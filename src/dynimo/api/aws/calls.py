@@ -94,7 +94,8 @@ class Operation:
     ``{Name+}`` takes slashes too). For JSON-RPC services ``path`` is the X-Amz-Target's last part.
     ``resource`` gives the ARN that policies are asked about. ``query_flag`` is a query parameter
     that must be present with this value (``find=LayerVersion``), for paths used twice. ``action``
-    is what policies name it by, if not ``SERVICE:NAME``.
+    is what policies name it by, if not ``SERVICE:NAME``. ``decides`` says that the operation asks
+    the gatekeeper itself, not the door: the policy of what it is about has the last word.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Operation:
     resource: Resource | None = None
     query_flag: tuple[str, str] | None = None
     action: str = ""
+    decides: bool = False
 
 
 def _no_constant(name: str) -> Any:

@@ -1,0 +1,181 @@
+"""The keys of a platform: memory answers, the file keeps, the engine makes.
+
+A change is on the disk before anybody sees it. What a caller may do is decided elsewhere; whether a
+key's state allows it is decided in ``records``. Changes wait for the disk: call them in a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from dynimo.identity.keys.records import KmsKey, default_policy
+from dynimo.identity.keys.references import Reference
+from dynimo.identity.keys.refusals import AlreadyThere, KeyNotFound, TooManyOfThem
+from dynimo.identity.keys.store import Alias, Store
+from dynimo.model.names import Place
+from dynimo.ports import KeyEngine
+
+KEYS_MAX = 10_000
+"""Of one account, with those that wait for their deletion."""
+ALIASES_MAX = 50
+"""Of one key."""
+
+
+class Keys:
+    """All keys and aliases. Safe for several threads; one process at a time."""
+
+    def __init__(
+        self, folder: Path, engine: KeyEngine, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self.engine = engine
+        self._now = now
+        self._lock = threading.RLock()
+        self._store = Store(folder)
+        self._keys = {key.id: key for key in self._store.held_keys()}
+        self._aliases = {(each.account, each.name): each for each in self._store.held_aliases()}
+        self.erase_due()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._store.close()
+
+    # Reading.
+
+    def get(self, key_id: str) -> KmsKey | None:
+        """A key by its id; None too if it should be erased by now."""
+        key = self._keys.get(key_id)
+        return None if key is None or key.gone(self._now()) else key
+
+    def find(self, reference: Reference) -> KmsKey | None:
+        """The key that is meant, or None."""
+        account, name = reference.place.account, reference.name
+        if reference.alias:
+            alias = self._aliases.get((account, name))
+            return self.get(alias.key) if alias is not None else None
+        key = self.get(name)
+        return key if key is not None and key.account == account else None
+
+    def of(self, account: str) -> list[KmsKey]:
+        """All of an account, by id."""
+        now = self._now()
+        with self._lock:
+            found = [key for key in self._keys.values() if key.account == account]
+        return sorted((key for key in found if not key.gone(now)), key=lambda key: key.id)
+
+    def alias(self, account: str, name: str) -> Alias | None:
+        """An alias, or None."""
+        return self._aliases.get((account, name))
+
+    def aliases(self, account: str, key_id: str = "") -> list[Alias]:
+        """All of an account, or of one key, by name."""
+        with self._lock:
+            found = [each for each in self._aliases.values() if each.account == account]
+        wanted = [each for each in found if key_id in ("", each.key)]
+        return sorted(wanted, key=lambda each: each.name)
+
+    # Changing.
+
+    def create(
+        self,
+        place: Place,
+        *,
+        spec: str,
+        usage: str,
+        policy: str = "",
+        description: str = "",
+        tags: tuple[tuple[str, str], ...] = (),
+    ) -> KmsKey:
+        """Make a key. Takes as long as its engine needs.
+
+        Raises:
+            TooManyOfThem: the account has ``KEYS_MAX``.
+            ports.Unusable: the engine cannot make it.
+        """
+        self._check_room(place.account)
+        key_id = str(uuid.uuid4())
+        kept, public = self.engine.make(key_id, spec)
+        key = KmsKey(
+            id=key_id, account=place.account, region=place.region, spec=spec, usage=usage,
+            created=self._now(), engine=self.engine.name, kept=kept, public=public,
+            policy=policy or default_policy(place.account), description=description, tags=tags,
+        )  # fmt: skip
+        with self._lock:
+            self._check_room(place.account)
+            self._store.write_key(key)
+            self._keys[key_id] = key
+        return key
+
+    def change(self, key_id: str, alter: Callable[[KmsKey], KmsKey]) -> KmsKey:
+        """Change what may change of a key; ``alter`` sees it as it is now, and may refuse.
+
+        Raises:
+            KeyNotFound: it is gone.
+        """
+        with self._lock:
+            key = self.get(key_id)
+            if key is None:
+                raise KeyNotFound(f"Key {key_id!r} does not exist")
+            changed = alter(key)
+            if changed != key:
+                self._store.write_key(changed)
+                self._keys[key_id] = changed
+            return changed
+
+    def add_alias(self, place: Place, name: str, key: KmsKey) -> None:
+        """Give a key another name. Raises AlreadyThere, KeyNotFound, TooManyOfThem."""
+        now = self._now()
+        with self._lock:
+            if self.get(key.id) is None:
+                raise KeyNotFound(f"Key {key.arn!r} does not exist")
+            if (place.account, name) in self._aliases:
+                arn = place.arn("kms", name)
+                raise AlreadyThere(f"An alias with the name {arn} already exists")
+            alias = Alias(account=place.account, name=name, key=key.id, created=now, updated=now)
+            self._put_alias(alias)
+
+    def move_alias(self, alias: Alias, key: KmsKey) -> None:
+        """Let an alias name another key. Raises TooManyOfThem."""
+        with self._lock:
+            self._put_alias(replace(alias, key=key.id, updated=self._now()))
+
+    def drop_alias(self, alias: Alias) -> None:
+        """Let an alias go."""
+        with self._lock:
+            self._store.drop_alias(alias)
+            self._aliases.pop((alias.account, alias.name), None)
+
+    def erase_due(self) -> None:
+        """Erase the keys whose time has come, their material and aliases with them."""
+        now = self._now()
+        with self._lock:
+            due = [key for key in self._keys.values() if key.gone(now)]
+            if not due:
+                return
+            gone = {key.id for key in due}
+            self._store.erase(gone)
+            self._aliases = {at: each for at, each in self._aliases.items() if each.key not in gone}
+            for key in due:
+                del self._keys[key.id]
+        for key in due:
+            self.engine.forget(key.material)
+
+    def _put_alias(self, alias: Alias) -> None:
+        others = [
+            each for each in self.aliases(alias.account, alias.key) if each.name != alias.name
+        ]
+        if len(others) >= ALIASES_MAX:
+            raise TooManyOfThem(f"Key {alias.key} has {ALIASES_MAX} aliases; delete one.")
+        self._store.write_alias(alias)
+        self._aliases[alias.account, alias.name] = alias
+
+    def _check_room(self, account: str) -> None:
+        with self._lock:
+            held = sum(key.account == account for key in self._keys.values())
+        if held >= KEYS_MAX:
+            raise TooManyOfThem(f"Account {account} has {KEYS_MAX} keys; delete some.")

@@ -23,6 +23,8 @@ from dynimo.identity.keys.specs import ENCRYPT, SIGN, SPECS, SYMMETRIC
 from dynimo.model.errors import ValidationFailed
 
 DAY_SECONDS = 86_400
+MAKING_MAX = 2
+"""Keys that are made at once; a long one takes a core for a second."""
 DELETION_DAYS = (7, 30)
 POLICY_CHARACTERS_MAX = 32_768
 DESCRIPTION_CHARACTERS_MAX = 8192
@@ -38,6 +40,7 @@ class Kms:
         self._keys = keys
         self._access = access
         self._now = now
+        self._making = asyncio.Semaphore(MAKING_MAX)
 
     def operations(self) -> list[Operation]:
         """What the door is to know."""
@@ -89,7 +92,8 @@ class Kms:
                 tags=tags,
             )  # fmt: skip
 
-        key = await asyncio.to_thread(create)
+        async with self._making:
+            key = await asyncio.to_thread(create)
         asked.subject = key.arn
         return {"KeyMetadata": metadata(key)}
 

@@ -113,7 +113,7 @@ class KmsAccess:
             "kms:multiregion": ["false"],
         }
         context |= {f"aws:resourcetag/{name}".lower(): [value] for name, value in key.tags}
-        named = [each.name for each in self._keys.aliases(key.account, key.id)]
+        named = self._keys.names(key.id)
         if named:
             context["kms:resourcealiases"] = named
         try:

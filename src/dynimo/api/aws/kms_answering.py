@@ -59,7 +59,9 @@ def _answering(name: str, run: Run) -> Callable[[Call], Awaitable[Answer]]:
 
 def _record(call: Call, name: str, subject: str, result: str) -> None:
     # What was named may be any text of the caller's; it shall not make a line of its own.
-    key = "".join(each if each.isprintable() else "?" for each in subject[:SUBJECT_CHARACTERS_MAX])
+    key = subject[:SUBJECT_CHARACTERS_MAX]
+    if not key.isprintable():
+        key = "".join(each if each.isprintable() else "?" for each in key)
     facts = {
         "operation": f"kms:{name}",
         "key": key,

@@ -38,6 +38,8 @@ class Keys:
         self._store = Store(folder)
         self._keys = {key.id: key for key in self._store.held_keys()}
         self._aliases = {(each.account, each.name): each for each in self._store.held_aliases()}
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._index()
         self.erase_due()
 
     def close(self) -> None:
@@ -45,7 +47,7 @@ class Keys:
         with self._lock:
             self._store.close()
 
-    # Reading.
+    # Reading never waits: the lock is held while the disk is written.
 
     def get(self, key_id: str) -> KmsKey | None:
         """A key by its id; None too if it should be erased by now."""
@@ -64,19 +66,21 @@ class Keys:
     def of(self, account: str) -> list[KmsKey]:
         """All of an account, by id."""
         now = self._now()
-        with self._lock:
-            found = [key for key in self._keys.values() if key.account == account]
-        return sorted((key for key in found if not key.gone(now)), key=lambda key: key.id)
+        held = [key for key in list(self._keys.values()) if key.account == account]
+        return sorted((key for key in held if not key.gone(now)), key=lambda key: key.id)
 
     def alias(self, account: str, name: str) -> Alias | None:
         """An alias, or None."""
         return self._aliases.get((account, name))
 
+    def names(self, key_id: str) -> tuple[str, ...]:
+        """The aliases of one key, by name."""
+        return self._names.get(key_id, ())
+
     def aliases(self, account: str, key_id: str = "") -> list[Alias]:
         """All of an account, or of one key, by name."""
-        with self._lock:
-            found = [each for each in self._aliases.values() if each.account == account]
-        wanted = [each for each in found if key_id in ("", each.key)]
+        held = [each for each in list(self._aliases.values()) if each.account == account]
+        wanted = [each for each in held if key_id in ("", each.key)]
         return sorted(wanted, key=lambda each: each.name)
 
     # Changing.
@@ -149,6 +153,7 @@ class Keys:
         with self._lock:
             self._store.drop_alias(alias)
             self._aliases.pop((alias.account, alias.name), None)
+            self._index()
 
     def erase_due(self) -> None:
         """Erase the keys whose time has come, their material and aliases with them."""
@@ -162,20 +167,26 @@ class Keys:
             self._aliases = {at: each for at, each in self._aliases.items() if each.key not in gone}
             for key in due:
                 del self._keys[key.id]
+            self._index()
         for key in due:
             self.engine.forget(key.material)
 
     def _put_alias(self, alias: Alias) -> None:
-        others = [
-            each for each in self.aliases(alias.account, alias.key) if each.name != alias.name
-        ]
+        others = set(self.names(alias.key)) - {alias.name}
         if len(others) >= ALIASES_MAX:
             raise TooManyOfThem(f"Key {alias.key} has {ALIASES_MAX} aliases; delete one.")
         self._store.write_alias(alias)
         self._aliases[alias.account, alias.name] = alias
+        self._index()
+
+    def _index(self) -> None:
+        """Note anew which key has which aliases: every use asks that, and few ever change one."""
+        names: dict[str, list[str]] = {}
+        for account, name in sorted(self._aliases):
+            names.setdefault(self._aliases[account, name].key, []).append(name)
+        self._names = {key_id: tuple(each) for key_id, each in names.items()}
 
     def _check_room(self, account: str) -> None:
-        with self._lock:
-            held = sum(key.account == account for key in self._keys.values())
+        held = sum(key.account == account for key in list(self._keys.values()))
         if held >= KEYS_MAX:
             raise TooManyOfThem(f"Account {account} has {KEYS_MAX} keys; delete some.")

@@ -5,7 +5,7 @@ All three are folders with an app.toml and are loaded alike; nothing here knows 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +17,11 @@ ENTRY_POINTS = "dynimo.apps"
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def apps(folders: Iterable[str]) -> list[sdk_app.App]:
+def apps(folders: Iterable[str], configured: Container[str] | None = None) -> list[sdk_app.App]:
     """Read every app; a named folder replaces a built-in app of the same name.
+
+    One that comes by itself and waits for settings (``opt_in``) is left out when ``configured``,
+    the names of apps with settings, lacks it; without ``configured`` every app is read.
 
     Raises:
         DeployError: an app.toml cannot be used, or two named folders hold the same app.
@@ -26,7 +29,8 @@ def apps(folders: Iterable[str]) -> list[sdk_app.App]:
     found: dict[str, sdk_app.App] = {}
     for folder in _brought():
         app = _read(folder)
-        found[app.name] = app
+        if not app.opt_in or configured is None or app.name in configured:
+            found[app.name] = app
     named: dict[str, Path] = {}
     for folder in map(Path, folders):
         app = _read(folder)

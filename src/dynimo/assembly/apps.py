@@ -96,7 +96,7 @@ class Apps:
         named = {Path(folder).resolve() for folder in settings.app_folders}
         self.deployed: dict[str, Deployed] = {
             app.name: Deployed(app=app, origin=NAMED if app.folder in named else BUILT_IN)
-            for app in discovery.apps(settings.app_folders)
+            for app in discovery.apps(settings.app_folders, settings.apps)
         }
         self.deployed |= {each.app.name: each for each in self._uploaded()}
         self.versions: dict[str, Version] = {}

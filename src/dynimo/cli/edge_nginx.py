@@ -106,7 +106,9 @@ def _offered(settings: Settings) -> tuple[str, ...]:
     """What the routes of the apps that are known here negotiate between."""
     from dynimo import discovery
 
-    routes = (route for app in discovery.apps(settings.app_folders) for route in app.routes)
+    routes = (
+        route for app in discovery.apps(settings.app_folders, settings.apps) for route in app.routes
+    )
     return tuple(dict.fromkeys(offer for route in routes for offer in route.accept))
 
 

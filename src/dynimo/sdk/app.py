@@ -83,7 +83,8 @@ class App:
     ``functions`` maps the short name to its declaration. ``sources`` are named folders, relative to
     the app's, that come with it; ``examples`` are paths worth opening first. ``fallbacks`` are the
     files that its routes may name to be given when nothing else can be. ``commands`` are verbs that
-    it adds to the command line.
+    it adds to the command line. ``opt_in`` leaves a built-in app out until the operator's settings
+    have a table for it.
     """
 
     name: str
@@ -94,13 +95,14 @@ class App:
     examples: tuple[str, ...] = ()
     fallbacks: Mapping[str, Fallback] = field(default_factory=dict)
     commands: Mapping[str, Command] = field(default_factory=dict)
+    opt_in: bool = False
 
     def function_name(self, short: str) -> str:
         """The name on the platform of the function that this app calls ``short``."""
         return f"{self.name}-{short}"
 
 
-_KEYS = ("name", "functions", "routes", "sources", "examples", "fallback", "commands")
+_KEYS = ("name", "functions", "routes", "sources", "examples", "fallback", "commands", "opt_in")
 
 
 def read(folder: Path) -> App:
@@ -145,6 +147,8 @@ def _app(table: dict[str, Any], folder: Path) -> App:
             raise ManifestError(f"[sources] {key} = {value!r} lies outside the app's folder")
     if not isinstance(examples, list) or not all(isinstance(item, str) for item in examples):
         raise ManifestError("examples must be a list of paths")
+    if not isinstance(table.get("opt_in", False), bool):
+        raise ManifestError("opt_in must be true or false")
     return App(
         name=name,
         folder=folder.resolve(),
@@ -154,6 +158,7 @@ def _app(table: dict[str, Any], folder: Path) -> App:
         examples=tuple(examples),
         fallbacks=fallbacks,
         commands=_commands(table.get("commands", {})),
+        opt_in=table.get("opt_in", False),
     )
 
 

@@ -54,6 +54,7 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
     [
         (('name = "demo"', 'name = "De mo"'), "lower-case"),
         (('name = "demo"', 'nam = "demo"'), "unknown key 'nam'"),
+        (('name = "demo"', 'name = "demo"\nopt_in = 1'), "opt_in must be true or false"),
         (("timeout_seconds = 1.5", "timeout_seconds = 0"), "between 0.05 and 900"),
         (("timeout_seconds = 1.5", 'timeout_seconds = "1"'), "must be a number"),
         (("timeout_seconds = 1.5", "limit = true"), "must be a whole number"),

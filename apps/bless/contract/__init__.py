@@ -1,0 +1,1 @@
+"""BLESS's contract: its requests, its settings, its order of work, its answers."""

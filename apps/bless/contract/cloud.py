@@ -1,0 +1,87 @@
+"""The seam to the services that BLESS asks: a KMS, and IAM for groups; boto3 fills it.
+
+Nothing here decides anything. Where the services are is boto3's own matter: ``AWS_ENDPOINT_URL``,
+the region, and the credentials of the function's role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+CONNECT_SECONDS, READ_SECONDS, TRIES = 2, 5, 2
+
+
+class CloudError(Exception):
+    """A service refused or could not be reached; the text is that of the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decrypted:
+    """A plaintext, and the ARN of the key that it was encrypted with."""
+
+    key_arn: str
+    plaintext: bytes = field(repr=False)
+
+
+class Cloud(Protocol):
+    """What is asked of a KMS and of IAM. Every member raises CloudError."""
+
+    def decrypt(self, ciphertext: bytes, context: Mapping[str, str]) -> Decrypted:
+        """Kms:Decrypt."""
+
+    def key_arn(self, key: str) -> str:
+        """The ARN of a key that is given by id, alias or ARN (kms:DescribeKey)."""
+
+    def groups(self, user: str) -> frozenset[str]:
+        """The names of an IAM user's groups (iam:ListGroupsForUser)."""
+
+
+class Boto:
+    """`Cloud` over boto3. Clients are made on first use and kept."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._clients: dict[str, Any] = {}
+
+    def decrypt(self, ciphertext: bytes, context: Mapping[str, str]) -> Decrypted:
+        """As `Cloud`."""
+        asked = {"EncryptionContext": dict(context)} if context else {}
+        answer = self._call("kms", "decrypt", CiphertextBlob=ciphertext, **asked)
+        return Decrypted(answer["KeyId"], answer["Plaintext"])
+
+    def key_arn(self, key: str) -> str:
+        """As `Cloud`."""
+        return str(self._call("kms", "describe_key", KeyId=key)["KeyMetadata"]["Arn"])
+
+    def groups(self, user: str) -> frozenset[str]:
+        """As `Cloud`; every page of them."""
+        found: set[str] = set()
+        marker: dict[str, str] = {}
+        while True:
+            answer = self._call("iam", "list_groups_for_user", UserName=user, **marker)
+            found |= {each["GroupName"] for each in answer["Groups"]}
+            if not answer.get("IsTruncated"):
+                return frozenset(found)
+            marker = {"Marker": answer["Marker"]}
+
+    def _call(self, service: str, operation: str, **asked: Any) -> Any:
+        try:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    region_name=self._region,
+                    config=Config(
+                        connect_timeout=CONNECT_SECONDS,
+                        read_timeout=READ_SECONDS,
+                        retries={"total_max_attempts": TRIES},
+                    ),
+                )
+            return getattr(self._clients[service], operation)(**asked)
+        except (ClientError, BotoCoreError) as error:
+            raise CloudError(str(error)) from None

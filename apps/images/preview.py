@@ -14,6 +14,7 @@ import decode
 import encode
 import jpeg
 import limits as limit_names
+import opening
 import recipe as recipes
 import refusals
 import render as rendering
@@ -43,7 +44,7 @@ def render(beginning: bytes, recipe: recipes.Recipe, limits: limit_names.Limits)
     rendering.expect(size, recipe.ops, limits)
     try:
         image = pyvips.Image.new_from_buffer(small, "").colourspace("srgb")
-        image = _without_bars(rendering.upright(image, found.orientation), *size).copy_memory()
+        image = _without_bars(opening.upright(image, found.orientation), *size).copy_memory()
         scene = Scene(limits=limits, fetch=rendering.nowhere)
         canvas = table.apply(Canvas(image=image, size=size), recipe.ops, scene)
         pixels = rendering.finish(canvas.image, recipe, "jpg")

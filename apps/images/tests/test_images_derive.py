@@ -75,13 +75,13 @@ def test_every_variant_is_a_part(ask_many: Derive) -> None:
 def test_all_come_from_one_decode(ask_many: Derive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also the first: it knows that others follow."""
     decoded: list[object] = []
-    real = generate.making.render.turbo.decode  # type: ignore[attr-defined]
+    real = generate.making.render.opening.turbo.decode  # type: ignore[attr-defined]
 
     def counted(*given: Any) -> Any:
         decoded.append(given)
         return real(*given)
 
-    monkeypatch.setattr(generate.making.render.turbo, "decode", counted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(generate.making.render.opening.turbo, "decode", counted)  # type: ignore[attr-defined]
     variants = [f"w={width}&fm=jpg" for width in (100, 900, 200, 700, 400)]
     assert len(parts(ask_many({"source": "pics/a b.jpg", "variants": variants}))) == 5
     assert len(decoded) == 1

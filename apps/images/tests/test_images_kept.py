@@ -15,6 +15,7 @@ from PIL import Image
 import generate
 import kept
 import limits
+import opening
 import original
 import recipe
 import render
@@ -65,13 +66,13 @@ def test_what_is_shared_looks_the_same(kind: str) -> None:
 def test_one_decode_serves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first decodes for itself, the second for all that are not larger."""
     decoded: list[tuple[int, int]] = []
-    real = render.turbo.decode
+    real = opening.turbo.decode
 
     def counted(*given: object) -> object:
         decoded.append(given[2])  # type: ignore[arg-type]
         return real(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(render.turbo, "decode", counted)
+    monkeypatch.setattr(opening.turbo, "decode", counted)
     pictures = kept.Pictures()
     for w in (100, 200, 300, 400, 500, 600, 700, 800):
         rendered(kept.Picture(pictures, "a", str(w)), w)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import limits
+import opening
 import refusals
-import render
 import shapes
 from ops import geometry, values
 from spelled import FITS, canonical
@@ -126,7 +126,7 @@ def test_no_more_is_decoded_than_the_first_resize_needs(
         *([geometry.Rotate(Decimal(90))] if turned else []),
         _inside(w, strict=False),
     ]
-    need = render.needed((width, height), ops)
+    need = opening.needed((width, height), ops)
     assert need[0] <= width
     assert need[1] <= height
     size = (width, height)

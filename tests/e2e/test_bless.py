@@ -1,0 +1,251 @@
+"""BLESS as its users have it: a zip, boto3's invoke, the bastion's role, and a real sshd."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from bless_kit import CA_ED25519, CA_RSA, PASSWORD, Context, FakeCloud, pem, public
+from contract import options
+from contract.authority import Authority
+from contract.issuing import Issuer
+from tests import emulated
+from tests.e2e import sshds
+from tests.e2e.aws import kit
+from tests.e2e.serving import Server
+from tests.e2e.sshds import Sshd
+
+pytestmark = pytest.mark.e2e
+
+APP = Path(__file__).parents[2] / "apps" / "bless"
+FUNCTION = "bless"
+HANDLER = "bless_lambda.lambda_handler"
+FROM_HERE = "127.0.0.0/8"
+
+
+@dataclass
+class Bastion:
+    """A machine between people and hosts: its role may invoke the CA, and nothing else."""
+
+    server: Server
+    aws: Any
+
+    def ask(self, line: str, user: str, **changed: str) -> dict[str, str]:
+        """What bless_client.py does, in its own words."""
+        payload = {
+            "bastion_user": "ada", "bastion_user_ip": "192.0.2.7", "remote_usernames": user,
+            "bastion_ips": FROM_HERE, "command": "ssh host", "public_key_to_sign": line,
+        } | changed  # fmt: skip
+        answer = self.aws.invoke(
+            FunctionName=FUNCTION, InvocationType="RequestResponse", LogType="None",
+            Payload=json.dumps(payload),
+        )  # fmt: skip
+        assert answer["StatusCode"] == 200
+        told: dict[str, str] = json.loads(answer["Payload"].read())
+        return told
+
+
+def _zip(password: str) -> bytes:
+    """The app's folder as a zip, with configuration and key at its top, as BLESS's is."""
+    cfg = f"[Bless CA]\nus-east-1_password = {password}\nca_private_key_file = ca.pem\n"
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for path in sorted(APP.rglob("*.py")):
+            if "tests" not in path.parts:
+                archive.write(path, path.relative_to(APP))
+        archive.writestr("bless_deploy.cfg", cfg)
+        archive.writestr("ca.pem", pem(CA_RSA))
+    return written.getvalue()
+
+
+def _access(server: Server, *words: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "dynimo", "access", *words, "--json", "--data", str(server.data)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return ran.stdout
+
+
+def _policy(action: str, resource: str) -> str:
+    allowed = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+
+
+def _person(server: Server, folder: Path, name: str, policy: str) -> Any:
+    """A user with one policy and one key: their boto3 keys."""
+    (folder / f"{name}.json").write_text(policy)
+    _access(server, "user", "add", name)
+    _access(server, "policy", "attach", "--user", name, "only", str(folder / f"{name}.json"))
+    made = json.loads(_access(server, "key", "add", name))
+    return {
+        "aws_access_key_id": made["AccessKeyId"],
+        "aws_secret_access_key": made["SecretAccessKey"],
+    }
+
+
+@pytest.fixture(scope="module")
+def kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
+    """A KMS: its address and a client."""
+    with emulated.endpoint(tmp_path_factory.mktemp("kms") / "log") as address:
+        client = boto3.client(
+            "kms", endpoint_url=address, region_name=kit.REGION, aws_access_key_id="x",
+            aws_secret_access_key="x",
+        )  # fmt: skip
+        yield address, client
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def bastion(
+    shared: Server, kms: tuple[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Bastion:
+    """The CA as a function, and the role that may invoke it."""
+    folder = tmp_path_factory.mktemp("bastion")
+    address, client = kms
+    key = client.create_key()["KeyMetadata"]["KeyId"]
+    blob = client.encrypt(KeyId=key, Plaintext=PASSWORD)["CiphertextBlob"]
+    kit.create(
+        kit.client(shared), FUNCTION, _zip(base64.b64encode(blob).decode()), Handler=HANDLER,
+        Timeout=15, MemorySize=256, Environment={"Variables": {"AWS_ENDPOINT_URL_KMS": address}},
+    )  # fmt: skip
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::000000000000:user/bastion-host"},
+        }],
+    }  # fmt: skip
+    (folder / "trust.json").write_text(json.dumps(trust))
+    (folder / "invoke.json").write_text(_policy("lambda:InvokeFunction", kit.ARN + FUNCTION))
+    _access(shared, "role", "add", "bastion", "--trust", str(folder / "trust.json"))
+    _access(shared, "policy", "attach", "--role", "bastion", "only", str(folder / "invoke.json"))
+    keys = _person(shared, folder, "bastion-host", _policy("sts:AssumeRole", "*"))
+    role = "arn:aws:iam::000000000000:role/bastion"
+    given = kit.client(shared, "sts", **keys).assume_role(RoleArn=role, RoleSessionName="ssh")
+    session = given["Credentials"]
+    aws = kit.client(
+        shared, aws_access_key_id=session["AccessKeyId"],
+        aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"],
+    )  # fmt: skip
+    return Bastion(shared, aws)
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A server that trusts the CA."""
+    with sshds.running(tmp_path_factory.mktemp("sshd"), public(CA_RSA)) as started:
+        yield started
+
+
+def test_the_bastion_gets_a_certificate_and_its_user_is_let_in(
+    bastion: Bastion, sshd: Sshd, tmp_path: Path
+) -> None:
+    """bless_client's invoke, unchanged, as the bastion's role; then ssh."""
+    key = tmp_path / "id"
+    told = bastion.ask(sshds.keygen(key), sshd.user)
+    assert list(told) == ["certificate"]
+    came = sshd.login(key, told["certificate"])
+    assert came.stdout == "inside\n", came.stderr + sshd.log
+    assert "for[ada] from[192.0.2.7] command[ssh host]" in sshd.log
+    assert f"ca[{kit.ARN}{FUNCTION}]" in sshd.log
+
+
+def test_a_bad_request_is_an_answer_not_an_error(bastion: Bastion) -> None:
+    """Status 200, in BLESS's shape."""
+    told = bastion.ask("ssh-dss AAAA", "ada")
+    assert told["errorType"] == "InputValidationError"
+    assert told["errorMessage"] == "{'public_key_to_sign': ['Invalid SSH Public Key.']}"
+
+
+def test_nobody_but_the_bastion_may_ask(bastion: Bastion, tmp_path: Path) -> None:
+    """The platform refuses whoever has other rights; and the bastion, elsewhere."""
+    reader = _person(bastion.server, tmp_path, "reader", _policy("lambda:Get*", "*"))
+    for aws, function in ((kit.client(bastion.server, **reader), FUNCTION), (bastion.aws, "other")):
+        with pytest.raises(ClientError) as caught:
+            aws.invoke(FunctionName=function, Payload=b"{}")
+        assert kit.refused(caught.value)[:2] == (403, "AccessDeniedException")
+
+
+def _issuer(key: Any = CA_RSA, **option: str) -> Issuer:
+    """The same CA in this process, with other options."""
+    given = {
+        "bless_ca_default_password": "eA==",
+        "bless_ca_ca_private_key": base64.b64encode(pem(key, "pkcs8", None)).decode(),
+        **{f"bless_options_{name}": value for name, value in option.items()},
+    }
+    read = options.load(Path("nosuch.cfg"), kit.REGION, given)
+    return Issuer(Authority(read, FakeCloud(), PASSWORD))
+
+
+def _certificate(issuer: Issuer, line: str, user: str, ips: str = FROM_HERE) -> str:
+    asked = {
+        "bastion_user": "ada", "bastion_user_ip": "192.0.2.7", "remote_usernames": user,
+        "bastion_ips": ips, "command": "", "public_key_to_sign": line,
+    }  # fmt: skip
+    return issuer.user(asked, Context())["certificate"]
+
+
+EXPIRED = {"certificate_validity_before_seconds": "60", "certificate_validity_after_seconds": "-1"}
+FUTURE = {"certificate_validity_before_seconds": "-60"}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "user", "ips", "said"),
+    [
+        (_issuer(), "nobody-here", FROM_HERE, "name is not a listed principal"),
+        (_issuer(**EXPIRED), "", FROM_HERE, "Certificate invalid: expired"),
+        (_issuer(**FUTURE), "", FROM_HERE, "Certificate invalid: not yet valid"),
+        (_issuer(test_user="ada"), "", FROM_HERE, "Certificate invalid: "),
+        (_issuer(), "", "192.0.2.0/24", "not from a permitted source address"),
+        (_issuer(CA_ED25519), "", FROM_HERE, "Failed publickey for"),
+    ],
+    ids=["principal", "expired", "not yet valid", "canary", "address", "another CA"],
+)
+def test_what_sshd_refuses(
+    sshd: Sshd, tmp_path: Path, issuer: Issuer, user: str, ips: str, said: str
+) -> None:
+    """Each for its own reason, by the log of the real one."""
+    key = tmp_path / "id"
+    line = sshds.keygen(key)
+    before = len(sshd.log)
+    came = sshd.login(key, _certificate(issuer, line, user or sshd.user, ips))
+    assert (came.returncode, came.stdout) == (255, "")
+    assert said in sshd.log[before:]
+
+
+def test_a_certificate_without_its_key_is_worth_nothing(sshd: Sshd, tmp_path: Path) -> None:
+    """Whoever steals the certificate alone is not let in."""
+    told = _certificate(_issuer(), sshds.keygen(tmp_path / "own"), sshd.user)
+    sshds.keygen(tmp_path / "thief")
+    assert sshd.login(tmp_path / "thief", told).returncode == 255
+    assert sshd.login(tmp_path / "own", told).stdout == "inside\n"
+
+
+def test_a_host_is_known_by_its_certificate(tmp_path: Path) -> None:
+    """With strict checking, and nothing known but the CA; a host of another name is not."""
+    issuer, key = _issuer(), tmp_path / "id"
+    line = sshds.keygen(tmp_path / "host")
+    asked = {"hostnames": "127.0.0.1,localhost", "public_key_to_sign": line}
+    (tmp_path / "host-cert.pub").write_text(issuer.host(asked, Context())["certificate"] + "\n")
+    known = tmp_path / "known"
+    known.write_text(f"@cert-authority * {public(CA_RSA)}\n")
+    strict = ("StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}")
+    with sshds.running(
+        tmp_path, public(CA_RSA), f"HostCertificate {tmp_path / 'host-cert.pub'}"
+    ) as sshd:
+        told = _certificate(issuer, sshds.keygen(key), sshd.user)
+        assert sshd.login(key, told, *strict).stdout == "inside\n", sshd.log
+        assert sshd.login(key, told, *strict, "HostKeyAlias=other.example").returncode == 255

@@ -10,10 +10,10 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -21,7 +21,6 @@ from bless_kit import CA_ED25519, CA_RSA, PASSWORD, Context, FakeCloud, pem, pub
 from contract import options
 from contract.authority import Authority
 from contract.issuing import Issuer
-from tests import emulated
 from tests.e2e import sshds
 from tests.e2e.aws import kit
 from tests.e2e.serving import Server
@@ -42,14 +41,16 @@ class Bastion:
     server: Server
     aws: Any
 
-    def ask(self, line: str, user: str, **changed: str) -> dict[str, str]:
+    def ask(
+        self, line: str, user: str, *, function: str = FUNCTION, **changed: str
+    ) -> dict[str, str]:
         """What bless_client.py does, in its own words."""
         payload = {
             "bastion_user": "ada", "bastion_user_ip": "192.0.2.7", "remote_usernames": user,
             "bastion_ips": FROM_HERE, "command": "ssh host", "public_key_to_sign": line,
         } | changed  # fmt: skip
         answer = self.aws.invoke(
-            FunctionName=FUNCTION, InvocationType="RequestResponse", LogType="None",
+            FunctionName=function, InvocationType="RequestResponse", LogType="None",
             Payload=json.dumps(payload),
         )  # fmt: skip
         assert answer["StatusCode"] == 200
@@ -95,42 +96,59 @@ def _person(server: Server, folder: Path, name: str, policy: str) -> Any:
     }
 
 
+@dataclass
+class Deployed:
+    """The CA as functions, without kmsauth and with it, and the KMS key of both."""
+
+    key: str
+    kmsauth: str = "bless-kmsauth"
+
+
+def _role(server: Server, folder: Path, name: str, trusted: dict[str, str], policy: str) -> None:
+    allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trusted}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    (folder / "trust.json").write_text(trust)
+    (folder / "policy.json").write_text(policy)
+    _access(server, "role", "add", name, "--trust", str(folder / "trust.json"))
+    _access(server, "policy", "attach", "--role", name, "only", str(folder / "policy.json"))
+
+
 @pytest.fixture(scope="module")
-def kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
-    """A KMS: its address and a client."""
-    with emulated.endpoint(tmp_path_factory.mktemp("kms") / "log") as address:
-        client = boto3.client(
-            "kms", endpoint_url=address, region_name=kit.REGION, aws_access_key_id="x",
-            aws_secret_access_key="x",
+def deployed(shared: Server, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """Its role may decrypt, and that is all."""
+    folder = tmp_path_factory.mktemp("ca")
+    kms = kit.client(shared, "kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    blob = kms.encrypt(KeyId=key, Plaintext=PASSWORD)["CiphertextBlob"]
+    may = _policy("kms:De*", "*")  # Decrypt and DescribeKey
+    _role(shared, folder, "bless", {"Service": "lambda.amazonaws.com"}, may)
+    made = Deployed(key)
+    asked = {
+        "kms_auth_use_kmsauth": "True", "kms_auth_kmsauth_key_id": key,
+        "kms_auth_kmsauth_serviceid": "bless-prod",
+    }  # fmt: skip
+    for name, variables in ((FUNCTION, {}), (made.kmsauth, asked)):
+        kit.create(
+            kit.client(shared), name, _zip(base64.b64encode(blob).decode()), Handler=HANDLER,
+            Role="arn:aws:iam::000000000000:role/bless", Timeout=15, MemorySize=256,
+            Environment={"Variables": variables},
         )  # fmt: skip
-        yield address, client
-        client.close()
+    return made
 
 
 @pytest.fixture(scope="module")
 def bastion(
-    shared: Server, kms: tuple[str, Any], tmp_path_factory: pytest.TempPathFactory
+    shared: Server, deployed: Deployed, tmp_path_factory: pytest.TempPathFactory
 ) -> Bastion:
-    """The CA as a function, and the role that may invoke it."""
+    """The role that may invoke the CA, taken on by the bastion's own user."""
     folder = tmp_path_factory.mktemp("bastion")
-    address, client = kms
-    key = client.create_key()["KeyMetadata"]["KeyId"]
-    blob = client.encrypt(KeyId=key, Plaintext=PASSWORD)["CiphertextBlob"]
-    kit.create(
-        kit.client(shared), FUNCTION, _zip(base64.b64encode(blob).decode()), Handler=HANDLER,
-        Timeout=15, MemorySize=256, Environment={"Variables": {"AWS_ENDPOINT_URL_KMS": address}},
-    )  # fmt: skip
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow", "Action": "sts:AssumeRole",
-            "Principal": {"AWS": "arn:aws:iam::000000000000:user/bastion-host"},
-        }],
-    }  # fmt: skip
-    (folder / "trust.json").write_text(json.dumps(trust))
-    (folder / "invoke.json").write_text(_policy("lambda:InvokeFunction", kit.ARN + FUNCTION))
-    _access(shared, "role", "add", "bastion", "--trust", str(folder / "trust.json"))
-    _access(shared, "policy", "attach", "--role", "bastion", "only", str(folder / "invoke.json"))
+    user = {"AWS": "arn:aws:iam::000000000000:user/bastion-host"}
+    may = [
+        _policy("lambda:InvokeFunction", kit.ARN + each) for each in (FUNCTION, deployed.kmsauth)
+    ]
+    statements = [each for one in may for each in json.loads(one)["Statement"]]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    _role(shared, folder, "bastion", user, document)
     keys = _person(shared, folder, "bastion-host", _policy("sts:AssumeRole", "*"))
     role = "arn:aws:iam::000000000000:role/bastion"
     given = kit.client(shared, "sts", **keys).assume_role(RoleArn=role, RoleSessionName="ssh")
@@ -168,6 +186,37 @@ def test_a_bad_request_is_an_answer_not_an_error(bastion: Bastion) -> None:
     told = bastion.ask("ssh-dss AAAA", "ada")
     assert told["errorType"] == "InputValidationError"
     assert told["errorMessage"] == "{'public_key_to_sign': ['Invalid SSH Public Key.']}"
+
+
+def test_a_kmsauth_token_of_the_platforms_kms_is_believed(
+    bastion: Bastion, deployed: Deployed, tmp_path: Path
+) -> None:
+    """Only ada can encrypt as ada; what she encrypts proves nothing of another."""
+    own = {"Condition": {"StringEquals": {"kms:EncryptionContext:from": "ada"}}}
+    statement = {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"} | own
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    kms = kit.client(bastion.server, "kms", **_person(bastion.server, tmp_path, "ada", policy))
+    now = datetime.now(UTC)
+    times = {
+        "not_before": (now - timedelta(minutes=3)).strftime("%Y%m%dT%H%M%SZ"),
+        "not_after": (now + timedelta(minutes=7)).strftime("%Y%m%dT%H%M%SZ"),
+    }
+
+    def minted(user: str) -> str:
+        context = {"to": "bless-prod", "from": user, "user_type": "user"}
+        blob = kms.encrypt(
+            KeyId=deployed.key, Plaintext=json.dumps(times), EncryptionContext=context
+        )["CiphertextBlob"]
+        return base64.b64encode(blob).decode()
+
+    line, function = sshds.keygen(tmp_path / "id"), deployed.kmsauth
+    token = minted("ada")
+    assert "certificate" in bastion.ask(line, "ada", function=function, kmsauth_token=token)
+    stolen = bastion.ask(line, "eve", function=function, kmsauth_token=token, bastion_user="eve")
+    assert stolen["errorType"] == "KMSAuthValidationError"
+    assert "missing kmsauth token" in bastion.ask(line, "ada", function=function)["errorMessage"]
+    with pytest.raises(ClientError):
+        minted("eve")
 
 
 def test_nobody_but_the_bastion_may_ask(bastion: Bastion, tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def issuer(password: bytes | None = None, config_file: str | None = None) -> Iss
 
 
 def _loaded(config: Path, password: bytes | None) -> Issuer:
-    own = {str(name).lower(): str(value) for name, value in _table("environment").items()}
+    own = {str(name): str(value) for name, value in _table("environment").items()}
+    os.environ.update({name: own[name] for name in own if name.startswith("AWS_")})  # for boto3
     read = options.load(config, os.environ.get("AWS_REGION", REGION_DEFAULT), {**os.environ, **own})
     return Issuer(Authority(read, Boto(read.region), password))
 

@@ -211,6 +211,14 @@ def test_signatures_hold_outside(kms: Any, spec: str) -> None:
             assert code == "KMSInvalidSignatureException"
 
 
+def test_the_longest_key_signs(kms: Any) -> None:
+    """RSA_4096, which is made in a thread."""
+    key = made(kms, "RSA_4096")
+    asked = {"KeyId": key, "Message": b"m", "SigningAlgorithm": "RSASSA_PSS_SHA_512"}
+
+    assert len(kms.sign(**asked)["Signature"]) == 512
+
+
 def test_a_key_is_for_what_it_was_made_for(kms: Any) -> None:
     """Usage, algorithm and message type have to fit."""
     key, p256, ed = made(kms), made(kms, "ECC_NIST_P256"), made(kms, "ECC_NIST_EDWARDS25519")

@@ -15,7 +15,7 @@ from dynimo.datafolder import DataFolder
 from dynimo.functions.specs import of_app
 from dynimo.identity.gatekeeper import Gatekeeper
 from dynimo.identity.keyring import Keyring
-from dynimo.identity.keys.embedded import Embedded
+from dynimo.identity.keys.engines import engines
 from dynimo.identity.keys.keys import Keys
 from dynimo.model.function import Version
 from dynimo.registry.registry import Registry
@@ -42,7 +42,8 @@ class Trust:
             config=settings.identity,
             policy_of=lambda arn: lambda_permissions.policy_of(registry.documents, arn),
         )
-        self.keys = Keys(folder.path, Embedded(self.keyring.vault))
+        engine, *others = engines(settings.identity, self.keyring.vault)
+        self.keys = Keys(folder.path, engine, others=others)
         self._address = address
 
     def operations(self) -> list[Operation]:

@@ -16,18 +16,24 @@ class Config:
 
     ``account`` (12 digits) and ``region`` are the parts of every ARN. A signature may be
     ``skew_seconds`` older or newer than now; one in an address holds ``presigned_seconds_max`` at
-    most.
+    most. With ``key_module`` (the path of a PKCS#11 module) new keys of the KMS are made in its
+    token ``key_token``, whose PIN is in ``key_pin_file``; those made before stay where they are.
     """
 
     account: str = ACCOUNT_DEFAULT
     region: str = REGION_DEFAULT
     skew_seconds: float = 900.0
     presigned_seconds_max: int = 604_800
+    key_module: str = ""
+    key_token: str = ""
+    key_pin_file: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9]{12}", self.account):
             raise ValueError(f"identity.account = {self.account!r} must be 12 digits")
         if not _REGION.fullmatch(self.region):
             raise ValueError(f"identity.region = {self.region!r} must be like us-east-1")
+        if self.key_module and not (self.key_token and self.key_pin_file):
+            raise ValueError("identity.key_module needs identity.key_token and key_pin_file")
         if not 1 <= self.skew_seconds <= 3600:
             raise ValueError(f"identity.skew_seconds = {self.skew_seconds} must be 1 to 3600")

@@ -219,7 +219,7 @@ def _unusable(held: Keys, key_id: str) -> None:
     key = held.get(key_id)
     assert key is not None
     with pytest.raises(KeyUnavailable):
-        asyncio.run(Using(held.engine).encrypt(key, "SYMMETRIC_DEFAULT", b"s", {}))
+        asyncio.run(Using(held.engine_of).encrypt(key, "SYMMETRIC_DEFAULT", b"s", {}))
 
 
 def _asked(body: bytes) -> Asked:

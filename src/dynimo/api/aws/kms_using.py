@@ -42,7 +42,7 @@ class KmsUsing:
     def __init__(self, keys: Keys, access: KmsAccess) -> None:
         self._keys = keys
         self._access = access
-        self._using = Using(keys.engine)
+        self._using = Using(keys.engine_of)
 
     def operations(self) -> list[Operation]:
         """What the door is to know."""

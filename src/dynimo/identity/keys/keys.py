@@ -6,10 +6,11 @@ key's state allows it is decided in ``records``. Changes wait for the disk: call
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from dynimo.identity.keys.references import Reference
 from dynimo.identity.keys.refusals import AlreadyThere, KeyNotFound, TooManyOfThem
 from dynimo.identity.keys.store import Alias, Store
 from dynimo.model.names import Place
-from dynimo.ports import KeyEngine
+from dynimo.ports import KeyEngine, Unusable
+
+log = logging.getLogger("dynimo.kms")
 
 KEYS_MAX = 10_000
 """Of one account, with those that wait for their deletion."""
@@ -27,12 +30,21 @@ ALIASES_MAX = 50
 
 
 class Keys:
-    """All keys and aliases. Safe for several threads; one process at a time."""
+    """All keys and aliases. Safe for several threads; one process at a time.
+
+    ``engine`` makes the new keys; what ``others`` have made they still use.
+    """
 
     def __init__(
-        self, folder: Path, engine: KeyEngine, *, now: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        engine: KeyEngine,
+        *,
+        others: Iterable[KeyEngine] = (),
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.engine = engine
+        self._engines = {each.name: each for each in (engine, *others)}
         self._now = now
         self._lock = threading.RLock()
         self._store = Store(folder)
@@ -82,6 +94,10 @@ class Keys:
         held = [each for each in list(self._aliases.values()) if each.account == account]
         wanted = [each for each in held if key_id in ("", each.key)]
         return sorted(wanted, key=lambda each: each.name)
+
+    def engine_of(self, key: KmsKey) -> KeyEngine | None:
+        """The engine that made a key, or None if it is not here any more."""
+        return self._engines.get(key.engine)
 
     # Changing.
 
@@ -169,7 +185,12 @@ class Keys:
                 del self._keys[key.id]
             self._index()
         for key in due:
-            self.engine.forget(key.material)
+            engine = self.engine_of(key)
+            try:
+                if engine is not None:
+                    engine.forget(key.material)
+            except Unusable as error:
+                log.warning("%s is erased here, but not in its engine: %s", key.arn, error)
 
     def _put_alias(self, alias: Alias) -> None:
         others = set(self.names(alias.key)) - {alias.name}

@@ -28,8 +28,8 @@ QUICK_BITS_MAX = 256
 class Using:
     """Uses keys. The states of keys and the rights of callers are checked by who calls it."""
 
-    def __init__(self, engine: KeyEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine_of: Callable[[KmsKey], KeyEngine | None]) -> None:
+        self._engine_of = engine_of
 
     async def encrypt(
         self, key: KmsKey, algorithm: str, plaintext: bytes, context: Mapping[str, str]
@@ -38,7 +38,7 @@ class Using:
         if key.kind.asymmetric:
             return await self._encrypt_for(key, algorithm, plaintext)
         bound = envelope.bound(key.id, context)
-        sealed = await self._run(key, lambda: self._engine.seal(key.material, plaintext, bound))
+        sealed = await self._run(key, lambda engine: engine.seal(key.material, plaintext, bound))
         return envelope.header(key.id) + sealed
 
     async def decrypt(
@@ -47,19 +47,19 @@ class Using:
         """What was encrypted. Raises InvalidCiphertext, IncorrectKey, KeyUnavailable."""
         if key.kind.asymmetric:
             return await self._run(
-                key, lambda: self._engine.decrypt(key.material, algorithm, ciphertext)
+                key, lambda engine: engine.decrypt(key.material, algorithm, ciphertext)
             )
         key_id, sealed = opened(ciphertext)
         if key_id != key.id:
             raise IncorrectKey
         bound = envelope.bound(key.id, context)
-        return await self._run(key, lambda: self._engine.open(key.material, sealed, bound))
+        return await self._run(key, lambda engine: engine.open(key.material, sealed, bound))
 
     async def sign(self, key: KmsKey, algorithm: str, message: bytes, *, digest: bool) -> bytes:
         """A signature. Raises ValidationFailed, KeyUnavailable."""
         check_message(algorithm, message, digest=digest)
         return await self._run(
-            key, lambda: self._engine.sign(key.material, algorithm, message, digest=digest)
+            key, lambda engine: engine.sign(key.material, algorithm, message, digest=digest)
         )
 
     async def verify(
@@ -69,25 +69,28 @@ class Using:
         check_message(algorithm, message, digest=digest)
         return await self._run(
             key,
-            lambda: signing.verifies(key.public, algorithm, message, signature, digest=digest),
+            lambda _: signing.verifies(key.public, algorithm, message, signature, digest=digest),
         )
 
     async def _encrypt_for(self, key: KmsKey, algorithm: str, plaintext: bytes) -> bytes:
         try:
-            return await self._run(key, lambda: signing.encrypted(key.public, algorithm, plaintext))
+            return await self._run(
+                key, lambda _: signing.encrypted(key.public, algorithm, plaintext)
+            )
         except ValueError:
             raise ValidationFailed(
                 f"Algorithm {algorithm} and key spec {key.spec} cannot encrypt data of"
                 f" {len(plaintext)} bytes."
             ) from None
 
-    async def _run(self, key: KmsKey, use: Callable[[], T]) -> T:
-        if key.engine != self._engine.name:
+    async def _run(self, key: KmsKey, use: Callable[[KeyEngine], T]) -> T:
+        engine = self._engine_of(key)
+        if engine is None:
             raise KeyUnavailable(f"{key.arn} is of the engine {key.engine}, which is not here.")
         try:
-            if self._engine.waits or key.kind.bits > QUICK_BITS_MAX:
-                return await asyncio.to_thread(use)
-            return use()
+            if engine.waits or key.kind.bits > QUICK_BITS_MAX:
+                return await asyncio.to_thread(use, engine)
+            return use(engine)
         except NotOpened:
             raise InvalidCiphertext from None
         except Unusable as error:

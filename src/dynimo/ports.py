@@ -243,10 +243,11 @@ class KeyEngine(Protocol):
     def waits(self) -> bool:
         """Whether a use may wait for a device or a network."""
 
-    def make(self, key_id: str, spec: str) -> tuple[bytes, bytes]:
+    def make(self, key_id: str, spec: str, usage: str) -> tuple[bytes, bytes]:
         """Make a key: what is to be kept of it, and its public half (DER; empty if it has none).
 
-        May take seconds. What was made and is not kept by the caller has to be of no consequence.
+        ``usage`` is ENCRYPT_DECRYPT or SIGN_VERIFY; an engine may hold the key to it. May
+        take seconds. What was made and is not kept by the caller has to be of no consequence.
         Raises Unusable.
         """
 

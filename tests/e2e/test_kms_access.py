@@ -81,6 +81,8 @@ def test_nobody_may_do_anything_unless_a_policy_says_so(platform: Platform) -> N
     nobody = platform.user("nobody")
     blob = platform.root.encrypt(KeyId=made(platform.root), Plaintext=b"s")["CiphertextBlob"]
     missing = "00000000-0000-4000-8000-000000000000"
+    absent = blob[:1] + bytes(16) + blob[17:]
+    assert code(nobody.decrypt, CiphertextBlob=absent) == DENIED
     names = {api: name for name, api in nobody.meta.method_to_api_mapping.items()}
     for key in (made(platform.root), missing):
         asked = {

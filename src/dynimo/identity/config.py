@@ -17,7 +17,8 @@ class Config:
     ``account`` (12 digits) and ``region`` are the parts of every ARN. A signature may be
     ``skew_seconds`` older or newer than now; one in an address holds ``presigned_seconds_max`` at
     most. With ``key_module`` (the path of a PKCS#11 module) new keys of the KMS are made in its
-    token ``key_token``, whose PIN is in ``key_pin_file``; those made before stay where they are.
+    token ``key_token``, whose PIN is in ``key_pin_file``; with ``key_region`` in AWS's KMS of that
+    region, or at ``key_endpoint``. Those made before stay where they are.
     """
 
     account: str = ACCOUNT_DEFAULT
@@ -27,6 +28,8 @@ class Config:
     key_module: str = ""
     key_token: str = ""
     key_pin_file: str = ""
+    key_region: str = ""
+    key_endpoint: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9]{12}", self.account):
@@ -35,5 +38,9 @@ class Config:
             raise ValueError(f"identity.region = {self.region!r} must be like us-east-1")
         if self.key_module and not (self.key_token and self.key_pin_file):
             raise ValueError("identity.key_module needs identity.key_token and key_pin_file")
+        if self.key_region and (self.key_module or not _REGION.fullmatch(self.key_region)):
+            raise ValueError("identity.key_region must be a region, and key_module empty")
+        if self.key_endpoint and not self.key_region:
+            raise ValueError("identity.key_endpoint needs identity.key_region")
         if not 1 <= self.skew_seconds <= 3600:
             raise ValueError(f"identity.skew_seconds = {self.skew_seconds} must be 1 to 3600")

@@ -16,6 +16,7 @@ from dynimo.identity.gatekeeper import principal_of
 from dynimo.identity.keys import references
 from dynimo.identity.keys.keys import Keys
 from dynimo.identity.keys.records import KmsKey, default_policy
+from dynimo.identity.keys.references import Reference
 from dynimo.identity.keys.refusals import KeyNotFound
 from dynimo.identity.policy import Access as Asking
 from dynimo.identity.policy import Kind, Policy, Says, read
@@ -88,17 +89,27 @@ class KmsAccess:
         if key is not None and (foreign or same):
             self.to_this(asked, operation, key, context)
             return key
-        policy = read(default_policy(asked.place.account), Kind.RESOURCE) if same else _NOBODY
+        self.to_absent(asked, operation, reference, context)
+        what = "Alias" if reference.alias else "Key"
+        raise KeyNotFound(f"{what} {reference.arn!r} does not exist")
+
+    def to_absent(
+        self, asked: Asked, operation: str, reference: Reference, facts: Facts | None = None
+    ) -> None:
+        """Refuse whoever could not use it if it were there; another account's nobody could.
+
+        Raises:
+            AccessDenied: as if it was there, and closed.
+        """
+        same = reference.place.account == asked.place.account
         self._gatekeeper.check(
             asked.call.caller,
             f"kms:{operation}",
             reference.arn,
-            self._context(asked, operation) | context,
-            trust=policy,
+            self._context(asked, operation) | dict(facts or {}),
+            trust=read(default_policy(asked.place.account), Kind.RESOURCE) if same else _NOBODY,
             words=_WORDS,
         )
-        what = "Alias" if reference.alias else "Key"
-        raise KeyNotFound(f"{what} {reference.arn!r} does not exist")
 
     def to_this(
         self, asked: Asked, operation: str, key: KmsKey, facts: Facts | None = None

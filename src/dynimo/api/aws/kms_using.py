@@ -21,6 +21,7 @@ from dynimo.api.aws.kms_asked import (
 )
 from dynimo.identity.keys.keys import Keys
 from dynimo.identity.keys.records import KmsKey
+from dynimo.identity.keys.references import Reference
 from dynimo.identity.keys.refusals import (
     DryRun,
     IncorrectKey,
@@ -155,8 +156,10 @@ class KmsUsing:
             if not key.kind.asymmetric and opened(ciphertext)[0] != key.id:
                 raise IncorrectKey
             return key
-        found = self._keys.get(opened(ciphertext)[0])
+        key_id, _ = opened(ciphertext)
+        found = self._keys.get(key_id)
         if found is None:
+            self._access.to_absent(asked, operation, Reference(asked.place, key_id), facts)
             raise InvalidCiphertext
         self._access.to_this(asked, operation, found, facts)
         return found

@@ -44,9 +44,9 @@ class Embedded:
         self._opened: OrderedDict[str, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def make(self, key_id: str, spec: str) -> tuple[bytes, bytes]:
+    def make(self, key_id: str, spec: str, usage: str) -> tuple[bytes, bytes]:  # noqa: ARG002
         """Make a key: what is to be kept of it, and its public half (DER; empty if it has none)."""
-        kind = SPECS[spec]
+        kind = SPECS[spec]  # which usage it is for, its record says
         if not kind.asymmetric:
             return self._vault.seal(_PURPOSE, key_id, secrets.token_bytes(_KEY_BYTES)), b""
         key = signing.made(kind.family, kind.bits)

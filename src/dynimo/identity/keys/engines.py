@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dynimo.identity.config import Config
 from dynimo.identity.keys.embedded import Embedded
+from dynimo.identity.keys.remote import Remote
 from dynimo.identity.keys.token import Token
 from dynimo.identity.vault import Vault
 from dynimo.model.errors import ConfigError
@@ -26,6 +27,8 @@ def engines(config: Config, vault: Vault) -> list[KeyEngine]:
         ConfigError: the token cannot be used, or others may read its PIN.
     """
     embedded = Embedded(vault)
+    if config.key_region:
+        return [Remote(config.key_region, config.key_endpoint), embedded]
     if not config.key_module:
         return [embedded]
     return [Token(config.key_module, config.key_token, _pin(Path(config.key_pin_file))), embedded]

@@ -119,7 +119,7 @@ class Keys:
         """
         self._check_room(place.account)
         key_id = str(uuid.uuid4())
-        kept, public = self.engine.make(key_id, spec)
+        kept, public = self.engine.make(key_id, spec, usage)
         key = KmsKey(
             id=key_id, account=place.account, region=place.region, spec=spec, usage=usage,
             created=self._now(), engine=self.engine.name, kept=kept, public=public,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, utils
 
-from dynimo.identity.keys.specs import DIGEST_BYTES, SPECS, Spec
+from dynimo.identity.keys.specs import DIGEST_BYTES, SIGN, SPECS, Spec
 from dynimo.model.errors import ConfigError
 from dynimo.ports import KeyMaterial, NotOpened, Unusable
 
@@ -71,10 +71,12 @@ class Token:
                 self._session = None
             self._opened.clear()
 
-    def make(self, key_id: str, spec: str) -> tuple[bytes, bytes]:
+    def make(self, key_id: str, spec: str, usage: str) -> tuple[bytes, bytes]:
         """Make a key in the token: its name there, and its public half (DER). Raises Unusable."""
         kind = SPECS[spec]
-        return self._run(lambda session: (key_id.encode(), self._made(session, key_id, kind)))
+        return self._run(
+            lambda session: (key_id.encode(), self._made(session, key_id, kind, usage))
+        )
 
     def seal(self, key: KeyMaterial, plaintext: bytes, bound: bytes) -> bytes:
         """Encrypt, bound to ``bound``: nonce, ciphertext and tag. Raises Unusable."""
@@ -140,7 +142,7 @@ class Token:
 
     # Inside.
 
-    def _made(self, session: Any, key_id: str, kind: Spec) -> bytes:
+    def _made(self, session: Any, key_id: str, kind: Spec, usage: str) -> bytes:
         api = self._api
         named = {"id": key_id.encode(), "label": f"dynimo {key_id}", "store": True}
         kinds, attribute = api.KeyType, api.Attribute
@@ -148,7 +150,9 @@ class Token:
             session.generate_key(kinds.AES, kind.bits, **named)
             return b""
         if kind.family == "rsa":
-            public, _ = session.generate_keypair(kinds.RSA, kind.bits, **named)
+            can = api.MechanismFlag
+            flags = can.SIGN | can.VERIFY if usage == SIGN else can.ENCRYPT | can.DECRYPT
+            public, _ = session.generate_keypair(kinds.RSA, kind.bits, capabilities=flags, **named)
             modulus, exponent = public[attribute.MODULUS], public[attribute.PUBLIC_EXPONENT]
             numbers = rsa.RSAPublicNumbers(
                 int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big")

@@ -1,7 +1,8 @@
 """An engine over AWS's KMS, or another that speaks its API: keys are made there and stay there.
 
-boto3 signs with what the server's environment gives it. What a ciphertext is bound to goes there as
-a hash in the encryption context, for AWS limits a context's length. Nothing is kept here but ARNs.
+botocore signs with what the server's environment gives it. What a ciphertext is bound to goes
+there as a hash in the encryption context, for AWS limits a context's length. Nothing is kept here
+but ARNs.
 """
 
 from __future__ import annotations
@@ -9,10 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from typing import Any
-
-import boto3
-from botocore.config import Config as BotoConfig
-from botocore.exceptions import BotoCoreError, ClientError
 
 from dynimo.identity.keys.specs import SPECS
 from dynimo.ports import KeyMaterial, NotOpened, Unusable
@@ -27,17 +24,20 @@ _NOT_OPENED = {"InvalidCiphertextException", "IncorrectKeyException"}
 
 
 class Remote:
-    """Makes and uses keys in another KMS. Safe for several threads, as boto3's clients are."""
+    """Makes and uses keys in another KMS. Safe for several threads, as botocore's clients are."""
 
     name = NAME
     waits = True
 
     def __init__(self, region: str, endpoint: str = "", **credentials: str) -> None:
-        self._client = boto3.client(
+        import botocore.config  # noqa: PLC0415 - it is slow, and few need it
+        import botocore.session  # noqa: PLC0415
+
+        self._client = botocore.session.get_session().create_client(
             "kms",
             region_name=region,
             endpoint_url=endpoint or None,
-            config=BotoConfig(
+            config=botocore.config.Config(
                 connect_timeout=WAIT_SECONDS,
                 read_timeout=WAIT_SECONDS,
                 retries={"total_max_attempts": TRIES_MAX},
@@ -118,6 +118,8 @@ def _context(bound: bytes) -> dict[str, str]:
 
 def _asked(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Ask, in the words of an engine's contract. Raises NotOpened, Unusable."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - it is slow
+
     try:
         return ask()
     except ClientError as error:

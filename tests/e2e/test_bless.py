@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -298,3 +298,25 @@ def test_a_host_is_known_by_its_certificate(tmp_path: Path) -> None:
         told = _certificate(issuer, sshds.keygen(key), sshd.user)
         assert sshd.login(key, told, *strict).stdout == "inside\n", sshd.log
         assert sshd.login(key, told, *strict, "HostKeyAlias=other.example").returncode == 255
+
+
+def test_the_built_in_app_is_there_where_its_table_is(
+    shared: Server, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    """It reads its files, and says which service did not help; without the table it is nowhere."""
+    (tmp_path / "ca").mkdir()
+    (tmp_path / "ca" / "ca.pem").write_bytes(pem(CA_RSA))
+    cfg = "[Bless CA]\ndefault_password = eA==\nca_private_key_file = ca.pem\n"
+    (tmp_path / "ca" / "bless_deploy.cfg").write_text(cfg)
+    (tmp_path / "dynimo.toml").write_text('[apps.bless]\nconfig = "ca/bless_deploy.cfg"\n')
+    server = serve("--config", str(tmp_path / "dynimo.toml"))
+    there = Bastion(server, kit.client(server))
+    line = public(CA_ED25519)
+
+    assert there.ask(line, "a b", function="bless-user")["errorType"] == "InputValidationError"
+    assert there.ask(line, "ada", function="bless-user")["errorType"] == "ClientError"
+    host, _ = kit.call(there.aws, "bless-host", {"hostnames": "*", "public_key_to_sign": line})
+    assert host["errorType"] == "InputValidationError"
+    with pytest.raises(ClientError) as caught:
+        kit.call(kit.client(shared), "bless-user")
+    assert kit.refused(caught.value)[:2] == (404, "ResourceNotFoundException")

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
+from typing import TypeVar
 
 ADDRESSES_MAX = 256
 _WRITTEN = re.compile(r"[0-9a-fA-F.:]{2,45}(?:/(?:0|[1-9][0-9]{0,2}))?\Z")
 """No netmasks, no zones, no zeros before a length."""
+
+_Network = TypeVar("_Network", ipaddress.IPv4Network, ipaddress.IPv6Network)
 
 INVALID = "Invalid IP address."
 
@@ -46,8 +50,13 @@ def addresses(text: str) -> str:
             if network.network_address.ipv4_mapped is not None:
                 raise AddressRefused("An IPv4 address is written as one.")
             six.append(network)
-    lengths = [each.prefixlen for each in ipaddress.collapse_addresses(four)]
-    lengths += [each.prefixlen for each in ipaddress.collapse_addresses(six)]
-    if 0 in lengths:
+    if _everything(four) or _everything(six):
         raise AddressRefused("These addresses are all there are: that restricts nothing.")
     return text
+
+
+def _everything(networks: Sequence[_Network]) -> bool:
+    """Whether they are all addresses of their family, together."""
+    if sum(each.num_addresses for each in networks) < 2**32:
+        return False  # by far the most: nothing to put together
+    return any(each.prefixlen == 0 for each in ipaddress.collapse_addresses(networks))

@@ -61,7 +61,9 @@ class Issuer:
         return self._answer(lambda: self._host(event, context))
 
     def _answer(self, work: Callable[[], str]) -> Answer:
-        log.setLevel(self.authority.options.logging_level)
+        level = self.authority.options.logging_level
+        if log.level != level:  # setting it empties the caches of every logger
+            log.setLevel(level)
         try:
             return {"certificate": work()}
         except InputRefused as error:

@@ -1,0 +1,1 @@
+"""Proof of possession: a request that is signed by the key that it is about (SSHSIG)."""

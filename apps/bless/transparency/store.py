@@ -7,6 +7,7 @@ write to one file; SQLite lets in one after the other. Which hash goes where is 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ class Store:
             StoreError: it cannot be opened, or it is the log of another origin.
         """
         with _translated():
-            path.touch(mode=0o600)
+            _made(path)
             self._sql = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -165,6 +166,18 @@ class Store:
     def put_head(self, size: int, line: str) -> None:
         """Within `writing`."""
         self._sql.execute("INSERT INTO heads (size, line) VALUES (?, ?)", (size, line))
+
+
+def _made(path: Path) -> None:
+    """Make the file unless it is there; its name is on the disk too, not only what is in it."""
+    if path.exists():
+        return
+    path.touch(mode=0o600)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -37,11 +37,14 @@ def certificates(
     """From serials in any order, ranges of them, and key ids.
 
     Raises:
-        ValueError: a serial is not one; a key id is empty, which would revoke whoever has none.
+        ValueError: a serial is not one; a key id is empty, which would revoke whoever has none, or
+            has a NUL in it, for which OpenSSH refuses the whole list.
     """
     ids = frozenset(each.encode() for each in key_ids)
     if b"" in ids:
         raise ValueError("an empty key id revokes every certificate without one: name them")
+    if any(b"\0" in each for each in ids):
+        raise ValueError("no certificate has a key id with a NUL in it")
     return Certificates(merged([*((each, each) for each in serials), *ranges]), ids)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from revocation import writing
 from revocation.krl import EVERY_CA, Certificates, Krl
 from revocation.serials import SERIAL_MAX, Range, merged, runs, unpacked
+from revocation.writing import HASH_BYTES
 from sshca.public_key import KeyLineError, from_blob
 from sshca.wire import Reader, WireError
 
@@ -20,7 +21,6 @@ BITMAP_BYTES_MAX = (1 << 24) // 8 + 1
 """OpenSSH makes none that is longer."""
 RANGES_MAX = 2_000_000
 """Of serials, in a whole list: what a bitmap of every other number would fill memory with."""
-_HASH_BYTES = {writing.SHA1: 20, writing.SHA256: 32}
 
 
 class KrlError(ValueError):
@@ -32,7 +32,7 @@ class _Found:
     certificates: dict[bytes, tuple[list[Range], set[bytes]]] = field(default_factory=dict)
     keys: set[bytes] = field(default_factory=set)
     hashes: dict[int, set[bytes]] = field(
-        default_factory=lambda: {each: set() for each in _HASH_BYTES}
+        default_factory=lambda: {each: set() for each in HASH_BYTES}
     )
     ranges: int = 0
 
@@ -41,9 +41,9 @@ class _Found:
             self._certificates(Reader(data))
         elif kind == writing.KEYS:
             self.keys.update(_blob(each) for each in Reader(data).strings())
-        elif kind in _HASH_BYTES:
+        elif kind in HASH_BYTES:
             for each in Reader(data).strings():
-                if len(each) != _HASH_BYTES[kind]:
+                if len(each) != HASH_BYTES[kind]:
                     raise KrlError("a fingerprint is of another length than its kind")
                 self.hashes[kind].add(each)
         elif kind == writing.EXTENSION:
@@ -62,7 +62,7 @@ class _Found:
         while reader.left:
             kind, data = reader.take(1)[0], reader.string()
             if kind == writing.KEY_ID:
-                key_ids.update(Reader(data).strings())
+                key_ids.update(map(_text, Reader(data).strings()))
             elif kind == writing.CERTIFICATE_EXTENSION:
                 _extension(data)
             else:
@@ -87,7 +87,7 @@ def read(data: bytes) -> Krl:
             raise KrlError("a KRL of another format than 1")
         version, generated, _flags = reader.u64(), reader.u64(), reader.u64()
         reader.string()  # reserved
-        comment = reader.string().decode()
+        comment = _text(reader.string()).decode()
         while reader.left:
             found.section(reader.take(1)[0], reader.string())
         certificates = {
@@ -143,6 +143,13 @@ def _extension(data: bytes) -> None:
     reader.end()
     if critical:
         raise KrlError(f"a critical extension that is not known: {name[:64]!r}")
+
+
+def _text(data: bytes) -> bytes:
+    """As OpenSSH's strings are: one that seems to end before its end is refused."""
+    if b"\0" in data:
+        raise KrlError("a text with a NUL in it")
+    return data
 
 
 def _blob(data: bytes) -> bytes:

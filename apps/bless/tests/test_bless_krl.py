@@ -220,6 +220,8 @@ def _serial_section(kind: int, body: bytes) -> bytes:
         b"",
         b"ssh-ed25519 AAAA",
         HEAD[:-1],
+        HEAD[:-4] + string(b"a\0b"),
+        _serial_section(0x23, string(b"id\0")),
         HEAD + b"\0",
         HEAD.replace(u32(1), u32(2), 1),
         HEAD + _section(4, b"key"),
@@ -243,6 +245,26 @@ def test_what_is_not_wholly_understood_is_refused(data: bytes) -> None:
     """A list that is read by half lets in what it revokes."""
     with pytest.raises(KrlError):
         read(data)
+
+
+@pytest.mark.parametrize(
+    "krl",
+    [
+        Krl(1, 1, "a\0b"),
+        Krl(1, 1, certificates={b"no key": certificates([1])}),
+        Krl(1, 1, keys=frozenset({b"no key"})),
+        Krl(1, 1, keys=frozenset({b""})),
+        Krl(1, 1, sha1=frozenset({bytes(32)})),
+        Krl(1, 1, sha256=frozenset({bytes(20)})),
+    ],
+    ids=["comment", "CA", "key", "empty key", "SHA-1", "SHA-256"],
+)
+def test_what_sshd_could_not_read_is_not_written(krl: Krl) -> None:
+    """It would let nobody in."""
+    with pytest.raises(ValueError):  # noqa: PT011
+        encoded(krl)
+    with pytest.raises(ValueError, match="NUL"):
+        certificates(key_ids=["a\0b"])
 
 
 def test_extensions_that_are_not_critical_are_passed_over() -> None:

@@ -56,6 +56,9 @@ KIN_LOOK = 16
 """How far down the queue an environment looks for what shares work with what it did last."""
 KIN_ROW_MAX = 16
 """After so many that were passed over for the sake of kin, the first of the queue is next."""
+KIN_WAIT_SECONDS = 0.1
+"""How long somebody waits for the environment that is at work on what it shares, before it goes
+elsewhere and does all of it again."""
 
 Action: TypeAlias = Start | Assign | Stop | Reject
 
@@ -112,6 +115,7 @@ class Pool:
         self._kin: dict[str, str] = {}  # of those waiting or running that have any
         self._kindred: dict[str, int] = {}  # how many of each
         self._passed = 0
+        self._drained_at = float("-inf")
         self._service_seconds = 0.0
         self._cold_start_seconds = cold_start_seconds
         self._burst = scaling.Burst(limits.burst, limits.burst_per_second)
@@ -121,15 +125,17 @@ class Pool:
     def arrive(self, invocation: str, now: float, kin: str = "") -> list[Action]:
         """Someone wants to run: an idle environment, a new one, the queue, or no.
 
-        Invocations of one ``kin`` share work: they go to one environment if that costs no wait.
+        Invocations of one ``kin`` share work: they go to one environment, and wait for it if it is
+        at work on it, but not for long.
         """
         if kin:
             self._kin[invocation] = kin
             self._kindred[kin] = self._kindred.get(kin, 0) + 1
         name = self._free(kin)
-        if name is not None:
+        awaits = bool(kin) and self._at_work(kin) and self.waiting < self.limits.queue
+        if name is not None and (not awaits or self._environments[name].kin == kin):
             return [self._assign(name, invocation)]
-        if self._should_start(now):
+        if not awaits and self._should_start(now):
             start = self._start(now)
             if self._queue:  # whoever has waited longest comes first, also here
                 self._queue[invocation] = now + self.limits.queue_seconds
@@ -224,8 +230,15 @@ class Pool:
                 for slot in self._environments.values()
                 if not slot.running
             ]
+        patient = self._came_first() + KIN_WAIT_SECONDS if self._queue and self._kin else 0.0
+        if patient > self._drained_at and not self.starved:
+            times.append(patient + LATER_SECONDS)
         if self.starved:
             moments = [self._came_first() + self._worth_waiting() + LATER_SECONDS]
+            if patient > self._drained_at and self._at_work(
+                self._kin.get(next(iter(self._queue)), "")
+            ):
+                moments.append(patient + LATER_SECONDS)
             moments += [when for when in (self._burst.next_at,) if when is not None]
             moments += [self._refused_at + ROOM_SECONDS] if self._refused_at is not None else []
             times.append(max(moments))
@@ -280,11 +293,18 @@ class Pool:
                 best, best_since = name, slot.idle_since
         return best
 
-    def _next(self, kin: str) -> str:
+    def _at_work(self, kin: str) -> bool:
+        """Whether some environment does work of this kin right now."""
+        return bool(kin) and any(
+            slot.kin == kin and slot.running and not slot.condemned
+            for slot in self._environments.values()
+        )
+
+    def _next(self, kin: str, now: float) -> str | None:
         """Take one from the queue for an environment whose last work was of ``kin``.
 
-        Its own kin first, then what is nobody's, then the kin of another; never from far behind,
-        and not for ever past the first.
+        Its own kin first, then what is nobody's, then the kin of another, if that has waited long
+        enough for it; never from far behind, and not for ever past the first.
         """
         first = next(iter(self._queue))
         chosen = first
@@ -294,9 +314,17 @@ class Pool:
             own = (each for each in near if kin and self._kin.get(each) == kin)
             free = (each for each in near if self._kin.get(each, "") not in taken)
             chosen = next(own, None) or next(free, first)
+            if chosen == first and self._awaits(first, kin, now):
+                return None
         self._passed = 0 if chosen == first else self._passed + 1
         del self._queue[chosen]
         return chosen
+
+    def _awaits(self, first: str, kin: str, now: float) -> bool:
+        """Whether the first of the queue had better wait for others than those of ``kin``."""
+        its = self._kin.get(first, "")
+        patient = now < self._came_first() + KIN_WAIT_SECONDS
+        return its != kin and patient and self._at_work(its)
 
     def _start(self, now: float) -> Start:
         self._born += 1
@@ -323,15 +351,18 @@ class Pool:
     def _drain(self, now: float) -> list[Action]:
         """Give waiting invocations to whatever has room: first come first served, but for kin."""
         actions = self._turn_away(now)
+        self._drained_at = now
         while self._queue:
-            name = self._free()
+            name = self._free(self._kin.get(next(iter(self._queue)), ""))
+            if name is None and not self._should_start(now):
+                break
+            invocation = self._next(self._environments[name].kin if name else "", now)
+            if invocation is None:
+                break
             if name is None:
-                if not self._should_start(now):
-                    break
                 start = self._start(now)
                 actions.append(start)
                 name = start.environment
-            invocation = self._next(self._environments[name].kin)
             actions.append(self._assign(name, invocation))
         return actions
 

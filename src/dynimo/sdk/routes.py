@@ -48,7 +48,7 @@ class Route:
     together. ``pass_headers`` are the only ones of the client's that go on, if there are any.
     ``fallback`` names what the app gives when nothing else can be given. ``kin_after``: requests
     whose paths are equal after so many segments share work (a file that all of them read), and go
-    to one environment where that costs no wait; 0 is none.
+    to one environment, for which they wait a moment; 0 is none.
     """
 
     path: str

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from dynimo.functions.pool import (
     KIN_LOOK,
     KIN_ROW_MAX,
+    KIN_WAIT_SECONDS,
     Action,
     Assign,
     Limits,
@@ -217,11 +218,75 @@ def test_kin_goes_where_kin_was() -> None:
     assert _two_idle().arrive("c", 3.0) == [Assign("demo-2", "c")]
 
 
-def test_kin_is_worth_no_wait() -> None:
-    """An idle environment of another kin is better than the queue."""
+def test_kin_waits_for_who_is_at_work_on_it() -> None:
+    """An idle environment would do all of it again; strangers need not wait."""
     pool = _two_idle()
     pool.arrive("c", 3.0, "cats")
-    assert pool.arrive("d", 3.0, "cats") == [Assign("demo-2", "d", kin=1)]
+    assert pool.arrive("d", 3.0, "cats") == []
+    assert pool.arrive("e", 3.0, "birds") == [Assign("demo-2", "e")]
+    assert pool.finish("demo-2", "e", 3.01, 0.01) == []
+    assert pool.finish("demo-1", "c", 3.05, 0.05) == [Assign("demo-1", "d")]
+
+
+def test_kin_does_not_wait_for_long() -> None:
+    """Then it goes elsewhere: to an idle environment, or a new one."""
+    pool = _two_idle()
+    pool.arrive("c", 3.0, "cats")
+    pool.arrive("d", 3.0, "cats")
+    assert pool.tick(3.0 + KIN_WAIT_SECONDS / 2) == []
+    due = pool.next_tick()
+    assert due is not None
+    assert 0 < due - 3.0 - KIN_WAIT_SECONDS < 0.01
+    assert pool.tick(due) == [Assign("demo-2", "d", kin=1)]
+    one = _pool()
+    one.arrive("a", 0.0, "cats")
+    assert one.arrive("b", 0.0, "cats") == []
+    due = one.next_tick()
+    assert due is not None
+    assert one.tick(due) == [Start("demo-2"), Assign("demo-2", "b", kin=1)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["", "a", "b", "c"]), st.floats(0, 0.2)), max_size=30),
+    st.lists(st.floats(0.001, 0.5), min_size=1, max_size=10),
+    st.integers(1, 4),
+)
+def test_everybody_is_served_and_the_clock_goes_on(
+    arrivals: list[tuple[str, float]], works: list[float], environments: int
+) -> None:
+    """With kin and without: nobody is left, nothing is due at the same moment for ever."""
+    pool = _pool(environments=environments)
+    now = 0.0
+    served: set[str] = set()
+    running: dict[str, tuple[float, str]] = {}
+    coming: list[tuple[float, str, str]] = []
+    for at, (kin, gap) in enumerate(arrivals):
+        coming.append((sum(each for _, each in arrivals[:at]) + gap, str(at), kin))
+    for _ in range(2_000):
+        ends = [(end, "", name) for name, (end, _) in running.items()]
+        ticks = [(tick, " ", "") for tick in (pool.next_tick(),) if tick is not None]
+        if not (coming or ends or pool.waiting):
+            break
+        now, name, extra = min(coming[:1] + ends + ticks)
+        if name == " ":
+            actions = pool.tick(now)
+            due = pool.next_tick()
+            assert due is None or due > now or not pool.waiting
+        elif name:
+            coming.pop(0)
+            actions = pool.arrive(name, now, extra)
+        else:
+            _, invocation = running.pop(extra)
+            served.add(invocation)
+            actions = pool.finish(extra, invocation, now, 0.01)
+        for action in actions:
+            if isinstance(action, Assign):
+                assert action.environment not in running
+                work = works[int(action.invocation) % len(works)]
+                running[action.environment] = (now + work, action.invocation)
+            elif isinstance(action, Reject):
+                served.add(action.invocation)
+    assert len(served) == len(arrivals)
 
 
 def test_kin_near_the_head_of_the_queue_comes_before_it() -> None:

@@ -277,3 +277,44 @@ def test_every_call_leaves_a_line_without_what_is_secret(
     assert "\n" not in "".join(each["message"] for each in heard)
     for hidden in ("top-secret", "dG9wLXNlY3JldA", "context-value"):
         assert hidden not in str(heard)
+
+
+def test_a_change_of_either_policy_counts_at_the_next_call(platform: Platform) -> None:
+    """What was allowed before is remembered only as long as both policies are what they were."""
+    key = made(platform.root)
+    platform.user("changing")
+    given = policy(allow("kms:Encrypt", arn(key)))
+    platform.keyring.attach("user", "changing", "p", given)
+    access, secret = platform.keyring.add_key("changing")
+    kms = platform.client(access.id, secret)
+
+    def encrypt() -> str:
+        return code(kms.encrypt, KeyId=key, Plaintext=b"s")
+
+    assert [encrypt(), encrypt()] == ["ok", "ok"]
+    platform.root.put_key_policy(KeyId=key, Policy=policy(to(user("root"))))
+    assert encrypt() == DENIED
+    platform.root.put_key_policy(KeyId=key, Policy=policy(to(root())))
+    assert [encrypt(), encrypt()] == ["ok", "ok"]
+    platform.keyring.detach("user", "changing", "p")
+    assert encrypt() == DENIED
+    conditional = policy(
+        allow("kms:Encrypt", arn(key), Condition={"StringEquals": {"kms:EncryptionContext:a": "1"}})
+    )
+    platform.keyring.attach("user", "changing", "p", conditional)
+    right = {"KeyId": key, "Plaintext": b"s", "EncryptionContext": {"a": "1"}}
+    assert code(kms.encrypt, **right) == "ok"
+    assert encrypt() == DENIED
+
+
+def test_a_condition_of_the_key_policy_is_asked_every_time(platform: Platform) -> None:
+    """That it held once is nothing."""
+    condition = {"StringEquals": {"kms:EncryptionContext:a": "1"}}
+    named = to(user("once"), "kms:Encrypt", Condition=condition)
+    key = made(platform.root, Policy=policy(to(root()), named))
+    once = platform.user("once")
+    asked = {"KeyId": key, "Plaintext": b"s"}
+
+    assert code(once.encrypt, **asked, EncryptionContext={"a": "1"}) == "ok"
+    assert code(once.encrypt, **asked, EncryptionContext={"a": "2"}) == DENIED
+    assert code(once.encrypt, **asked) == DENIED

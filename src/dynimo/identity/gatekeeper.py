@@ -62,7 +62,7 @@ class Gatekeeper:
         self.sessions = sessions or Sessions(keyring.vault, now)
         self._policy_of = policy_of
         self._now = now
-        self._granted: dict[_Question, tuple[Entity, str]] = {}
+        self._granted: dict[_Question, tuple[Entity, str | Policy]] = {}
 
     # Who is it?
 
@@ -179,7 +179,8 @@ class Gatekeeper:
         entity = self._entity(caller.principal) if caller.signed else None
         text, named = self._policy_of(resource) if trust is None else ("", resource)
         question = (caller, action, resource)
-        if trust is None and entity is not None and self._granted.get(question) == (entity, text):
+        deciding = text if trust is None else trust
+        if entity is not None and self._granted.get(question) == (entity, deciding):
             return
         access = Access(
             action=action, resource=resource, principal=principal_of(caller),
@@ -199,18 +200,21 @@ class Gatekeeper:
         reason = verdict.refusal(action)
         if reason:
             raise _denied(caller, action, resource, reason, known=entity is not None)
-        if trust is None and entity is not None and not caller.session_policy:
-            self._remember(question, entity, text)
+        if entity is not None and not caller.session_policy:
+            self._remember(question, entity, deciding)
 
-    def _remember(self, question: _Question, entity: Entity, text: str) -> None:
+    def _remember(self, question: _Question, entity: Entity, deciding: str | Policy) -> None:
         """Keep that it is allowed, if nothing but the question and these policies decided it.
 
         Both are compared when it is asked again, so a change of either asks the policies anew.
         """
-        if entity.plain and (not text or read(text, Kind.RESOURCE).plain):
+        policy = (
+            read(deciding, Kind.RESOURCE) if deciding and isinstance(deciding, str) else deciding
+        )
+        if entity.plain and (not policy or policy.plain):
             if len(self._granted) >= GRANTED_KEPT_MAX:
                 self._granted.clear()
-            self._granted[question] = (entity, text)
+            self._granted[question] = (entity, deciding)
 
     def authorize_service(
         self, service: str, action: str, resource: str, context: Mapping[str, Sequence[str]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -20,17 +21,12 @@ from tests.e2e.serving import Server
 pytestmark = pytest.mark.e2e
 Serve = Callable[..., Server]
 
-OPENS = """
-import base64, boto3
-def handler(event, context):
-    kms = boto3.client("kms")
-    blob = base64.b64decode(event["blob"])
-    try:
-        opened = kms.decrypt(CiphertextBlob=blob, EncryptionContext={"app": "mail"})
-        return opened["Plaintext"].decode()
-    except kms.exceptions.ClientError as error:
-        return error.response["Error"]["Code"]
-"""
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "encrypt-a-secret.md"
+
+
+def blocks(language: str) -> list[str]:
+    """What the how-to page shows in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -41,40 +37,36 @@ def closing() -> Iterator[None]:
 
 
 def grant(data: Path, role: str, policy: str) -> None:
-    """What `dynimo access role add` and `policy attach` do."""
-    trust = (
-        '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole",'
-        '"Principal":{"Service":"lambda.amazonaws.com"}}}'
-    )
+    """What the page's `dynimo access role add` and `policy attach` do."""
     keyring = Keyring(data)
-    keyring.add("role", role, trust=trust)
-    keyring.attach("role", role, "p", policy)
+    keyring.add("role", role, trust=blocks("json")[1])
+    keyring.attach("role", role, "open", policy)
     keyring.close()
 
 
 def test_a_function_opens_a_secret_if_its_role_may(serve: Serve) -> None:
-    """An unmodified boto3 inside comes here with the role's keys; the how-to page, end to end."""
+    """The how-to page: its policy, its trust, its code; boto3 inside comes here by itself."""
     server = serve()
     aws, kms = kit.client(server), kit.client(server, "kms")
-    key = kms.create_key()["KeyMetadata"]
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/mail", TargetKeyId=key)
     sealed = kms.encrypt(
-        KeyId=key["KeyId"], Plaintext=b"pass-word-1", EncryptionContext={"app": "mail"}
+        KeyId="alias/mail", Plaintext=b"pass-word-1", EncryptionContext={"app": "mail"}
     )
-    event = {"blob": base64.b64encode(sealed["CiphertextBlob"]).decode()}
-    allow = (
-        '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Decrypt","Resource":"%s",'
-        '"Condition":{"StringEquals":{"kms:EncryptionContext:app":"%s"}}}}'
-    )
-    grant(server.data, "mailer", allow % (key["Arn"], "mail"))
-    grant(server.data, "other", allow % (key["Arn"], "other"))
+    policy = blocks("json")[0].replace("KEY_ID", key)
+    grant(server.data, "mailer", policy)
+    grant(server.data, "other", policy.replace('": "mail"', '": "other"'))
+    code = blocks("python")[0].replace("login(password())", "return password()")
+    variables = {"PASSWORD": base64.b64encode(sealed["CiphertextBlob"]).decode()}
     for role in ("mailer", "other"):
         kit.create(
-            aws, role, OPENS, Role=f"arn:aws:iam::000000000000:role/{role}", Timeout=30,
-            MemorySize=512,
+            aws, role, code, Role=f"arn:aws:iam::000000000000:role/{role}", Timeout=30,
+            MemorySize=512, Environment={"Variables": variables},
         )  # fmt: skip
 
-    assert kit.call(aws, "mailer", event)[0] == "pass-word-1"
-    assert kit.call(aws, "other", event)[0] == "AccessDeniedException"
+    assert kit.call(aws, "mailer")[0] == "pass-word-1"
+    refused, _ = kit.call(aws, "other")
+    assert "AccessDeniedException" in refused["errorMessage"]
     assert "kms:Decrypt" in server.words()
     assert "assumed-role/mailer" in server.words()
     assert "pass-word-1" not in server.words()

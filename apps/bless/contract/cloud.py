@@ -6,15 +6,21 @@ the region, and the credentials of the function's role.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import boto3
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 CONNECT_SECONDS, READ_SECONDS, TRIES = 2, 5, 2
+_CONFIG = Config(
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=READ_SECONDS,
+    retries={"total_max_attempts": TRIES},
+)
 
 
 class CloudError(Exception):
@@ -40,6 +46,29 @@ class Cloud(Protocol):
 
     def groups(self, user: str) -> frozenset[str]:
         """The names of an IAM user's groups (iam:ListGroupsForUser)."""
+
+
+class _Nothing:
+    """The body of an answer that nobody gave."""
+
+    def stream(self) -> Iterator[bytes]:
+        """An object without members."""
+        yield b"{}"
+
+
+def warm() -> None:
+    """Have boto3 do once, before environments are forked, what it does at its first call.
+
+    The call ends before the network: its answer is made here.
+    """
+    nobody = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+    client = boto3.client("kms", region_name="us-east-1", config=_CONFIG, **nobody)
+    client.meta.events.register(
+        "before-send.kms.Decrypt",
+        lambda request, **_: AWSResponse(request.url, 200, {}, _Nothing()),
+    )
+    client.decrypt(CiphertextBlob=b"none")
+    client.close()
 
 
 class Boto:
@@ -74,13 +103,7 @@ class Boto:
         try:
             if service not in self._clients:
                 self._clients[service] = boto3.client(
-                    service,
-                    region_name=self._region,
-                    config=Config(
-                        connect_timeout=CONNECT_SECONDS,
-                        read_timeout=READ_SECONDS,
-                        retries={"total_max_attempts": TRIES},
-                    ),
+                    service, region_name=self._region, config=_CONFIG
                 )
             return getattr(self._clients[service], operation)(**asked)
         except (ClientError, BotoCoreError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contract import options
 from contract.authority import Authority
-from contract.cloud import Boto
+from contract.cloud import Boto, warm
 from contract.issuing import Issuer
 from dynimo.sdk.settings import settings
 
@@ -19,6 +19,8 @@ REGION_DEFAULT = "us-west-2"
 _HERE = Path(__file__).resolve().parents[1]
 _KEPT: list[Issuer] = []
 _LOCK = threading.Lock()
+
+warm()
 
 
 def issuer(password: bytes | None = None, config_file: str | None = None) -> Issuer:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -25,6 +25,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "ecdsa-sha2-nistp521": hashes.SHA512(),
 }
 """RFC 5656, section 6.2.1."""
+
+
+_PROBE = b"does this key sign?"
 
 
 class Signer(Protocol):
@@ -88,19 +91,34 @@ def load(pem: bytes, password: bytes | None) -> InMemory:
         raise SignerError("Unsupported CA Private Key Type")
     if isinstance(key, rsa.RSAPrivateKey) and not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
         raise SignerError(f"An RSA CA key has {RSA_BITS_MIN} to {RSA_BITS_MAX} bits.")
+    if isinstance(key, rsa.RSAPrivateKey):
+        _tried(key)
     line = key.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
     return InMemory(key, parse(line.decode()))
 
 
+def _tried(key: rsa.RSAPrivateKey) -> None:
+    """One signature, checked: halves that do not fit certify nothing. Raises SignerError."""
+    try:
+        made = key.sign(_PROBE, padding.PKCS1v15(), hashes.SHA512())
+        key.public_key().verify(made, _PROBE, padding.PKCS1v15(), hashes.SHA512())
+    except (InvalidSignature, ValueError):
+        raise SignerError("The CA's private key does not fit its public key.") from None
+
+
 def _private(pem: bytes, password: bytes | None) -> object:
-    """A key that is not encrypted is taken too; then the password is of no use."""
+    """A key that is not encrypted is taken too; then the password is of no use.
+
+    The primes of an RSA key are not tested again, which takes up to a second: the key is the
+    operator's own, and `load` sees that its halves fit.
+    """
     own_form = pem.lstrip().startswith(b"-----BEGIN OPENSSH")
     read: Callable[..., object] = (
         serialization.load_ssh_private_key if own_form else serialization.load_pem_private_key
     )
     try:
-        return read(pem, password)
+        return read(pem, password, unsafe_skip_rsa_key_validation=True)
     except TypeError:
-        return read(pem, None)
+        return read(pem, None, unsafe_skip_rsa_key_validation=True)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bless_kit import CA_ED25519, PASSWORD, Context, FakeCloud, ca, event, pem, token
+from bless_kit import CA_ED25519, CA_RSA, PASSWORD, Context, FakeCloud, ca, event, pem, token
 from bless_lambda import lambda_handler
 from bless_lambda_host import lambda_handler_host
 from bless_lambda_user import lambda_handler_user
 from contract import options
-from sshca.signers import SignerError
+from sshca.signers import SignerError, load
 
 QUICK = pem(CA_ED25519, "pkcs8", None)
 KMSAUTH = (
@@ -332,3 +333,14 @@ def test_no_token_and_no_password_is_in_the_log(
     assert "Issued a cert" in caplog.text
     for hidden in (secret, PASSWORD.decode(), made.issuer.authority.options.password):
         assert hidden not in caplog.text
+
+
+def test_a_ca_key_that_is_damaged_signs_nothing() -> None:
+    """An RSA key is not tested prime by prime at every start; one signature tells as much."""
+    own = CA_RSA.private_numbers()
+    bad = rsa.RSAPrivateNumbers(
+        own.p, own.q, own.d + 2, own.dmp1 + 2, own.dmq1, own.iqmp, own.public_numbers
+    )
+    key = bad.private_key(unsafe_skip_rsa_key_validation=True)
+    with pytest.raises(SignerError):
+        load(pem(key, "pkcs1", None), None)

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from sshca.public_key import PublicKey
+from sshca.weakness import weakness
 from sshca.wire import Reader, WireError
 
-RSA_BITS_MIN, RSA_BITS_MAX = 2048, 8192
 TOUCHED, VERIFIED = 0x01, 0x04
 """Flags of a security key's signature: somebody was there; they gave a PIN or a finger."""
 
@@ -39,12 +39,17 @@ class Presence:
 def verify(key: PublicKey, data: bytes, signature: bytes) -> Presence | None:
     """Check a signature: its algorithm's name, and the signature itself.
 
+    Whether the key is strong is asked first: with a weak one anybody makes signatures.
+
     Returns:
         What a security key says of its owner; None for other keys.
 
     Raises:
         SignatureError: it is not by this key, not over these bytes, or not in a form that is taken.
     """
+    problem = weakness(key)
+    if problem:
+        raise SignatureError(f"with such a key anybody could have made it: {problem}")
     reader = Reader(signature)
     try:
         name = reader.string().decode("ascii", "replace")
@@ -64,8 +69,6 @@ def verify(key: PublicKey, data: bytes, signature: bytes) -> Presence | None:
 def _rsa(algorithm: hashes.HashAlgorithm) -> Callable[[PublicKey, bytes, Reader], None]:
     def check(key: PublicKey, data: bytes, reader: Reader) -> None:
         exponent, modulus = key.numbers
-        if not RSA_BITS_MIN <= modulus.bit_length() <= RSA_BITS_MAX:
-            raise SignatureError(f"an RSA key has {RSA_BITS_MIN} to {RSA_BITS_MAX} bits")
         found = reader.string()
         if len(found) != (modulus.bit_length() + 7) // 8:
             raise SignatureError("an RSA signature is as long as its key")

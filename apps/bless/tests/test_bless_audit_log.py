@@ -121,6 +121,35 @@ def test_two_logs_on_one_file_take_turns(path: Path) -> None:
     two.close()
 
 
+_SHARE = """
+import sys
+sys.path[:0] = sys.argv[3:]
+from pathlib import Path
+from audit_records import KEY, ORIGIN, record
+from transparency.log import Log
+log = Log(Path(sys.argv[1]), ORIGIN)
+for serial in range(30):
+    log.append(record(int(sys.argv[2]) + serial))
+log.sign_head(KEY, 1)
+"""
+
+
+def test_several_processes_append_to_one_file(path: Path) -> None:
+    """At once, from nothing: nobody's record is lost, and the log is whole."""
+    here = Path(__file__).parent
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _SHARE, str(path), str(first), str(here), str(here.parent)]
+        )
+        for first in (1, 101, 201)
+    ]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+
+    report = verify(exported(path, ORIGIN), KEY.public_key())
+    assert report.findings == ()
+    assert (report.records, report.signed) == (90, 90)
+
+
 def test_a_store_that_is_down_records_nothing(log: Log, path: Path) -> None:
     """Everybody who waits is told, and nothing has a number; later it goes on."""
     log.append(record(1))

@@ -206,6 +206,13 @@ def test_rsa_is_taken_with_sha2_and_enough_bits_only() -> None:
             proved(_envelope(subject, name, made), MESSAGE, subject, POLICY)
 
 
+def test_a_key_that_anybody_can_sign_with_proves_nothing() -> None:
+    """Of small order: this one signature holds for every message."""
+    weak = from_blob(string(b"ssh-ed25519") + string(b"\1" + bytes(31)))
+    with pytest.raises(ProofError, match="small order"):
+        proved(_envelope(weak, "ssh-ed25519", lambda _: b"\1" + bytes(63)), MESSAGE, weak, POLICY)
+
+
 def test_bytes_after_a_signature_are_refused() -> None:
     """Also those that would be the flags of a security key."""
     for after in (b"\1", b"\1\0\0\0\7"):

@@ -26,9 +26,9 @@ class Certificates:
     key_ids: frozenset[bytes] = frozenset()
 
     def has_serial(self, serial: int) -> bool:
-        """Serial 0 is none: OpenSSH never looks for it."""
+        """Serial 0 is in no set, as OpenSSH never looks for it."""
         at = bisect_right(self.serials, (serial, 1 << 64)) - 1
-        return at >= 0 and serial != 0 and serial <= self.serials[at][1]
+        return at >= 0 and serial <= self.serials[at][1]
 
 
 def certificates(

@@ -88,6 +88,37 @@ def test_every_pair_of_sizes_is_consistent() -> None:
                 assert not consistent(old, ROOTS[old], new, ROOTS[new - 1], proof)
 
 
+def _sides(index: int, size: int) -> str:
+    """Where the siblings are from the root down to a leaf, by the definition."""
+    if size == 1:
+        return ""
+    half = 1 << ((size - 1).bit_length() - 1)
+    if index < half:
+        return "r" + _sides(index, half)
+    return "l" + _sides(index - half, size - half)
+
+
+def test_a_proof_says_the_place_and_the_height() -> None:
+    """It holds for another index or size only where the way up is the same; roots are signed."""
+    for size in range(1, 14):
+        for index in range(size):
+            proof = tree.inclusion(_node, index, size)
+            for claimed in range(1, 28):
+                for place in range(claimed):
+                    same = _sides(place, claimed) == _sides(index, size)
+                    assert same == included(LEAVES[index], place, claimed, proof, ROOTS[size])
+
+
+def test_a_consistency_proof_is_of_its_height() -> None:
+    """No proof between two sizes is one to a size with more or fewer levels."""
+    for new in range(2, 40):
+        for old in range(1, new):
+            proof = tree.consistency(_node, old, new)
+            for claimed in range(old, 70):
+                if (claimed - 1).bit_length() != (new - 1).bit_length():
+                    assert not consistent(old, ROOTS[old], claimed, ROOTS[new], proof)
+
+
 @given(st.integers(1, 70), st.data())
 def test_a_flipped_bit_is_no_proof(size: int, data: st.DataObject) -> None:
     """In the leaf, in the root or in any step, and a step more or less: refused."""

@@ -221,6 +221,24 @@ def test_bytes_after_a_signature_are_refused() -> None:
                    POLICY)  # fmt: skip
 
 
+def test_bytes_after_the_numbers_of_ecdsa_are_refused() -> None:
+    """Within the signature: r, s and nothing."""
+    point = SOFT_EC.public_key().public_bytes(
+        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+    )
+    key = from_blob(string(b"ecdsa-sha2-nistp256") + string(b"nistp256") + string(point))
+
+    def made(data: bytes) -> bytes:
+        r, s = decode_dss_signature(SOFT_EC.sign(data, ec.ECDSA(hashes.SHA256())))
+        return mpint(r) + mpint(s)
+
+    good = _envelope(key, "ecdsa-sha2-nistp256", made)
+    assert proved(good, MESSAGE, key, POLICY).key == key
+    more = _envelope(key, "ecdsa-sha2-nistp256", lambda data: made(data) + b"\0")
+    with pytest.raises(ProofError, match="left over"):
+        proved(more, MESSAGE, key, POLICY)
+
+
 GOOD = _envelope(_ed25519(), "ssh-ed25519", SOFT.sign)
 LINES = GOOD.split("\n")
 

@@ -108,7 +108,6 @@ class Log:
                 numbers, size, edge = self._written(batch)
             self._size, self._edge = size, edge
         except BaseException as error:
-            self._size = -1
             for each in batch:
                 each.failed = error if isinstance(error, StoreError) else failed
             if not isinstance(error, StoreError):

@@ -7,13 +7,14 @@ The bytes are what is hashed, so there is exactly one form: names in order, no s
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 RECORD_BYTES_MAX = 65_536
 SERIAL_MAX = 0xFFFF_FFFF_FFFF_FFFF
 _NUMBERS = ("serial", "valid_after", "valid_before", "issued")
 _TYPES = ("user", "host")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class RecordError(ValueError):
@@ -46,14 +47,18 @@ class Record:
         problem = _problem(self)
         if problem:
             raise RecordError(problem)
-        told = asdict(self) | {name: str(getattr(self, name)) for name in _NUMBERS}
+        told = {name: getattr(self, name) for name in _MEMBERS}
+        told |= {name: str(told[name]) for name in _NUMBERS}
         try:
-            data = _canonical(told)
+            data = _CANONICAL.encode(told).encode()
         except UnicodeEncodeError:
             raise RecordError("a record is text; this has half a character in it") from None
         if len(data) > RECORD_BYTES_MAX:
             raise RecordError(f"a record has at most {RECORD_BYTES_MAX} bytes; this is {len(data)}")
         return data
+
+
+_MEMBERS = frozenset(each.name for each in fields(Record))
 
 
 def decoded(data: bytes) -> Record:
@@ -62,7 +67,7 @@ def decoded(data: bytes) -> Record:
         raise RecordError(f"a record has at most {RECORD_BYTES_MAX} bytes")
     try:
         told = json.loads(data)
-        if not isinstance(told, dict) or set(told) != {each.name for each in fields(Record)}:
+        if not isinstance(told, dict) or set(told) != _MEMBERS:
             raise RecordError("a record has exactly the members of a record")
         values: dict[str, Any] = told | {name: _number(told[name]) for name in _NUMBERS}
         if not isinstance(told["principals"], list):
@@ -76,10 +81,6 @@ def decoded(data: bytes) -> Record:
     if not same:
         raise RecordError("a record is in canonical form")
     return record
-
-
-def _canonical(told: object) -> bytes:
-    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _number(told: object) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bless_kit import CA_ED25519, CA_RSA, PASSWORD, Context, FakeCloud, pem, public
+from bless_kit import CA_ED25519, CA_P256, CA_RSA, PASSWORD, Context, FakeCloud, pem, public
 from contract import options
 from contract.authority import Authority
 from contract.issuing import Issuer
@@ -273,6 +273,33 @@ def test_what_sshd_refuses(
     came = sshd.login(key, _certificate(issuer, line, user or sshd.user, ips))
     assert (came.returncode, came.stdout) == (255, "")
     assert said in sshd.log[before:]
+
+
+@pytest.mark.parametrize(("ca", "kind"), [(CA_ED25519, "ecdsa"), (CA_P256, "rsa")])
+def test_sshd_takes_every_kind_of_ca_and_key(tmp_path: Path, ca: Any, kind: str) -> None:
+    """Ed25519 and ECDSA sign too, for keys that the deployment allows."""
+    issuer = _issuer(ca, public_key_types="ssh-rsa,ecdsa-sha2-nistp256")
+    line = sshds.keygen(tmp_path / "id", kind)
+    with sshds.running(tmp_path, public(ca)) as sshd:
+        came = sshd.login(tmp_path / "id", _certificate(issuer, line, sshd.user))
+        assert came.stdout == "inside\n", came.stderr + sshd.log
+
+
+BODIES = [
+    b"\xff", b"{", b"[" * 100_000, b"NaN", b"[]", b"null", b'"x"', b'{"a": NaN}',
+    b'{"remote_usernames": "' + b"a," * 1_000_000 + b'"}', b'{"bastion_user": "\\ud800"}',
+]  # fmt: skip
+
+
+def test_no_body_gets_more_than_a_refusal(bastion: Bastion) -> None:
+    """By the platform where it is no JSON, else by the CA."""
+    for body in BODIES:
+        try:
+            answer = bastion.aws.invoke(FunctionName=FUNCTION, Payload=body)
+            told = json.loads(answer["Payload"].read())["errorType"]
+        except ClientError as error:
+            told = kit.refused(error)[1]
+        assert told in {"InvalidRequestContentException", "InputValidationError"}
 
 
 def test_a_certificate_without_its_key_is_worth_nothing(sshd: Sshd, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bless_kit import CA_ED25519, NONCE, USER_ED25519, USER_RSA, listed, pem, public
+from bless_kit import (
+    CA_ED25519,
+    NONCE,
+    USER_ED25519,
+    USER_RSA,
+    Ca,
+    Context,
+    ca,
+    event,
+    listed,
+    pem,
+    public,
+)
 from sshca.certificate import (
     HOST,
     USER,
@@ -156,3 +169,37 @@ def test_a_key_in_a_token_stays_one(tmp_path: Path) -> None:
     told = listed(line(made, signed(made, CA), "c"), tmp_path)
     assert "Type: sk-ssh-ed25519-cert-v01@openssh.com user certificate" in told
     assert made.key.sha256 in told
+
+
+WORDS = st.text(max_size=20) | st.sampled_from(["ada", "root", "10.0.0.1", "::1/128", "a.com", ","])
+VALUES = WORDS | st.none() | st.integers() | st.lists(WORDS, max_size=2) | st.sampled_from(LINES)
+FIELDS = ["bastion_ips", "bastion_user", "bastion_user_ip", "command", "public_key_to_sign",
+          "remote_usernames", "kmsauth_token", "hostnames", "x"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Ca:
+    return ca(tmp_path_factory.mktemp("ca"), key=pem(CA_ED25519, "pkcs8", None))
+
+
+@given(changed=st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=3))
+def test_any_request_is_certified_as_it_stands_or_refused(
+    issuer: Ca, changed: dict[str, object]
+) -> None:
+    """By a plain model: a certificate names what was asked for, all of it, and nothing else."""
+    asked = event(**changed)
+    told = issuer.issuer.user(asked, Context())
+    if "certificate" not in told:
+        assert told["errorType"] == "InputValidationError"
+        return
+    assert set(asked) <= set(FIELDS[:7])
+    seen = read(base64.b64decode(told["certificate"].split(" ")[1])).certificate
+    assert ",".join(seen.principals) == asked["remote_usernames"]
+    assert seen.critical == {"source-address": asked["bastion_ips"]}
+    assert all(re.fullmatch(r"[!-~]+", each) for each in seen.principals)
+    parts = re.fullmatch(
+        r"request\[r-1\] for\[(.*)\] from\[(.*)\] command\[(.*)\] ssh_key\[.*\]  ca\[.*\]"
+        r" valid_to\[.*\]", seen.key_id,
+    )  # fmt: skip
+    assert parts is not None
+    assert parts.groups() == (asked["bastion_user"], asked["bastion_user_ip"], asked["command"])

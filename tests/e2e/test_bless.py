@@ -16,6 +16,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from bless_kit import CA_ED25519, CA_P256, CA_RSA, PASSWORD, Context, FakeCloud, pem, public
 from contract import options
@@ -217,6 +222,38 @@ def test_a_kmsauth_token_of_the_platforms_kms_is_believed(
     assert "missing kmsauth token" in bastion.ask(line, "ada", function=function)["errorMessage"]
     with pytest.raises(ClientError):
         minted("eve")
+
+
+def test_a_ca_key_that_never_leaves_the_kms(bastion: Bastion, tmp_path: Path) -> None:
+    """The function has no secret and asks for each signature; only its role may."""
+    kms = kit.client(bastion.server, "kms")
+    made = kms.create_key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")
+    key = made["KeyMetadata"]["Arn"]
+    der = kms.get_public_key(KeyId=key)["PublicKey"]
+    trusted = load_der_public_key(der).public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    may = json.dumps({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Action": ["kms:Sign", "kms:GetPublicKey"], "Resource": key,
+        }],
+    })  # fmt: skip
+    _role(bastion.server, tmp_path, "keyless", {"Service": "lambda.amazonaws.com"}, may)
+    owner = kit.client(bastion.server)
+    kit.create(
+        owner, "bless-keyless", _zip(""), Handler=HANDLER, Timeout=15, MemorySize=256,
+        Role="arn:aws:iam::000000000000:role/keyless",
+        Environment={"Variables": {"bless_ca_ca_kms_key_id": key}},
+    )  # fmt: skip
+    line = sshds.keygen(tmp_path / "id")
+    with sshds.running(tmp_path, trusted.decode()) as sshd:
+        told = Bastion(bastion.server, owner).ask(line, sshd.user, function="bless-keyless")
+        assert sshd.login(tmp_path / "id", told["certificate"]).stdout == "inside\n", sshd.log
+    stranger = _person(bastion.server, tmp_path, "signer", _policy("lambda:*", "*"))
+    with pytest.raises(ClientError) as caught:
+        kit.client(bastion.server, "kms", **stranger).sign(
+            KeyId=key, Message=b"x", SigningAlgorithm="ED25519_SHA_512"
+        )
+    assert kit.refused(caught.value)[1] == "AccessDeniedException"
 
 
 def test_nobody_but_the_bastion_may_ask(bastion: Bastion, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import binascii
 from dataclasses import dataclass, field
 
 from contract.cloud import Cloud
+from contract.kms_signing import opened
 from contract.options import Options
 from sshca.signers import Signer, SignerError, load
 
@@ -27,11 +28,14 @@ class Authority:
         """The CA's key, ready to sign.
 
         Raises:
-            CloudError: the KMS does not decrypt the password.
+            CloudError: the KMS does not decrypt the password, or has no such key.
             SignerError: the password is not base64, or not that of the key; or it is no key.
         """
         if self._signer is None:
-            self._signer = load(self.options.private_key, self.password or self._decrypted())
+            if self.options.kms_key:
+                self._signer = opened(self.cloud, self.options.kms_key)
+            else:
+                self._signer = load(self.options.private_key, self.password or self._decrypted())
         return self._signer
 
     def _decrypted(self) -> bytes:

@@ -44,6 +44,12 @@ class Cloud(Protocol):
     def key_arn(self, key: str) -> str:
         """The ARN of a key that is given by id, alias or ARN (kms:DescribeKey)."""
 
+    def public_key(self, key: str) -> bytes:
+        """The public half of a key, in DER (kms:GetPublicKey)."""
+
+    def sign(self, key: str, message: bytes, algorithm: str, *, digest: bool) -> bytes:
+        """A signature over a message, or over its digest (kms:Sign)."""
+
     def groups(self, user: str) -> frozenset[str]:
         """The names of an IAM user's groups (iam:ListGroupsForUser)."""
 
@@ -87,6 +93,18 @@ class Boto:
     def key_arn(self, key: str) -> str:
         """As `Cloud`."""
         return str(self._call("kms", "describe_key", KeyId=key)["KeyMetadata"]["Arn"])
+
+    def public_key(self, key: str) -> bytes:
+        """As `Cloud`."""
+        return bytes(self._call("kms", "get_public_key", KeyId=key)["PublicKey"])
+
+    def sign(self, key: str, message: bytes, algorithm: str, *, digest: bool) -> bytes:
+        """As `Cloud`."""
+        answer = self._call(
+            "kms", "sign", KeyId=key, Message=message, SigningAlgorithm=algorithm,
+            MessageType="DIGEST" if digest else "RAW",
+        )  # fmt: skip
+        return bytes(answer["Signature"])
 
     def groups(self, user: str) -> frozenset[str]:
         """As `Cloud`; every page of them."""

@@ -61,7 +61,10 @@ class KmsAuth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """A deployment of BLESS. Times are seconds; the key's PEM and password are not shown."""
+    """A deployment of BLESS. Times are seconds; the key's PEM and password are not shown.
+
+    With ``kms_key`` the CA's key is in the KMS, and there is neither PEM nor password.
+    """
 
     logging_level: int
     user_before_seconds: int
@@ -70,6 +73,7 @@ class Options:
     host_after_seconds: int
     private_key: bytes = field(repr=False)
     password: str = field(repr=False)
+    kms_key: str
     test_user: str
     extensions: tuple[str, ...]
     username_validation: str
@@ -131,7 +135,8 @@ def load(path: Path, region: str, environment: Mapping[str, str]) -> Options:
     """
     sections = _Sections(path, environment)
     password = sections.get(CA, f"{region}_password") or sections.get(CA, "default_password")
-    if not password:
+    kms_key = sections.get(CA, "ca_kms_key_id")
+    if not password and not kms_key:
         raise ValueError("No Region Specific And No Default Password Provided.")
     level = sections.get(OPTIONS, "logging_level")
     number = logging.getLevelNamesMapping().get(level.upper())
@@ -146,8 +151,9 @@ def load(path: Path, region: str, environment: Mapping[str, str]) -> Options:
         user_after_seconds=sections.number(after),
         host_before_seconds=sections.number(f"server_{before}"),
         host_after_seconds=sections.number(f"server_{after}"),
-        private_key=_private_key(sections, path.parent),
+        private_key=b"" if kms_key else _private_key(sections, path.parent),
         password=password,
+        kms_key=kms_key,
         test_user=sections.get(OPTIONS, "test_user"),
         extensions=tuple(filter(None, extensions.split(","))),
         username_validation=sections.one_of("username_validation", MODES),

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from contract import options
 from contract.authority import Authority
@@ -70,6 +70,7 @@ class FakeCloud:
     of_user: Mapping[str, frozenset[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     down: bool = False
+    keys: dict[str, Any] = field(default_factory=dict)
 
     def encrypt(
         self, plaintext: bytes, context: dict[str, str] | None = None, key: str = KMS_KEY
@@ -88,6 +89,24 @@ class FakeCloud:
 
     def key_arn(self, key: str) -> str:
         return KMS_KEY if key == "alias/auth" else key
+
+    def public_key(self, key: str) -> bytes:
+        if key not in self.keys:
+            raise CloudError("An error occurred (NotFoundException)")
+        forms = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return bytes(self.keys[key].public_key().public_bytes(*forms))
+
+    def sign(self, key: str, message: bytes, algorithm: str, *, digest: bool) -> bytes:
+        self.asked.append(algorithm)
+        if self.down:
+            raise CloudError("An error occurred (KMSInternalException)")
+        how: Any = utils.Prehashed(hashes.SHA512()) if digest else None
+        if algorithm == "RSASSA_PKCS1_V1_5_SHA_512":
+            return bytes(self.keys[key].sign(message, padding.PKCS1v15(), how))
+        if algorithm == "ECDSA_SHA_256":
+            how = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
+            return bytes(self.keys[key].sign(message, how))
+        return bytes(self.keys[key].sign(message))
 
     def groups(self, user: str) -> frozenset[str]:
         self.asked.append("groups")

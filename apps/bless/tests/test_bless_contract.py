@@ -13,12 +13,29 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_identity
 
-from bless_kit import CA_ED25519, CA_RSA, PASSWORD, Context, FakeCloud, ca, event, pem, token
+from bless_kit import (
+    CA_ED25519,
+    CA_P256,
+    CA_RSA,
+    NOW,
+    PASSWORD,
+    Ca,
+    Context,
+    FakeCloud,
+    ca,
+    event,
+    pem,
+    token,
+)
 from bless_lambda import lambda_handler
 from bless_lambda_host import lambda_handler_host
 from bless_lambda_user import lambda_handler_user
 from contract import options
+from contract.authority import Authority
+from contract.issuing import Issuer
 from sshca.signers import SignerError, load
 
 QUICK = pem(CA_ED25519, "pkcs8", None)
@@ -344,3 +361,54 @@ def test_a_ca_key_that_is_damaged_signs_nothing() -> None:
     key = bad.private_key(unsafe_skip_rsa_key_validation=True)
     with pytest.raises(SignerError):
         load(pem(key, "pkcs1", None), None)
+
+
+IN_KMS = "[Bless CA]\nca_kms_key_id = alias/ca\n"
+
+
+def _in_kms(folder: Path, key: object) -> Ca:
+    (folder / "bless_deploy.cfg").write_text(IN_KMS)
+    cloud = FakeCloud(keys={"alias/ca": key})
+    read = options.load(folder / "bless_deploy.cfg", "us-east-1", {})
+    return Ca(Issuer(Authority(read, cloud), clock=lambda: float(NOW)), cloud)
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [(CA_ED25519, "ED25519_SHA_512"), (CA_P256, "ECDSA_SHA_256"),
+     (CA_RSA, "RSASSA_PKCS1_V1_5_SHA_512")],
+)  # fmt: skip
+def test_a_ca_key_may_stay_in_the_kms(tmp_path: Path, key: object, algorithm: str) -> None:
+    """There is neither PEM nor password; the signature is checked by another reader."""
+    made = _in_kms(tmp_path, key)
+    told: Any = load_ssh_public_identity(made.user()["certificate"].encode())
+    told.verify_cert_signature()
+    assert made.cloud.asked == [algorithm]
+
+
+def test_a_kms_that_does_not_sign_gives_no_certificate(tmp_path: Path) -> None:
+    """The caller is told that a service did not help; a key that is not there is no CA."""
+    made = _in_kms(tmp_path, CA_ED25519)
+    made.cloud.down = True
+    assert made.user()["errorType"] == "ClientError"
+    made.cloud.keys.clear()
+    made.issuer.authority._signer = None
+    assert made.user()["errorType"] == "ClientError"
+
+
+def test_what_a_kms_does_not_sign_at_once_is_said(tmp_path: Path) -> None:
+    """An Ed25519 key sees the whole message, and at most 4,096 bytes of it."""
+    made = _in_kms(tmp_path, CA_ED25519)
+    with pytest.raises(SignerError, match="shorter command"):
+        made.user(command="x" * 4_000)
+    assert made.cloud.asked == []
+    assert "certificate" in _in_kms(tmp_path, CA_P256).user(command="x" * 4_000)
+
+
+@pytest.mark.parametrize(
+    "key", [rsa.generate_private_key(65537, 1024), X25519PrivateKey.generate()]
+)
+def test_a_key_in_the_kms_that_openssh_does_not_take(tmp_path: Path, key: object) -> None:
+    """Too small, or of another kind."""
+    with pytest.raises(SignerError):
+        _in_kms(tmp_path, key).user()

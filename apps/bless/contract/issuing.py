@@ -72,7 +72,7 @@ class Issuer:
             told = ("KMSAuthValidationError", str(error))
         except CloudError as error:
             told = ("ClientError", str(error))
-        log.warning("Refused: %s", told[0])
+        log.warning("Refused: %s: %s", *told)
         return {"errorType": told[0], "errorMessage": told[1]}
 
     def _user(self, event: object, context: Context) -> str:

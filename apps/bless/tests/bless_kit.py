@@ -88,7 +88,9 @@ class FakeCloud:
         return Decrypted(kept[1], kept[2])
 
     def key_arn(self, key: str) -> str:
-        return KMS_KEY if key == "alias/auth" else key
+        if key != "alias/auth":
+            raise CloudError("An error occurred (NotFoundException)")
+        return KMS_KEY
 
     def public_key(self, key: str) -> bytes:
         if key not in self.keys:

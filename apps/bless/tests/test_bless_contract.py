@@ -40,7 +40,8 @@ from sshca.signers import SignerError, load
 
 QUICK = pem(CA_ED25519, "pkcs8", None)
 KMSAUTH = (
-    "[KMS Auth]\nuse_kmsauth = True\nkmsauth_key_id = alias/auth, other\n"
+    "[KMS Auth]\nuse_kmsauth = True\n"
+    "kmsauth_key_id = alias/elsewhere, alias/auth, arn:aws:kms:eu-west-1:0:key/3\n"
     "kmsauth_serviceid = bless-prod\n"
 )
 USER_FIELDS = "remote_usernames_validation"
@@ -412,3 +413,9 @@ def test_a_key_in_the_kms_that_openssh_does_not_take(tmp_path: Path, key: object
     """Too small, or of another kind."""
     with pytest.raises(SignerError):
         _in_kms(tmp_path, key).user()
+
+
+def test_a_token_of_any_key_that_is_named_is_taken(tmp_path: Path) -> None:
+    """By its ARN too, which this region's KMS need not know."""
+    assert _auth(tmp_path, minted={"key": "arn:aws:kms:eu-west-1:0:key/3"})[0] is None
+    assert _auth(tmp_path, minted={"key": "arn:aws:kms:eu-west-1:0:key/33"})[0] is not None

@@ -22,7 +22,17 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
-from bless_kit import CA_ED25519, CA_P256, CA_RSA, PASSWORD, Context, FakeCloud, pem, public
+from bless_kit import (
+    ANY_HOST,
+    CA_ED25519,
+    CA_P256,
+    CA_RSA,
+    PASSWORD,
+    Context,
+    FakeCloud,
+    pem,
+    public,
+)
 from contract import options
 from contract.authority import Authority
 from contract.issuing import Issuer
@@ -268,6 +278,7 @@ def test_nobody_but_the_bastion_may_ask(bastion: Bastion, tmp_path: Path) -> Non
 def _issuer(key: Any = CA_RSA, **option: str) -> Issuer:
     """The same CA in this process, with other options."""
     given = {
+        **ANY_HOST,
         "bless_ca_default_password": "eA==",
         "bless_ca_ca_private_key": base64.b64encode(pem(key, "pkcs8", None)).decode(),
         **{f"bless_options_{name}": value for name, value in option.items()},

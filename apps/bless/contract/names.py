@@ -62,9 +62,32 @@ def users(text: str, mode: str, blacklist: re.Pattern[str] | None) -> tuple[str,
     return _several(text, lambda name: user(name, mode, blacklist))
 
 
-def hosts(text: str, mode: str) -> tuple[str, ...]:
-    """The host names and addresses of a comma-separated list. Raises NameRefused."""
-    return _several(text, lambda name: _host(name, mode))
+def hosts(text: str, mode: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """The host names and addresses of a comma-separated list.
+
+    ``allowed`` are names, ``*.DOMAIN`` for all below it, networks, or ``*`` for any.
+
+    Raises:
+        NameRefused: one is no host's name, or not allowed.
+    """
+    found = _several(text, lambda name: _host(name, mode))
+    for name in found:
+        if not any(_covers(each, name) for each in allowed):
+            raise NameRefused(f'"{name}" is not allowed: hostnames_allowed does not cover it.')
+    return found
+
+
+def _covers(allowed: str, name: str) -> bool:
+    if allowed == "*":
+        return True
+    if allowed.startswith("*."):
+        return name.lower().endswith(allowed[1:].lower())
+    if allowed.lower() == name.lower():
+        return True
+    try:
+        return ipaddress.ip_address(name) in ipaddress.ip_network(allowed)
+    except ValueError:
+        return False
 
 
 def _several(text: str, check: Callable[[str], str]) -> tuple[str, ...]:

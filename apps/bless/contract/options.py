@@ -80,6 +80,7 @@ class Options:
     remote_usernames_validation: str
     remote_usernames_blacklist: re.Pattern[str] | None
     hostname_validation: str
+    hostnames_allowed: tuple[str, ...]
     public_key_types: frozenset[str]
     kmsauth: KmsAuth | None
     region: str
@@ -160,6 +161,7 @@ def load(path: Path, region: str, environment: Mapping[str, str]) -> Options:
         remote_usernames_validation=sections.one_of("remote_usernames_validation", MODES),
         remote_usernames_blacklist=_pattern(blacklist),
         hostname_validation=sections.one_of("hostname_validation", HOST_MODES),
+        hostnames_allowed=_listed(sections.get(OPTIONS, "hostnames_allowed")),
         public_key_types=_key_types(sections.get(OPTIONS, "public_key_types")),
         kmsauth=_kmsauth(sections),
         region=region,
@@ -171,9 +173,8 @@ def _kmsauth(sections: _Sections) -> KmsAuth | None:
     if not sections.flag(KMS_AUTH, "use_kmsauth"):
         return None
     allowed = sections.get(KMS_AUTH, "kmsauth_remote_usernames_allowed")
-    ids = (each.strip() for each in sections.get(KMS_AUTH, "kmsauth_key_id").split(","))
     return KmsAuth(
-        key_ids=tuple(filter(None, ids)),
+        key_ids=_listed(sections.get(KMS_AUTH, "kmsauth_key_id")),
         service_id=sections.get(KMS_AUTH, "kmsauth_serviceid"),
         allowed=tuple(allowed.split(",")) if allowed else (),
         by_groups=sections.flag(KMS_AUTH, by_groups),
@@ -188,8 +189,12 @@ def _pattern(text: str) -> re.Pattern[str] | None:
         raise ValueError(f"remote_usernames_blacklist is no pattern: {error}") from None
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (each.strip() for each in text.split(","))))
+
+
 def _key_types(text: str) -> frozenset[str]:
-    found = frozenset(filter(None, (each.strip() for each in text.split(","))))
+    found = frozenset(_listed(text))
     unknown = sorted(found - KINDS.keys())
     if unknown:
         known = ", ".join(KINDS)

@@ -90,7 +90,9 @@ def user(event: object, options: Options) -> UserRequest:
 def host(event: object, options: Options) -> HostRequest:
     """Read a host's request. Raises InputRefused."""
     checks: dict[str, Check] = {
-        "hostnames": lambda text: names.hosts(text, options.hostname_validation),
+        "hostnames": lambda text: names.hosts(
+            text, options.hostname_validation, options.hostnames_allowed
+        ),
         "public_key_to_sign": lambda text: _key(text, options),
     }
     return HostRequest(**_read(event, checks))

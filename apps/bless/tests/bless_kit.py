@@ -22,6 +22,7 @@ from contract.issuing import Issuer
 PASSWORD = b"correct horse"
 NOW = 1_700_000_000
 NONCE = bytes(range(32))
+ANY_HOST = {"bless_options_hostnames_allowed": "*"}
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:bless"
 KMS_KEY = "arn:aws:kms:us-east-1:000000000000:key/1"
 
@@ -173,7 +174,9 @@ def ca(
     (folder / "ca.pem").write_bytes(key or pem(CA_RSA))
     sections = f"[Bless CA]\nus-east-1_password = {password}\nca_private_key_file = ca.pem\n"
     (folder / "bless_deploy.cfg").write_text(sections + cfg)
-    read = options.load(folder / "bless_deploy.cfg", "us-east-1", environment or {})
+    read = options.load(
+        folder / "bless_deploy.cfg", "us-east-1", ANY_HOST | dict(environment or {})
+    )
     made = Issuer(Authority(read, cloud), clock=lambda: float(NOW), nonce=lambda: NONCE)
     return Ca(made, cloud)
 

@@ -218,6 +218,7 @@ def test_the_handlers_have_blesss_names_and_hooks(
         "config_file": config,
     }
     assert "certificate" in lambda_handler_user(event(), Context(), **given)
+    (tmp_path / "bless_deploy.cfg").write_text(CA + "[Bless Options]\nhostnames_allowed = a\n")
     asked = {"hostnames": "a", "public_key_to_sign": event()["public_key_to_sign"]}
     assert "certificate" in lambda_handler_host(asked, Context(), **given)
     monkeypatch.chdir(tmp_path)
@@ -419,3 +420,32 @@ def test_a_token_of_any_key_that_is_named_is_taken(tmp_path: Path) -> None:
     """By its ARN too, which this region's KMS need not know."""
     assert _auth(tmp_path, minted={"key": "arn:aws:kms:eu-west-1:0:key/3"})[0] is None
     assert _auth(tmp_path, minted={"key": "arn:aws:kms:eu-west-1:0:key/33"})[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name", "taken"),
+    [
+        ("", "a.example.com", False),
+        ("*", "a.example.com", True),
+        ("*.example.com", "a.example.com", True),
+        ("*.example.com", "A.Example.Com", True),
+        ("*.example.com", "example.com", False),
+        ("*.example.com", "aexample.com", False),
+        ("*.example.com", "a.example.com.evil.org", False),
+        ("b.org, a.org", "a.org", True),
+        ("a.org", "a.org.b", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.0.0.0/8", "10.example", False),
+    ],
+)
+def test_hosts_are_certified_only_where_the_settings_allow_them(
+    tmp_path: Path, allowed: str, name: str, *, taken: bool
+) -> None:
+    """BLESS certifies any for anybody; every name of a request must be covered."""
+    made = ca(tmp_path, key=QUICK, environment={"bless_options_hostnames_allowed": allowed})
+    told = made.host(hostnames=name)
+    assert ("certificate" in told) is taken
+    if not taken:
+        assert "hostnames_allowed does not cover it" in told["errorMessage"]
+        assert "certificate" not in made.host(hostnames=f"b.org,{name}")

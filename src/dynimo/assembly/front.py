@@ -70,6 +70,7 @@ class Front:
         self.shedder = Shedder(
             gateway, config=settings.shedding, clock=clock,
             lane_of=_function_of(uploads.routes), places=places, on_shed=metrics.shed,
+            kin_of=_kin_of(uploads.routes),
         )  # fmt: skip
         self.cache = _cache(self.shedder, edge, clock, uploads.routes)
         uploads.purge = self.cache.purge
@@ -128,6 +129,16 @@ def _function_of(routes: Routes) -> Callable[[Request], str]:
         return "+".join(target.functions) if target is not None else ""
 
     return function_of
+
+
+def _kin_of(routes: Routes) -> Callable[[Request], str]:
+    """What a request shares with others; empty where nothing."""
+
+    def kin_of(request: Request) -> str:
+        target = routes.match(request).target
+        return target.kin(request.path) if target is not None else ""
+
+    return kin_of
 
 
 def _cache(gateway: Handler, edge: EdgeConfig, clock: ports.Clock, routes: Routes) -> Cache:

@@ -7,10 +7,11 @@ comes here, and health and metrics never do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dynimo import ports
@@ -28,6 +29,9 @@ RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 1, 30
 TICK_SECONDS_MIN = 0.01
 PLACES_SECONDS = 1.0
 """How long it is believed how many a function can take at once."""
+
+KIN_TOGETHER_MAX = 16
+"""Requests that share work and may be in progress together on one place of their lane."""
 
 LANES_MAX = 10_000
 """Functions that are told apart; routes are fewer."""
@@ -71,6 +75,8 @@ class Shedder:
     """Guards ``following``. ``lane_of`` names the function that will serve a request, or nothing.
 
     ``places`` is how many requests a function can take at once as things are, 0 for unknown.
+    ``kin_of`` names what a request shares with others: while one of a kin is in progress, others of
+    it need no places of their own, since together they are hardly more work than one.
     ``on_shed`` is told of each one turned away: class and reason.
     """
 
@@ -83,8 +89,11 @@ class Shedder:
         lane_of: Callable[[Request], str],
         places: Callable[[str], int],
         on_shed: Callable[[str, str], None],
+        kin_of: Callable[[Request], str] = lambda _: "",
     ) -> None:
         self._following = following
+        self._kin_of = kin_of
+        self._together: dict[tuple[str, str], int] = {}
         self._config = config
         self._clock = clock
         self._lane_of = lane_of
@@ -104,6 +113,10 @@ class Shedder:
         name = self._lane_of(request) if self._config.enabled else ""
         if not name:
             return await self._following(request)
+        kin = (name, self._kin_of(request))
+        if 0 < self._together.get(kin, 0) < KIN_TOGETHER_MAX:
+            with self._counted(kin):
+                return await self._following(request)
         now = self._clock.monotonic()
         lane = self._lane(name, now)
         if request.priority:
@@ -120,7 +133,8 @@ class Shedder:
             await self._wait(name, lane, ticket)
         if ticket.verdict:
             return self._refuse(lane, ticket.priority, ticket.verdict)
-        response = await self._serve(lane, ticket, request)
+        with self._counted(kin):
+            response = await self._serve(lane, ticket, request)
         if name not in self._leads_to and FORWARD_HEADER in response.headers:
             path = response.headers.get(FORWARD_HEADER).partition("?")[0]
             self._leads_to[name] = self._lane_of(replace(request, path=path, internal=True))
@@ -151,6 +165,20 @@ class Shedder:
             # What failed says nothing of how long the work takes.
             self._tell(lane.finish(ticket, self._clock.monotonic(), seconds))
         return response
+
+    @contextlib.contextmanager
+    def _counted(self, kin: tuple[str, str]) -> Iterator[None]:
+        """Count one in progress among its kin; those that have none are not counted."""
+        if not kin[1]:
+            yield
+            return
+        self._together[kin] = self._together.get(kin, 0) + 1
+        try:
+            yield
+        finally:
+            self._together[kin] -= 1
+            if not self._together[kin]:
+                del self._together[kin]
 
     async def _wait(self, name: str, lane: Lane, ticket: Ticket) -> None:
         """Until there is a verdict; a client that leaves leaves the queue."""

@@ -9,7 +9,7 @@ from dynimo.backends.clocks import SystemClock
 from dynimo.edge.cache import Cache
 from dynimo.edge.config import Config as EdgeConfig
 from dynimo.shedding.config import Config
-from dynimo.shedding.shedder import Classified, Shedder
+from dynimo.shedding.shedder import KIN_TOGETHER_MAX, Classified, Shedder
 from dynimo.web.message import Headers, Priority, Request, Response
 
 KEY = "operator"
@@ -31,6 +31,7 @@ class Rig:
             lane_of=lambda request: {"/f/": "f", "/le": "lead"}.get(request.path[:3], ""),
             places=lambda _: 1,
             on_shed=lambda priority, reason: self.shed.append((priority, reason)),
+            kin_of=lambda request: request.path.partition("kin=")[2],
         )
         cache = Cache(self.shedder, settings=EdgeConfig(), clock=SystemClock(), offers=lambda _: ())
         self.door = Classified(cache, KEY)
@@ -190,3 +191,30 @@ async def test_what_leads_to_a_refusal_is_not_begun() -> None:
     assert rig.shed == [("prefetch", "yield")]
     rig.gate.set()
     await asyncio.gather(*asked)
+
+
+async def test_kin_need_one_place_together() -> None:
+    """Sizes of one source that come together are hardly more work than one; strangers wait."""
+    rig = Rig()
+    first = rig.ask("/f/1kin=cat")
+    await rig.settled(1, 0)
+    others = [rig.ask(f"/f/{number}kin=cat") for number in range(2, KIN_TOGETHER_MAX + 3)]
+    stranger = rig.ask("/f/kin=dog")
+    await rig.settled(1, 3)
+    assert len(rig.seen) == KIN_TOGETHER_MAX
+    rig.gate.set()
+    for each in (first, *others, stranger):
+        assert (await each).status == 200
+    assert rig.shedder.statistics()["f"]["running"] == 0
+
+
+async def test_kin_of_what_waits_waits_too() -> None:
+    """Only what is in progress can be shared."""
+    rig = Rig()
+    first, waiting = rig.ask("/f/1"), rig.ask("/f/2kin=cat")
+    await rig.settled(1, 1)
+    kin = rig.ask("/f/3kin=cat")
+    await rig.settled(1, 2)
+    assert len(rig.seen) == 1
+    rig.gate.set()
+    assert [(await each).status for each in (first, waiting, kin)] == [200, 200, 200]

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pyvips
 
@@ -26,6 +27,8 @@ FILE_SECONDS = 10.0
 BANDS_MAX = 4
 USEFUL_SIDE = 1_400
 """Pixels that the longer side has at least when a source is decoded for many sizes."""
+LEVEL_SIDE_MIN = 640
+"""Half and quarter copies are kept beside a picture while their longer side has this."""
 HALVINGS_MAX = 3
 """Decoders are quickest at a half, a quarter and an eighth."""
 SEEN_MAX = 256
@@ -42,24 +45,24 @@ class Pictures:
         """Keep up to ``bytes_max``."""
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._held: OrderedDict[str, pyvips.Image] = OrderedDict()
+        self._held: OrderedDict[str, tuple[pyvips.Image, ...]] = OrderedDict()
         self._seen: OrderedDict[str, str] = OrderedDict()
+        self._headers: OrderedDict[str, Any] = OrderedDict()
 
     def find(self, key: str, least: Size) -> pyvips.Image | None:
-        """Give a picture of at least that size."""
-        held = self._held.get(key)
-        if held is None or held.width < least[0] or held.height < least[1]:
-            return None
-        self._held.move_to_end(key)
-        return held
+        """Give the smallest picture of at least that size."""
+        for image in reversed(self._held.get(key, ())):
+            if image.width >= least[0] and image.height >= least[1]:
+                self._held.move_to_end(key)
+                return image
+        return None
 
-    def keep(self, key: str, image: pyvips.Image) -> None:
-        """Keep a picture whose pixels are in memory, instead of an older one."""
-        if _size(image) > self._bytes_max:
+    def keep(self, key: str, levels: tuple[pyvips.Image, ...]) -> None:
+        """Keep a picture whose pixels are in memory, largest level first, instead of an older."""
+        if _size(levels) > self._bytes_max:
             return
-        old = self._held.pop(key, None)
-        self._bytes += _size(image) - (_size(old) if old is not None else 0)
-        self._held[key] = image
+        self._bytes += _size(levels) - _size(self._held.pop(key, ()))
+        self._held[key] = levels
         while self._bytes > self._bytes_max:
             _, gone = self._held.popitem(last=False)
             self._bytes -= _size(gone)
@@ -67,6 +70,15 @@ class Pictures:
     def holds(self, size: Size) -> bool:
         """Tell whether a picture of that size can be kept, whatever its bands."""
         return size[0] * size[1] * BANDS_MAX <= self._bytes_max
+
+    def header(self, key: str, read: Callable[[], Any]) -> Any:
+        """Give what was read of a file's header before, or read it: counting scans takes long."""
+        header = self._headers.get(key)
+        if header is None:
+            header = self._headers[key] = read()
+            if len(self._headers) > SEEN_MAX:
+                self._headers.popitem(last=False)
+        return header
 
     def see(self, key: str, recipe: str) -> bool:
         """Remember what was asked of it; whether something else had been before."""
@@ -77,8 +89,8 @@ class Pictures:
         return before != recipe
 
 
-def _size(image: pyvips.Image) -> int:
-    return int(image.width * image.height * image.bands)
+def _size(levels: tuple[pyvips.Image, ...]) -> int:
+    return sum(image.width * image.height * image.bands for image in levels)
 
 
 @dataclass(slots=True)
@@ -117,9 +129,13 @@ class Picture:
         self.shared = self.pictures.holds(found)
         return found if self.shared else None
 
-    def keep(self, image: pyvips.Image) -> None:
-        """Keep a decoded picture, whose pixels are in memory."""
-        self.pictures.keep(self.key, image)
+    def header(self, read: Callable[[], Any]) -> Any:
+        """Give what was read of the file's header before, or read it."""
+        return self.pictures.header(self.key, read)
+
+    def keep(self, *levels: pyvips.Image) -> None:
+        """Keep a decoded picture and smaller copies of it, whose pixels are in memory."""
+        self.pictures.keep(self.key, levels)
 
 
 @dataclass(frozen=True, slots=True)

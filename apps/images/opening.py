@@ -195,9 +195,11 @@ def _shared(
         image = _usual(_halved(_lines(data, header, out), factor), header, out)
     elif image is None:
         image = _general(data, header, useful, out)
-    image = image.copy_memory()
-    shared.keep(image)
-    return image
+    levels = [image.copy_memory()]
+    while max(levels[-1].width, levels[-1].height) >= 2 * kept.LEVEL_SIDE_MIN:
+        levels.append(_halved(levels[-1], 2).copy_memory())
+    shared.keep(*levels)
+    return next(one for one in reversed(levels) if one.width >= least[0] and one.height >= least[1])
 
 
 def _fast(

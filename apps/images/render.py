@@ -31,6 +31,7 @@ from pixels import table
 from pixels.canvas import Canvas, Scene, coloured
 from shapes import Size
 
+JPEG_BEGINS = b"\xff\xd8\xff"
 _SLOW = ("avif", "jxl", "heic")
 
 
@@ -71,7 +72,7 @@ def render(
     """
     started = time.perf_counter()
     out = recipe.out
-    header = decode.open_header(data, limits, out)
+    header = _header(data, limits, out, shared)
     data, ops = header.inner or data, opening.ops_for(header, recipe.ops)
     source = (header.width, header.height)
     expect(source, ops, limits)
@@ -100,6 +101,16 @@ def render(
         pixels=pixels, fm=fm, decode_seconds=decode_seconds, work_seconds=work_seconds,
         source=source,
     )  # fmt: skip
+
+
+def _header(
+    data: bytes, limits: limit_names.Limits, out: Output, shared: kept.Picture | None
+) -> decode.Header:
+    """Read the header; that of a JPEG, whose scans must be counted, only once for many sizes."""
+    if shared is None or not out.upright or data[:3] != JPEG_BEGINS:
+        return decode.open_header(data, limits, out)
+    found: decode.Header = shared.header(lambda: decode.open_header(data, limits, out))
+    return found
 
 
 def _apart(

@@ -93,11 +93,11 @@ def test_the_budget_holds() -> None:
     image = pyvips.Image.black(100, 100, bands=3)
     pictures = kept.Pictures(bytes_max=65_000)
     for key in ("a", "b"):
-        pictures.keep(key, image)
+        pictures.keep(key, (image,))
     assert pictures.find("a", (1, 1)) is not None
-    pictures.keep("c", image)
+    pictures.keep("c", (image,))
     assert [pictures.find(key, (1, 1)) is not None for key in "abc"] == [True, False, True]
-    pictures.keep("d", pyvips.Image.black(1000, 1000, bands=3))
+    pictures.keep("d", (pyvips.Image.black(1000, 1000, bands=3),))
     assert [pictures.find(key, (1, 1)) is not None for key in "acd"] == [True, True, False]
 
 

@@ -291,7 +291,8 @@ def test_a_picture_names_its_one_address(ask: Ask, asked: str, canonical: str) -
     first, second = (
         np.asarray(conftest.opened(each).convert("RGB"), dtype=int) for each in (reply, again)
     )
-    assert np.abs(first - second).mean() < 3
+    # Noise, and the second is made of what is kept of the first: the same picture, other samples.
+    assert np.abs(first - second).mean() < 6
     assert dict(again.headers)["link"] == dict(reply.headers)["link"]
 
 

@@ -65,6 +65,16 @@ def run(setting: Setting) -> Report:
     report = Report(bench=NAME)
     photographs = corpus.load(setting)
     report.notes.append(photographs.describe())
+    contenders = installed(setting, report)
+    formats = FORMATS[:1] if setting.quick else FORMATS
+    for kind in formats:
+        pictures = largest_first(photographs.pictures)[:: EVERY_OTHER[kind]]
+        _one_format(setting, report, contenders, pictures, Recipe(format=kind))
+    return report
+
+
+def installed(setting: Setting, report: Report) -> list[Contender]:
+    """Give all that can be had here; the report says how each is run, and who is missing."""
     contenders: list[Contender] = []
     for contender in (Dynimo(setting), Thumbor(setting), Ipx(setting)):
         try:
@@ -72,11 +82,7 @@ def run(setting: Setting) -> Report:
             contenders.append(contender)
         except Unavailable as reason:
             report.missing.append(str(reason))
-    formats = FORMATS[:1] if setting.quick else FORMATS
-    for kind in formats:
-        pictures = largest_first(photographs.pictures)[:: EVERY_OTHER[kind]]
-        _one_format(setting, report, contenders, pictures, Recipe(format=kind))
-    return report
+    return contenders
 
 
 def largest_first(pictures: Sequence[Path]) -> tuple[Path, ...]:

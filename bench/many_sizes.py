@@ -13,12 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import corpus, figures, load, memory
+from bench import beside_peers, corpus, figures, load, memory
 from bench.figures import Report
 from bench.peers.contender import Contender, Recipe, Running
-from bench.peers.dynimo import Dynimo
-from bench.peers.ipx import Ipx
-from bench.peers.thumbor import Thumbor
 from bench.setting import Setting, Unavailable
 
 NAME = "sizes"
@@ -58,13 +55,7 @@ def run(setting: Setting) -> Report:
     report = Report(bench=NAME)
     photographs = corpus.load(setting)
     report.notes.append(photographs.describe())
-    contenders: list[Contender] = []
-    for contender in (Dynimo(setting), Thumbor(setting), Ipx(setting)):
-        try:
-            report.notes.append(f"{contender.install()}: {contender.settings()}")
-            contenders.append(contender)
-        except Unavailable as reason:
-            report.missing.append(str(reason))
+    contenders = beside_peers.installed(setting, report)
     here: list[_Here] = []
     with contextlib.ExitStack() as stack:
         for contender in contenders:

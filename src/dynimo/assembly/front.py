@@ -69,8 +69,7 @@ class Front:
         edge = _edge(settings.edge, folder)
         self.shedder = Shedder(
             gateway, config=settings.shedding, clock=clock,
-            lane_of=_function_of(uploads.routes), places=places, on_shed=metrics.shed,
-            kin_of=_kin_of(uploads.routes),
+            lane_of=_lane_of(uploads.routes), places=places, on_shed=metrics.shed,
         )  # fmt: skip
         self.cache = _cache(self.shedder, edge, clock, uploads.routes)
         uploads.purge = self.cache.purge
@@ -121,24 +120,19 @@ class Front:
         return both
 
 
-def _function_of(routes: Routes) -> Callable[[Request], str]:
-    """Which function, or functions in shares, will serve a request; empty where none will."""
+def _lane_of(routes: Routes) -> Callable[[Request], tuple[str, str]]:
+    """Which function, or functions in shares, will serve a request, and what it shares with others.
 
-    def function_of(request: Request) -> str:
+    Empty where none will, and where it shares nothing.
+    """
+
+    def lane_of(request: Request) -> tuple[str, str]:
         target = routes.match(request).target
-        return "+".join(target.functions) if target is not None else ""
+        if target is None:
+            return "", ""
+        return "+".join(target.functions), target.kin(request.path)
 
-    return function_of
-
-
-def _kin_of(routes: Routes) -> Callable[[Request], str]:
-    """What a request shares with others; empty where nothing."""
-
-    def kin_of(request: Request) -> str:
-        target = routes.match(request).target
-        return target.kin(request.path) if target is not None else ""
-
-    return kin_of
+    return lane_of
 
 
 def _cache(gateway: Handler, edge: EdgeConfig, clock: ports.Clock, routes: Routes) -> Cache:

@@ -72,11 +72,14 @@ class Classified:
 
 
 class Shedder:
-    """Guards ``following``. ``lane_of`` names the function that will serve a request, or nothing.
+    """Guards ``following``, each function in a lane of its own.
+
+    ``lane_of`` names the function that will serve a request, or nothing,
+    and what the request shares with others.
 
     ``places`` is how many requests a function can take at once as things are, 0 for unknown.
-    ``kin_of`` names what a request shares with others: while one of a kin is in progress, others of
-    it need no places of their own, since together they are hardly more work than one.
+    While one of a kin is in progress, others that share its work need no places of their own, since
+    together they are hardly more work than one.
     ``on_shed`` is told of each one turned away: class and reason.
     """
 
@@ -86,13 +89,11 @@ class Shedder:
         *,
         config: Config,
         clock: ports.Clock,
-        lane_of: Callable[[Request], str],
+        lane_of: Callable[[Request], tuple[str, str]],
         places: Callable[[str], int],
         on_shed: Callable[[str, str], None],
-        kin_of: Callable[[Request], str] = lambda _: "",
     ) -> None:
         self._following = following
-        self._kin_of = kin_of
         self._together: dict[tuple[str, str], int] = {}
         self._config = config
         self._clock = clock
@@ -110,10 +111,10 @@ class Shedder:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request, or say at once why not."""
-        name = self._lane_of(request) if self._config.enabled else ""
+        kin = self._lane_of(request) if self._config.enabled else ("", "")
+        name = kin[0]
         if not name:
             return await self._following(request)
-        kin = (name, self._kin_of(request))
         if 0 < self._together.get(kin, 0) < KIN_TOGETHER_MAX:
             with self._counted(kin):
                 return await self._following(request)
@@ -137,7 +138,7 @@ class Shedder:
             response = await self._serve(lane, ticket, request)
         if name not in self._leads_to and FORWARD_HEADER in response.headers:
             path = response.headers.get(FORWARD_HEADER).partition("?")[0]
-            self._leads_to[name] = self._lane_of(replace(request, path=path, internal=True))
+            self._leads_to[name] = self._lane_of(replace(request, path=path, internal=True))[0]
         return response
 
     def statistics(self) -> dict[str, dict[str, float]]:

@@ -28,10 +28,12 @@ class Rig:
             self._function,
             config=Config(**config),  # type: ignore[arg-type]
             clock=SystemClock(),
-            lane_of=lambda request: {"/f/": "f", "/le": "lead"}.get(request.path[:3], ""),
+            lane_of=lambda request: (
+                {"/f/": "f", "/le": "lead"}.get(request.path[:3], ""),
+                request.path.partition("kin=")[2],
+            ),
             places=lambda _: 1,
             on_shed=lambda priority, reason: self.shed.append((priority, reason)),
-            kin_of=lambda request: request.path.partition("kin=")[2],
         )
         cache = Cache(self.shedder, settings=EdgeConfig(), clock=SystemClock(), offers=lambda _: ())
         self.door = Classified(cache, KEY)

@@ -19,11 +19,15 @@ NUMBERS_PER_SECOND = 1 << 24
 
 
 class Purges:
-    """What has been purged. ``version`` changes with each purge: what was judged then stands."""
+    """What has been purged. ``version`` changes with each purge: what was judged then stands.
+
+    ``retired`` is the last purge that was forgotten; what was read before that cannot be judged.
+    """
 
     def __init__(self) -> None:
         self.number = 1
         self.version = 0
+        self.retired = 0
         self.pending: deque[Purge] = deque()
         self._hard = _Floors()
         self._soft = _Floors()
@@ -48,12 +52,13 @@ class Purges:
         return purge
 
     def judge(self, entry: Stored) -> bool:
-        """Say whether an answer still stands; one that was softly purged becomes stale here."""
-        entry.checked = self.version
-        if entry.stamp >= self.number:
-            return True
-        if entry.stamp < self._hard.of(entry.key, entry.tags):
+        """Say whether an answer still stands; one that was softly purged becomes stale here.
+
+        Only one that stands is marked as judged: who merely looks must not pass a purged one.
+        """
+        if entry.stamp < self.number and entry.stamp < self._hard.of(entry.key, entry.tags):
             return False
+        entry.checked = self.version
         soft = self._soft.of(entry.key, entry.tags)
         if entry.stamp < soft:
             entry.cut(self._soft_at[soft])
@@ -75,6 +80,7 @@ class Purges:
         Those of everything stay: they are two numbers, and cost nothing.
         """
         gone = []
+        self.retired = max(self.retired, number)
         while self.pending and self.pending[0].number <= number:
             gone.append(self.pending.popleft())
         for purge in gone:

@@ -96,9 +96,10 @@ class Tiers:
         """Return what the disk has for a request, and keep it in memory from now on."""
         if self.disk is None:
             return None
-        before = self.purges.number
+        before = self.purges.number, self.purges.retired
         entry = await self.disk.get(key, headers)
-        if entry is None or before != self.purges.number or not self.purges.judge(entry):
+        since = self.purges.number, self.purges.retired
+        if entry is None or since != before or not self.purges.judge(entry):
             return None
         self.memory.put(entry)
         return entry

@@ -114,6 +114,23 @@ async def test_a_tag_takes_all_that_bear_it(rig: Any, reply: Any) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("looked", ["inspect", "top"])
+async def test_a_look_does_not_bring_back_what_was_purged(
+    rig: Any, reply: Any, looked: str
+) -> None:
+    """Between a purge and its sweep an operator looks; the purged answer is gone all the same."""
+    rig.origin.answers["/a"] = reply(b"old", cache_control=FRESH)
+    await rig.get("/a")
+    await rig.get("/a")
+    rig.origin.answers["/a"] = reply(b"new", cache_control=FRESH)
+    await rig.cache.purge("/a")
+    seen = await (rig.cache.inspect("/a") if looked == "inspect" else rig.cache.top(9))
+    pending = rig.cache.statistics()["purges_pending"]
+
+    assert (seen, pending) == ([], 1), "looked at before the sweep"
+    assert (await rig.get("/a")).body == b"new"
+
+
 async def test_tags_are_shown_where_a_setting_says_so(make_rig: Any, reply: Any) -> None:
     """For a cache behind this one."""
     rig = await make_rig(tags_shown=True)

@@ -31,7 +31,7 @@ from dynimo.edge import (
 from dynimo.edge import key as keys
 from dynimo.edge.purge import EVERYTHING, Selector, selector
 from dynimo.edge.status import Status
-from dynimo.edge.stored import Said, Stored
+from dynimo.edge.stored import Ready, Said, Stored
 from dynimo.edge.wanted import Found, Wanted
 from dynimo.model.stand_ins import StandIns
 from dynimo.web import message
@@ -111,6 +111,7 @@ class Cache:
         if entry.status == 206 and "if-range" in headers:
             return None
         said: Said = ()
+        decision = entry
         if entry.forward:
             if self._settings.expiry_shown:
                 return None  # how long it is good hangs on the decision too
@@ -126,9 +127,45 @@ class Cache:
         ready = entry.prepared
         if ready is None or ready[0] != second or ready[1] != said:
             ready = entry.prepared = (second, said, self._prepare(entry, now, said))
+        whole = self._repeatable(decision, entry, ready)
         if answer.is_partial(headers):
-            return answer.conditioned(request.method, headers, ready[2])
-        return ready[2]
+            return answer.conditioned(request.method, headers, whole)
+        return whole
+
+    def _repeatable(self, decision: Stored, entry: Stored, ready: Ready) -> message.Prepared:
+        """Return the answer in the form that can tell whether it may be given once more.
+
+        Who came by a decision has a form of their own: it must end with that decision.
+        """
+        own = decision.prepared
+        if own is not None and own[2].head is ready[2].head and own[2].again is not None:
+            return own[2]
+        if own is not ready:
+            own = decision.prepared = (*ready[:2], replace(ready[2]))
+        until = min(ready[0] + 1.0, decision.expires, entry.expires)
+        version, purges, now = self._store.purges.version, self._store.purges, self._now
+        head = own[2].head  # not the answer: who refers to itself waits for the collector
+
+        def again() -> bool:
+            """Nothing was purged, and both are what they were.
+
+            ``MemoryTier`` takes ``prepared`` from what goes, and from what is not selected first.
+            """
+            first, last = entry.prepared, decision.prepared
+            if first is None or first[2].head is not head:
+                return False
+            if last is None or last[2].head is not head:
+                return False
+            if purges.version != version or now() >= until:
+                return False
+            self._nowait_hits += 1
+            entry.uses += 1
+            if decision is not entry:
+                decision.uses += 1
+            return True
+
+        own[2].again = again
+        return own[2]
 
     def _prepare(self, entry: Stored, now: float, said: Said) -> message.Prepared:
         self._store.touch(entry, now)

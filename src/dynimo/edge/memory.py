@@ -93,7 +93,10 @@ class MemoryTier:
             self.remove(shelf[-1])
         while self.bytes + entry.cost > self._budget:
             self._evict()  # before it comes in, or it might be the one to go
-        self._shelves.setdefault(entry.key, []).insert(0, entry)
+        shelf = self._shelves.setdefault(entry.key, [])
+        for other in shelf:
+            other.prepared = None  # from now on this one is selected before it
+        shelf.insert(0, entry)
         if entry.group and not entry.forward:
             self._groups.setdefault(entry.group, {})[place] = entry
         entry.seen, entry.credit = entry.uses, 0

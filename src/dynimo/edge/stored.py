@@ -13,6 +13,8 @@ from dynimo.sdk.http import GROUP_HEADER, RANK_HEADER, SAID_HEADER
 from dynimo.web import message
 
 Said: TypeAlias = tuple[tuple[str, str], ...]
+Ready: TypeAlias = tuple[int, Said, message.Prepared]
+"""For which second, after which decision's words, and the answer."""
 
 TAG_HEADERS = {"surrogate-key": None, "cache-tag": ","}
 """The headers in which an answer names its tags (surrogate keys), and what stands between them."""
@@ -64,7 +66,7 @@ class Stored:
     checked: int = -1
     cut_at: float = 0.0
     tags: tuple[str, ...] = ()
-    prepared: tuple[int, Said, message.Prepared] | None = field(default=None, repr=False)
+    prepared: Ready | None = field(default=None, repr=False)
     touched: float = 0.0
     expires: float = 0.0
     etag: str = ""

@@ -43,6 +43,7 @@ class Shelf:
         self._bytes_max = bytes_max
         self._places: OrderedDict[str, _Place] = OrderedDict()
         self._size = 0
+        self._cleared = 0
 
     def __len__(self) -> int:
         return sum(len(place.answers) for place in self._places.values())
@@ -78,7 +79,9 @@ class Shelf:
         variant = tuple([request.headers.get(name) for name in names])
         before = place.answers.get(variant)
         grown = len(answer.body) - (len(before[1].body) if before is not None else 0)
-        place.answers[variant] = (self._now() + seconds, answer)
+        until = self._now() + seconds
+        place.answers[variant] = (until, answer)
+        answer.again = self._again(until)
         place.size += grown
         self._size += grown
         self._places.move_to_end(address)
@@ -89,6 +92,19 @@ class Shelf:
         """Forget everything."""
         self._places.clear()
         self._size = 0
+        self._cleared += 1
+
+    def _again(self, until: float) -> Callable[[], bool]:
+        """Say how to tell that an answer may be given to the same request once more."""
+        cleared = self._cleared
+
+        def again() -> bool:
+            if cleared != self._cleared or self._now() >= until:
+                return False
+            self.hits += 1
+            return True
+
+        return again
 
     def _drop(self, address: str) -> None:
         place = self._places.pop(address, None)

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import cast
 
-from dynimo.web import chunks, faults, ids, message, parsing, streaming, writing
+from dynimo.web import chunks, faults, ids, message, parsing, streaming, whole, writing
 from dynimo.web.host import Host
 
 _log = logging.getLogger("dynimo.web")
@@ -116,11 +116,32 @@ class Connection(asyncio.Protocol):
         if self._buffer:
             self._buffer += data
         else:
+            if self._repeat(data):
+                return
             self._buffer = data
         if self.state is State.HANDLER or not self._writing:
             self._hold_back()
         else:
             self._advance()
+
+    def _repeat(self, head: bytes) -> bool:
+        """Answer a head that is known, if its answer still holds."""
+        server = self._server
+        known = server.repeats.get(head)
+        if known is None or self.state is not State.HEAD or not self._writing or server.stopping:
+            return False
+        request, answer = known
+        if answer.again is None or not answer.again():
+            server.repeats.forget(head)
+            return False
+        server.requests += 1
+        request.peer, request.arrived_ns = self.peer, time.monotonic_ns()
+        self._send(answer.head, answer.body)
+        self._told(request, answer)
+        self._blank_lines = 0
+        if self._writing:
+            self._rest()
+        return True
 
     def eof_received(self) -> bool:
         """Close: nobody waits for an answer any more."""
@@ -228,19 +249,20 @@ class Connection(asyncio.Protocol):
         end += 4
         if end > self._config.request_line_bytes_max:
             parsing.check_partial(buffer, self._scanned, self._config)
+        head = b""
         if end == len(buffer):
+            head = buffer
             request = self._parser.parse(buffer, self.peer, self._config.headers_max)
             self._buffer = b""
         else:
-            head = buffer[:end]
             self._buffer = buffer[end:]
-            request = self._parser.parse(head, self.peer, self._config.headers_max)
+            request = self._parser.parse(buffer[:end], self.peer, self._config.headers_max)
         self._scanned = 0
         self._blank_lines = 0
         if self._parser.length or self._parser.chunked:
             self._begin_body(request)
         else:
-            self._dispatch(request)
+            self._dispatch(request, head)
         return True
 
     def _skip_blank_line(self) -> bool:
@@ -292,13 +314,18 @@ class Connection(asyncio.Protocol):
         self._dispatch(request)
         return True
 
-    def _dispatch(self, request: message.Request) -> None:
-        """Answer at once if that can be done, else let the handler work."""
+    def _dispatch(self, request: message.Request, head: bytes = b"") -> None:
+        """Answer at once if that can be done, else let the handler work.
+
+        ``head`` is all that came, if that was just this request.
+        """
         server = self._server
         server.requests += 1
         if server.fast is not None and not request.body and not self._parser.slow:
             answer = self._ask_fast(server.fast, request)
             if answer is not None:
+                if head and type(answer) is message.Prepared and self._parser.plain:
+                    server.repeats.keep(head, request, answer)
                 self._reply(request, answer)
                 return
         self.state = State.HANDLER
@@ -349,7 +376,7 @@ class Connection(asyncio.Protocol):
         """Send an answer piece by piece; the next is asked for when the one before has left."""
         async with contextlib.aclosing(pieces):
             try:
-                whole = await streaming.send(
+                sent = await streaming.send(
                     self._transport, request, response, self._date.now(),
                     http11=self._parser.http11,
                     keep=self._parser.keep_alive and not self._server.stopping,
@@ -360,12 +387,12 @@ class Connection(asyncio.Protocol):
                 raise
             except Exception:  # noqa: BLE001 - whoever makes the pieces may fail midway
                 _log.exception("Stream broke: %s %s", request.method, request.path)
-                whole = False
+                sent = False
         self._task = None
         self._told(request, response)
         if self.state is not State.HANDLER:
             return
-        if not whole:
+        if not sent:
             self._transport.abort()
         elif not self._parser.keep_alive or not self._parser.http11 or self._server.stopping:
             self._close()
@@ -429,22 +456,10 @@ class Connection(asyncio.Protocol):
     ) -> None:
         if isinstance(response, bytes):
             self._transport.write(response)
-            return
-        if type(response) is message.Prepared:
-            head = response.head if not extra else response.head[:-2] + extra + b"\r\n"
-            bare = request.method == "HEAD" or writing.bodiless(response.status)
-            body = b"" if bare else response.body
         else:
-            try:
-                head, body = writing.encode(
-                    request.method, response, self._date.now(), extra=extra.decode("ascii")
-                )
-            except writing.UnsafeHeader as error:
-                _log.error("Answer refused: %s: %s %s", error, request.method, request.path)
-                safe = faults.refusal(500, "InternalError", "The answer's headers were not valid.")
-                head, body = writing.encode(
-                    request.method, safe, self._date.now(), extra=extra.decode("ascii")
-                )
+            self._send(*whole.encoded(request, response, self._date.now, extra))
+
+    def _send(self, head: bytes, body: bytes) -> None:
         if len(body) <= JOINED_BODY_BYTES_MAX:
             self._transport.write(head + body if body else head)
         else:

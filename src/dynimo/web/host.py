@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dynimo.web import config, faults, forwarding, message, writing
+from dynimo.web.repeats import Repeats
 from dynimo.web.uploads import Uploads
 
 
@@ -40,6 +41,7 @@ class Host(Protocol):
     slow_headers: frozenset[str]
     uploads: Uploads
     date: writing.DateText
+    repeats: Repeats
     stopping: bool
     requests: int
     refused: int

@@ -149,9 +149,12 @@ class Prepared(Response):
 
     ``head`` is the status line and every header, Content-Length and Date among them but no
     Connection, up to and with the empty line. ``headers`` still says the same for whoever reads it.
+    ``again`` says whether a request of the very same head gets this very answer now, and counts it
+    as given if so; without it nobody may assume that.
     """
 
     head: bytes
+    again: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]

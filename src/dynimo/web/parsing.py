@@ -46,11 +46,12 @@ class HeadParser:
     After ``parse``, the attributes say how the body is framed (``length``: bytes, 0 for none, or
     ``chunked``), whether the connection may stay (``keep_alive``), whether the peer speaks 1.1
     (``http11``) and whether it waits for a 100 (``expects_continue``). ``slow`` says that one of
-    ``slow_names`` was there; ``scheme`` is what requests come by.
+    ``slow_names`` was there, ``claimed`` that something was said of who the client is; ``scheme``
+    is what requests come by.
     """
 
     __slots__ = (
-        "_claimed", "_pairs", "_parser", "_slow_names", "_special", "_trust", "chunked",
+        "_pairs", "_parser", "_slow_names", "_special", "_trust", "chunked", "claimed",
         "expects_continue", "http11", "keep_alive", "length", "scheme", "slow",
     )  # fmt: skip
 
@@ -59,7 +60,7 @@ class HeadParser:
     ) -> None:
         self._trust = trust
         self._slow_names = slow_names
-        self._claimed = False
+        self.claimed = False
         self.slow = False
         self.scheme = "http"
         self._pairs: list[tuple[str, str]] = []
@@ -71,6 +72,12 @@ class HeadParser:
         self.http11 = True
         self.expects_continue = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether the head said nothing of its connection, so that it means the same on others."""
+        ours = self.scheme == "http" and not self.claimed
+        return ours and self.keep_alive and self.http11
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header line from llhttp."""
         key = _KNOWN_NAMES.get(name)
@@ -79,7 +86,7 @@ class HeadParser:
             if key in self._slow_names:
                 self.slow = True
             elif forwarding.is_claim(key):
-                self._claimed = True
+                self.claimed = True
         pair = (key, value.decode("latin-1").rstrip(" \t"))
         self._pairs.append(pair)
         if key in _FRAMING:
@@ -105,7 +112,7 @@ class HeadParser:
         pairs: list[tuple[str, str]] = []
         self._pairs = pairs
         self._special.clear()
-        self._claimed = self.slow = False
+        self.claimed = self.slow = False
         try:
             self._parser.feed_data(head)
         except httptools.HttpParserInvalidMethodError:
@@ -127,7 +134,7 @@ class HeadParser:
         )  # fmt: skip
         if not self.http11:
             request.version = "1.0"
-        if self._claimed or self.scheme != "http":
+        if self.claimed or self.scheme != "http":
             forwarding.settle(request, self._trust)
         return request
 

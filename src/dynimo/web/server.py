@@ -18,6 +18,7 @@ from dynimo.web.config import Config
 from dynimo.web.connection import Connection
 from dynimo.web.host import Connected
 from dynimo.web.negotiated import Negotiated
+from dynimo.web.repeats import Repeats
 from dynimo.web.uploads import Uploads
 
 SWEEP_SECONDS_MAX = 1.0
@@ -66,6 +67,7 @@ class Server:
         self.on_response = on_response
         self.uploads = Uploads(large, self.config.large_bodies_max)
         self.date = writing.DateText()
+        self.repeats = Repeats()
         self.stopping = False
         self.requests = 0
         self.refused = 0

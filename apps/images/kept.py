@@ -1,8 +1,9 @@
 """What an environment keeps of the sources it has just read, for the next size of the same picture.
 
 New artwork is asked for in many sizes at once. The second request for a source decodes it at a
-scale from which most others can be made, and that stays for a while, within a budget. Memory of
-this process only; nothing is ever written.
+scale from which most others can be made, and that stays for a while, within a budget; where that
+has happened with most sources lately, the first does so. Memory of this process only; nothing is
+ever written.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ HALVINGS_MAX = 3
 """Decoders are quickest at a half, a quarter and an eighth."""
 SEEN_MAX = 256
 """Sources of which it is remembered that they were asked for."""
+FIRSTS = 8
+"""Of so many sources it is remembered whether more was asked of them: what the next is like."""
+FOLLOWED_MIN = 3
+"""If it was so of these, and of most, the next source is decoded for many sizes at once."""
 
 
 class Pictures:
@@ -47,6 +52,7 @@ class Pictures:
         self._bytes = 0
         self._held: OrderedDict[str, tuple[pyvips.Image, ...]] = OrderedDict()
         self._seen: OrderedDict[str, str] = OrderedDict()
+        self._firsts: OrderedDict[str, bool] = OrderedDict()
         self._headers: OrderedDict[str, Any] = OrderedDict()
 
     def find(self, key: str, least: Size) -> pyvips.Image | None:
@@ -82,11 +88,23 @@ class Pictures:
 
     def see(self, key: str, recipe: str) -> bool:
         """Remember what was asked of it; whether something else had been before."""
+        if key not in self._seen:
+            self._firsts[key] = False
+            if len(self._firsts) > FIRSTS:
+                self._firsts.popitem(last=False)
         before = self._seen.setdefault(key, recipe)
         self._seen.move_to_end(key)
         if len(self._seen) > SEEN_MAX:
             self._seen.popitem(last=False)
+        if before != recipe and key in self._firsts:
+            self._firsts[key] = True
         return before != recipe
+
+    @property
+    def many_likely(self) -> bool:
+        """Whether more was asked of most of the last sources, so that it will be of the next."""
+        followed = sum(self._firsts.values())
+        return followed >= FOLLOWED_MIN and 2 * followed > len(self._firsts)
 
 
 def _size(levels: tuple[pyvips.Image, ...]) -> int:
@@ -116,9 +134,11 @@ class Picture:
     def useful(self, size: Size, least: Size) -> Size | None:
         """Say how large to decode a source of ``size`` of which several pictures are made.
 
-        None for the first, and where it could not be kept: then no more is decoded than is needed.
+        None for the first (unless sources are asked for in many sizes these days), and where it
+        could not be kept: then no more is decoded than is needed.
         """
-        if not (self.pictures.see(self.key, self.recipe) or self.expected):
+        likely = self.pictures.many_likely
+        if not (self.pictures.see(self.key, self.recipe) or self.expected or likely):
             return None
         found = size
         for halvings in range(1, HALVINGS_MAX + 1):

@@ -79,6 +79,23 @@ def test_one_decode_serves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(decoded) == 2
 
 
+def test_where_many_sizes_are_usual_the_first_decodes_for_them() -> None:
+    """It is learnt from the last sources, and unlearnt when single sizes are asked for again."""
+    pictures = kept.Pictures()
+    size = (4_000, 3_000)
+
+    def first(key: str, *more: str) -> bool:
+        place = kept.Picture(pictures, key, "1")
+        place.useful(size, (100, 75))
+        for size_of in more:
+            kept.Picture(pictures, key, size_of).useful(size, (100, 75))
+        return place.shared
+
+    assert [first(f"many {n}", "2", "3") for n in range(5)] == [False, False, False, True, True]
+    alone = [first(f"one {n}", "1") for n in range(6)]
+    assert alone == [True, True, True, True, False, False]
+
+
 def test_another_revision_is_another_picture() -> None:
     """What changed is never made of what was there before."""
     pictures = kept.Pictures()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from dynimo import ports
 from dynimo.functions.fleet import Surroundings
 from dynimo.functions.journal import Journal
 from dynimo.model.function import Configuration, Version
+from dynimo.sdk.context import Caller, Context
 
 
 class VirtualClock:
@@ -180,6 +182,21 @@ class ScriptedProcess:
         """Be gone, once."""
         if self._zygote.alive.pop(self._name, None) is not None:
             self._watcher.on_exit(ports.Exit(status=status))
+
+
+def context(caller: Caller | None = None, **facts: Any) -> Context:
+    """The second argument of a handler that a test calls by itself; ``facts`` are its members."""
+    given: dict[str, Any] = {
+        "aws_request_id": "00000000-0000-0000-0000-000000000000",
+        "function_name": "demo-work",
+        "function_version": "1",
+        "invoked_function_arn": "arn:aws:lambda:us-east-1:000000000000:function:demo-work",
+        "memory_limit_in_mb": "128",
+        "log_group_name": "/aws/lambda/demo-work",
+        "log_stream_name": "test",
+        "deadline_ms": int(time.time() * 1000) + 3_000,
+    }
+    return Context(**(given | facts), caller=caller)
 
 
 def version(name: str = "demo-work", **declared: Any) -> Version:

@@ -17,11 +17,15 @@ from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.functions.invoker import Invoker
 from dynimo.functions.specs import Deployment
+from dynimo.model.caller import Caller
 from dynimo.model.function import Route, Version
 from dynimo.model.invocation import Invocation, Outcome
 from dynimo.model.names import Place
 from dynimo.settings import Settings
 from dynimo.telemetry import Metrics
+
+LOOPBACK = "127.0.0.1"
+"""Where whoever tries a function asks from."""
 
 
 class _NoMeter:
@@ -42,8 +46,8 @@ class Single:
         self._invoker = invoker
         self._sandbox = sandbox
 
-    async def invoke(self, event: bytes) -> Outcome:
-        """Run it once, to its end.
+    async def invoke(self, event: bytes, caller: Caller | None = None) -> Outcome:
+        """Run it once, to its end; an app's function sees ``caller`` as one who signed.
 
         Raises:
             DynimoError: the platform refuses, as ``Invoker.invoke``.
@@ -55,6 +59,8 @@ class Single:
                 place=self.version.place,
                 event=event,
                 arrived_ns=time.monotonic_ns(),
+                caller=caller,
+                address=LOOPBACK,
             )
         )
 

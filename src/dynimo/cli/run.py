@@ -20,6 +20,7 @@ from dynimo.cli.logs import legible
 
 if TYPE_CHECKING:
     from dynimo.deploying.trial import Trial
+    from dynimo.model.caller import Caller
     from dynimo.model.function import Version
     from dynimo.model.invocation import Outcome
     from dynimo.ports import Line
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--event", help="JSON, or a file that holds it, or - for what comes in.")
 @click.option("--timeout", type=click.FloatRange(0.05, 900), help="Seconds it may take.")
 @click.option("--memory", type=click.IntRange(64, 10_240), help="MiB it may use.")
+@click.option("--caller", metavar="ARN", help="Who an app's function is told has signed.")
 @click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of it.")
 @json_option
 def command(
@@ -37,6 +39,7 @@ def command(
     event: str | None,
     timeout: float | None,
     memory: int | None,
+    caller: str | None,
     variables: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -62,7 +65,8 @@ def command(
         with tempfile.TemporaryDirectory(prefix="dynimo-run-") as made:
             version = _unpacked(trial, Path(made))
             logs = _Printed(lines, quiet=as_json)
-            outcome = asyncio.run(_run(trial, version, body, logs, Path(made)))
+            run = _run(trial, version, body, logs, Path(made), _caller(caller))
+            outcome = asyncio.run(run)
     except DynimoError as error:
         missing = error.status == 404
         raise Refused(str(error), exits.NOT_FOUND if missing else exits.FAILED) from None
@@ -85,6 +89,18 @@ def pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.UsageError(f"--env {text!r} must be NAME=VALUE")
     return name, value
+
+
+def _caller(arn: str | None) -> Caller | None:
+    """One who signed, as far as the function sees."""
+    from dynimo.model.caller import Caller
+
+    if arn is None:
+        return None
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn":
+        raise click.UsageError(f"--caller {arn!r} must be an ARN")
+    return Caller(arn=arn, account=parts[4], principal=arn, signed=True)
 
 
 def _trial(
@@ -142,7 +158,12 @@ def _unpacked(trial: Trial, folder: Path) -> Version:
 
 
 async def _run(
-    trial: Trial, version: Version, event: bytes, logs: _Printed, folder: Path
+    trial: Trial,
+    version: Version,
+    event: bytes,
+    logs: _Printed,
+    folder: Path,
+    caller: Caller | None,
 ) -> Outcome:
     from dynimo import settings as all_settings
     from dynimo.assembly import single
@@ -163,7 +184,7 @@ async def _run(
         own=own,
         readable=tuple(map(Path, places.values())),
     ) as opened:
-        return await opened.invoke(event)
+        return await opened.invoke(event, caller)
 
 
 def _show(outcome: Outcome) -> None:

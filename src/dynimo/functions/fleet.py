@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from dynimo import ports
-from dynimo.functions import claims, outcomes
+from dynimo.functions import claims, frames, outcomes
 from dynimo.functions.journal import Journal, Tail
 from dynimo.functions.pool import Action, Assign, Limits, Pool, Reject, Start, Stop
 from dynimo.model.errors import DynimoError, InitError, Stopping, Throttled
@@ -215,18 +215,13 @@ class Fleet:
         ticket.starting = starting > 0
         environment.output_of = invocation_id
         invocation = ticket.invocation
-        meta: dict[str, Any] = {
-            "type": "invoke",
-            "id": invocation_id,
-            "deadline_ms": int((self._clock.now() + seconds) * 1000),
-            "arn": ticket.arn,
-            "trace": invocation.trace or None,
-            "client_context": invocation.client_context or None,
-        }
-        if kin:
-            meta["kin"] = kin
-        if invocation.sink is not None:
-            meta["stream"] = True
+        meta = frames.invoke(
+            invocation,
+            self.version,
+            arn=ticket.arn,
+            deadline=self._clock.now() + seconds,
+            kin=kin,
+        )
         environment.process.send(meta, invocation.event)
         # From here on the environment is at work, so what follows costs the caller nothing.
         self._hold(environment, now)

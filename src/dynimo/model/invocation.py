@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from dynimo.model.caller import Caller
 from dynimo.model.names import Place
 
 HERE = Place()
@@ -44,6 +45,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     Those of one ``kin`` share work, so that one environment should do them if that costs no wait.
     ``trace`` is X-Ray's header (``Root=…;Lineage=…``). ``attempt`` counts tries of an asynchronous
     one from 1. With ``sink`` the answer is streamed; ``tail`` asks for the last lines of its log.
+    ``caller`` is who asked for it directly, if that was proved, and ``address`` their client's IP.
     """
 
     id: str
@@ -59,6 +61,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     sink: Sink | None = None
     tail: bool = False
+    caller: Caller | None = None
+    address: str = ""
 
     def but(self, **changed: Any) -> Invocation:
         """The same with other values for some members."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynimo.runtime import compact, loglines, marshalling, tracebacks, wire
-from dynimo.sdk.context import ClientContext, Context
+from dynimo.sdk.context import Caller, ClientContext, Context
 
 Frame = tuple[dict[str, Any], bytes]
 
@@ -37,7 +37,7 @@ class ContextFactory:
         loglines.begin(meta["id"])
         if self._stream is None:  # each environment has its own, which the zygote cannot know
             self._stream = self._variables.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
-        told = meta.get("client_context")
+        told, caller = meta.get("client_context"), meta.get("caller")
         return Context(
             aws_request_id=meta["id"],
             function_name=self._name,
@@ -49,6 +49,7 @@ class ContextFactory:
             deadline_ms=int(meta.get("deadline_ms") or 0),
             client_context=_client_context(told) if told else None,
             kin=int(meta.get("kin") or 0),
+            caller=Caller(**caller) if caller else None,
         )
 
 

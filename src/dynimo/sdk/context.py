@@ -50,12 +50,29 @@ class ClientContext:
         return cls(custom=told.get("custom"), env=told.get("env"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who invoked a function of an app directly, as their signature proved it to the platform.
+
+    ``arn`` is the user's or the assumed-role session's, ``principal`` the ARN of the user or role
+    behind it (a function's role may be empty), ``account`` their twelve digits. ``function`` is the
+    ARN of the function whose own credentials signed, or empty. ``address`` is the client's IP.
+    """
+
+    arn: str
+    account: str
+    principal: str = ""
+    function: str = ""
+    address: str = ""
+
+
 @dataclass(kw_only=True)
 class Context:
     """Facts about this one invocation.
 
-    ``memory_limit_in_mb`` is text, as on AWS. ``deadline_ms`` is epoch milliseconds. ``kin`` is
-    ours: how many others that share work with this one wait or run (a route's ``kin_after``).
+    ``memory_limit_in_mb`` is text, as on AWS. ``deadline_ms`` is epoch milliseconds. Ours are
+    ``kin``: how many others that share work with this one wait or run (a route's ``kin_after``);
+    and ``caller``: None unless an Invoke was waited for and signed, in a function of an app.
     """
 
     aws_request_id: str
@@ -70,6 +87,7 @@ class Context:
     client_context: ClientContext | None = None
     tenant_id: str | None = None
     kin: int = 0
+    caller: Caller | None = None
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the platform kills this invocation; never below 0."""

@@ -134,6 +134,8 @@ class Invoking:
             sticky=request.headers.get(STICKY_HEADER)[:_STICKY_CHARACTERS_MAX],
             client_context=_client_context(request.headers.get("x-amz-client-context")),
             tail=tail,
+            caller=call.caller if call.caller.signed and not event else None,
+            address=request.peer,
         )
 
 

@@ -30,6 +30,17 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A folder that an app keeps for ever; ``writable`` says whether this function may change it.
+
+    Whoever runs its functions runs them as the user that owns the folder.
+    """
+
+    folder: Path
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """What a sandbox must know to import a function's code and fork environments of it.
 
@@ -37,6 +48,7 @@ class SandboxSpec:
     one seen as ``/opt``; ``readable`` are further files and folders it may read; ``variables`` its
     whole environment (nothing else is inherited). ``runtime`` is AWS's identifier. ``network`` is
     ``none``, ``loopback`` or ``internet``; ``ephemeral_mib`` bounds each environment's ``/tmp``.
+    With ``state`` the variable ``DYNIMO_STATE`` says where that is seen inside.
     """
 
     function: str
@@ -53,6 +65,7 @@ class SandboxSpec:
     layers: Path | None = None
     network: str = "internet"
     ephemeral_mib: int = 512
+    state: State | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dynimo import discovery
+from dynimo.assembly.chosen import Chosen, StateOf
 from dynimo.functions.invoker import Invoker
 from dynimo.functions.specs import Deployment
 from dynimo.gateway.table import Target
@@ -86,9 +87,10 @@ class Apps:
         registry: Registry,
         place: Place,
         environment: Mapping[str, str] = os.environ,
+        state_of: StateOf | None = None,
     ) -> None:
         self._settings = settings
-        self._environment = dict(environment)
+        self.chosen = Chosen(environment, state_of)
         self._base = base
         self.registry = registry
         self.config = settings.registry
@@ -100,12 +102,11 @@ class Apps:
         }
         self.deployed |= {each.app.name: each for each in self._uploaded()}
         self.versions: dict[str, Version] = {}
-        self._of_operator: set[str] = set()
         for each in self.deployed.values():
             for version in self._published(each):
                 self.versions[version.function] = version
                 if each.origin != UPLOADED:
-                    self._of_operator.add(version.sha256)
+                    self.chosen.add(each.app, version)
 
     @property
     def found(self) -> list[sdk_app.App]:
@@ -139,7 +140,11 @@ class Apps:
         return targets(self.deployed.values())
 
     def deployment(self, version: Version) -> Deployment:
-        """The variables and paths that this deployment gives to a version of an app."""
+        """The variables, paths and state that this deployment gives to a version of an app.
+
+        Raises:
+            InitError: its state cannot be used.
+        """
         declared = version.configuration
         if declared.runtime:
             return Deployment()
@@ -148,6 +153,7 @@ class Apps:
         except sdk_app.ManifestError as error:
             log.warning("%s: %s", version, error)
             return Deployment()
+        self.chosen.warn(version, app.functions.get(_short(app, version)))
         table: dict[str, Any] = dict(self._settings.apps.get(app.name, {}))
         readable: list[Path] = []
         for key in declared.files:
@@ -155,29 +161,15 @@ class Apps:
                 path = (self._base / Path(table[key]).expanduser()).resolve()
                 table[key] = str(path)
                 readable.append(path if path.is_dir() else path.parent)
-        own = {**self._inherited(app, version), SETTINGS_VARIABLE: json.dumps(table)}
+        own = {**self.chosen.inherited(version), SETTINGS_VARIABLE: json.dumps(table)}
         if self._settings.host in LOOPBACK:
             own[DEVELOPMENT_VARIABLE] = "1"
         if declared.sources:
             places = self._sources(app, version)
             own[SOURCES_VARIABLE] = json.dumps(places)
             readable += [Path(place) for place in places.values() if place.startswith("/")]
-        return Deployment(own=own, readable=tuple(readable))
-
-    def _inherited(self, app: sdk_app.App, version: Version) -> dict[str, str]:
-        """The server's own variables that a function asks for.
-
-        Only apps that whoever started the server chose get any: who may upload one may run code,
-        but not read what the server was started with.
-        """
-        wanted = app.functions.get(version.function.removeprefix(f"{app.name}-"))
-        if wanted is None or not wanted.inherit:
-            return {}
-        if version.sha256 not in self._of_operator:
-            log.warning("%s: an uploaded app inherits no variables", version)
-            return {}
-        have = self._environment
-        return {name: have[name] for name in wanted.inherit if name in have}
+        state = self.chosen.state(version)
+        return Deployment(own=own, readable=tuple(readable), state=state)
 
     def check_upstreams(self, app: sdk_app.App) -> None:
         """Refuse routes to upstreams that the operator has not named. Raises DeployError."""
@@ -195,9 +187,8 @@ class Apps:
         return sdk_app.read(self.registry.contents.path(sha256))
 
     async def _start(self, invoker: Invoker, version: Version, deployed: Deployed) -> None:
-        given = self.deployment(version)
         try:
-            await invoker.deploy(version, own=given.own, readable=given.readable, beside=True)
+            await invoker.deploy(version, self.deployment(version), beside=True)
         except InitError as error:
             if deployed.origin != UPLOADED:
                 raise
@@ -233,6 +224,11 @@ class Apps:
         """The app's own sources, and over them those of the deployment."""
         own = {name: str(version.code / folder) for name, folder in app.sources.items()}
         return own | dict(self._settings.sources)
+
+
+def _short(app: sdk_app.App, version: Version) -> str:
+    """What the app calls this function."""
+    return version.function.removeprefix(f"{app.name}-")
 
 
 def targets(deployed: Iterable[Deployed]) -> list[Target]:

@@ -30,9 +30,11 @@ from dynimo.backends import memory
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
+from dynimo.backends.sandboxes.states import States
 from dynimo.datafolder import DataFolder
 from dynimo.functions import headroom
 from dynimo.functions.invoker import Invoker
+from dynimo.identity import app_roles
 from dynimo.logs import layout as logs_layout
 from dynimo.logs.store import Store
 from dynimo.metering.meter import FOLDER as METERING_FOLDER
@@ -49,6 +51,8 @@ log = logging.getLogger("dynimo")
 PORTS_TRIED_MAX = 20
 APPS_FOLDER = "apps"
 """Where uploaded apps are unpacked, below the data folder."""
+STATES_FOLDER = "state"
+"""What apps keep, each in a folder of its own, below the data folder."""
 
 
 class Platform:
@@ -69,7 +73,9 @@ class Platform:
         self.trust = Trust(settings, folder, self.registry, self._own_address)
         self.logs = Store(folder.path / logs_layout.FOLDER, settings.logs)
         self.meter = Meter(folder.path / METERING_FOLDER, settings.metering)
-        self.apps = Apps(settings, base, self.registry, self.place)
+        states = States(folder.path / STATES_FOLDER, sandbox.state_users)
+        self.apps = Apps(settings, base, self.registry, self.place, state_of=states.of)
+        app_roles.settle(self.trust.keyring, self.apps.chosen.roles())
         self.invoker = self._invoker()
         self.uploads = Uploads(self.apps, self.invoker, folder.path / APPS_FOLDER)
         self.later = Asynchronous(
@@ -220,7 +226,9 @@ class Platform:
             resolve=self.registry.resolve,
             logs=self.logs,
             meter=self.meter,
-            credentials=self.trust.credentials,
+            credentials=lambda version: self.trust.credentials(
+                version, self.apps.chosen.role(version)
+            ),
             recursion=self._recursion,
             deployment=self.apps.deployment,
         )

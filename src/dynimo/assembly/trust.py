@@ -13,6 +13,7 @@ from dynimo.api.aws.kms_using import KmsUsing
 from dynimo.api.aws.sts import Sts
 from dynimo.datafolder import DataFolder
 from dynimo.functions.specs import of_app
+from dynimo.identity import app_roles
 from dynimo.identity.gatekeeper import Gatekeeper
 from dynimo.identity.keyring import Keyring
 from dynimo.identity.keys.engines import engines
@@ -63,19 +64,27 @@ class Trust:
         self.keys.close()
         self.keyring.close()
 
-    def credentials(self, version: Version) -> Mapping[str, str]:
-        """What a function's code signs its own calls with, and where they go; an app has none."""
+    def credentials(self, version: Version, app_role: str = "") -> Mapping[str, str]:
+        """What a function's code signs its own calls with, and where they go.
+
+        One of an app has none, unless it has a role (``app_role``, a name). Until the platform
+        listens it has none either: its calls would go to AWS.
+        """
+        address = self._address()
+        role = version.configuration.role
         if of_app(version):
-            return {}
-        arn = version.function_arn
-        key, secret, token = self.gatekeeper.sessions.issue(version.configuration.role, arn)
+            if not app_role or not address:
+                return {}
+            role = f"arn:aws:iam::{self.keyring.account}:role/{app_role}"
+        elif app_roles.is_one(role):
+            role = ""
+        key, secret, token = self.gatekeeper.sessions.issue(role, version.function_arn)
         given = {
             "AWS_ACCESS_KEY_ID": key,
             "AWS_SECRET_ACCESS_KEY": secret,
             "AWS_SESSION_TOKEN": token,
         }
         chosen = version.configuration.environment or {}
-        address = self._address()
         for service in SERVED:
             name = f"AWS_ENDPOINT_URL_{service}"
             if address and not {name, "AWS_ENDPOINT_URL"} & chosen.keys():

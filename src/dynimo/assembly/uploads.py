@@ -173,8 +173,7 @@ class Uploads:
 
         async def start(each: Staged) -> None:
             version = self._registry.version(each.record)
-            given = self._apps.deployment(version)
-            await self._invoker.deploy(version, own=given.own, readable=given.readable, beside=True)
+            await self._invoker.deploy(version, self._apps.deployment(version), beside=True)
 
         results = await asyncio.gather(*map(start, staged), return_exceptions=True)
         for each, error in zip(staged, results, strict=True):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeAlias
 
 from dynimo import ports, telemetry
@@ -98,16 +97,10 @@ class Invoker:
         self._clock.call_later(0, self.held.let_go)
 
     async def deploy(
-        self,
-        version: Version,
-        *,
-        own: Mapping[str, str],
-        readable: Iterable[Path] = (),
-        beside: bool = False,
+        self, version: Version, deployment: Deployment, *, beside: bool = False
     ) -> None:
         """Run an app's version from now on; the one before it finishes what it runs, then ends.
 
-        ``own`` are variables of this deployment, ``readable`` further paths the sandbox may read.
         With ``beside`` the ones before stay until ``withdraw``.
 
         Raises:
@@ -115,7 +108,6 @@ class Invoker:
         """
         arn = version.arn
         unchanged = self._deployments.get(arn)
-        deployment = Deployment(own=own, readable=tuple(readable))
         if unchanged == deployment and self.held.find(version) is not None:
             return
         self._deployments[arn] = deployment

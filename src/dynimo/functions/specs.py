@@ -20,10 +20,11 @@ from dynimo.model.function import Version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What one deployment adds to a version: variables, and further paths that it may read."""
+    """What one deployment adds to a version: variables, paths that it may read, its app's state."""
 
     own: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
     readable: tuple[Path, ...] = ()
+    state: ports.State | None = None
 
 
 def of_app(version: Version) -> bool:
@@ -51,6 +52,7 @@ def sandbox_spec(
         layers=version.layers,
         network=declared.network,
         ephemeral_mib=declared.ephemeral_mib,
+        state=deployment.state,
     )
 
 

@@ -24,6 +24,9 @@ from dynimo.sdk import app as sdk_app
 LIVE = "live"
 """The alias by which routes call an app's functions."""
 
+GIVEN = ("on_demand", "inherit", "state", "permissions")
+"""What a manifest asks of the server that serves it; it is no part of a version's configuration."""
+
 SKIPPED_NAMES = frozenset({"__pycache__", ".git", ".venv", "node_modules", "tests"})
 
 
@@ -123,7 +126,8 @@ def unstage(registry: Registry, staged: Staged) -> None:
 def configured(declared: sdk_app.Function) -> Configuration:
     """What an app declares of a function, as the platform's configuration."""
     told = asdict(declared)
-    del told["on_demand"], told["inherit"]  # of how a server starts, not of the version
+    for name in GIVEN:
+        del told[name]
     return Configuration(**told, runtime="", role="")
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dynimo.sdk.declaring import ManifestError, declared
 from dynimo.sdk.fallbacks import Fallback, fallback
+from dynimo.sdk.permissions import Permission, permissions
 from dynimo.sdk.routes import Route, route
 
-__all__ = ["App", "Command", "Function", "ManifestError", "Route", "read"]
+__all__ = ["App", "Command", "Function", "ManifestError", "Permission", "Route", "read"]
 
 MANIFEST_NAME = "app.toml"
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 10_240
@@ -25,6 +26,8 @@ TIMEOUT_SECONDS_MAX = 900
 CONCURRENCY_MAX = 1_000
 ENVIRONMENTS_MAX = 1_000
 NETWORKS = ("none", "loopback", "internet")
+STATES = ("", "read", "write")
+"""What a function may do with its app's state."""
 INHERITED_MAX = 64
 """Variables of the server that one function may see."""
 _VARIABLE = re.compile(r"(?!AWS_|DYNIMO_)[A-Z][A-Z0-9_]{0,63}")
@@ -45,6 +48,7 @@ class Function:
     ``files`` are keys of the app's settings whose values are paths it may read. ``network`` is what
     its code can reach: one of ``NETWORKS``. ``on_demand`` imports its code on first use, instead of
     at start. ``inherit`` names variables of the server's own environment that it sees too.
+    ``state`` is one of ``STATES``; ``permissions`` are what it may do on the platform.
     """
 
     handler: str
@@ -61,6 +65,8 @@ class Function:
     network: str = "internet"
     on_demand: bool = False
     inherit: tuple[str, ...] = ()
+    state: str = ""
+    permissions: tuple[Permission, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +199,7 @@ def _function(name: str, table: object) -> Function:
     where = f"[functions.{name}]"
     if not _NAME.fullmatch(name):
         raise ManifestError(f"{where} must be named in lower-case letters, digits and dashes")
-    function = declared(Function, table, where)
+    function = _with_permissions(table, where)
     if not _HANDLER.fullmatch(function.handler):
         raise ManifestError(f"{where} handler = {function.handler!r} must be 'module.function'")
     _within(where, "memory_mib", function.memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
@@ -205,9 +211,29 @@ def _function(name: str, table: object) -> Function:
     if function.on_demand and function.reserve:
         raise ManifestError(f"{where} on_demand: then nothing is ready, so reserve must be 0")
     _inheritable(where, function.inherit)
+    if function.state not in STATES:
+        raise ManifestError(f"{where} state = {function.state!r} must be 'read' or 'write'")
     if function.network not in NETWORKS:
         raise ManifestError(
             f"{where} network = {function.network!r} must be one of {', '.join(NETWORKS)}"
+        )
+    return function
+
+
+def _with_permissions(table: object, where: str) -> Function:
+    """The function with what its tables of permissions say."""
+    if not isinstance(table, dict) or "permissions" not in table:
+        return declared(Function, table, where)
+    plain = {key: value for key, value in table.items() if key != "permissions"}
+    function = replace(
+        declared(Function, plain, where), permissions=permissions(table["permissions"], where)
+    )
+    if function.network != "internet":
+        raise ManifestError(f"{where} permissions: the platform is reached by network 'internet'")
+    if function.reserve:
+        raise ManifestError(
+            f"{where} permissions: its environments begin when the platform listens, so reserve"
+            " must be 0"
         )
     return function
 

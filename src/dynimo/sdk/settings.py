@@ -15,6 +15,7 @@ from typing import Any
 SOURCES_VARIABLE = "DYNIMO_SOURCES"
 SETTINGS_VARIABLE = "DYNIMO_SETTINGS"
 DEVELOPMENT_VARIABLE = "DYNIMO_DEVELOPMENT"
+STATE_VARIABLE = "DYNIMO_STATE"
 
 
 def sources() -> Mapping[str, str]:
@@ -29,6 +30,21 @@ def settings() -> Mapping[str, Any]:
     """The deployment's ``[apps.NAME]`` table; values listed under ``files`` are absolute paths."""
     found: dict[str, Any] = json.loads(os.environ.get(SETTINGS_VARIABLE, "{}"))
     return found
+
+
+def state() -> str:
+    """The path of the app's own folder, kept for it (``state`` in app.toml).
+
+    Raises:
+        LookupError: this function has none; an app that was uploaded never has.
+    """
+    path = os.environ.get(STATE_VARIABLE)
+    if not path:
+        raise LookupError(
+            "This function has no state: its table in app.toml must say state = 'read' or 'write',"
+            " and its app must come with the server or be named with --app."
+        )
+    return path
 
 
 def development() -> bool:

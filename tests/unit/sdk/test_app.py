@@ -151,6 +151,49 @@ def test_a_command_that_cannot_be_run_is_refused(tmp_path: Path, table: str, sai
     assert said in str(refused.value)
 
 
+PERMITTED = """
+name = "a"
+[functions.b]
+handler = "b.c"
+state = "read"
+[[functions.b.permissions]]
+actions = ["kms:Sign", "kms:Get*"]
+resources = ["arn:aws:kms:*:*:key/*"]
+"""
+
+
+def test_a_state_and_permissions_are_read(tmp_path: Path) -> None:
+    """As they are written."""
+    function = _read(tmp_path, PERMITTED).functions["b"]
+    wanted = sdk_app.Permission(
+        actions=("kms:Sign", "kms:Get*"), resources=("arn:aws:kms:*:*:key/*",)
+    )
+    assert (function.state, function.permissions) == ("read", (wanted,))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('"read"', '"all"'), "must be 'read' or 'write'"),
+        (('"kms:Sign"', '"*"'), "actions '*' must be 'SERVICE:ACTION'"),
+        (('["arn:aws:kms:*:*:key/*"]', "[]"), "resources must be 1 to 64 texts"),
+        (('"arn:aws:kms:*:*:key/*"', '"key/*"'), "must be an ARN or '*'"),
+        (('"arn:aws:kms:*:*:key/*"', '"arn:${aws:username}"'), "must be an ARN or '*'"),
+        (("resources =", "resource ="), "unknown key 'resource'"),
+        (("[[functions.b.permissions]]", "[functions.b.permissions]"), "must be 1 to 16 tables"),
+        (("state", "reserve = 1\nstate"), "reserve must be 0"),
+        (("state", "network = 'none'\nstate"), "reached by network 'internet'"),
+    ],
+)  # fmt: skip
+def test_a_trust_that_cannot_be_meant_is_refused(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    """Before anything is served."""
+    with pytest.raises(sdk_app.ManifestError) as refused:
+        _read(tmp_path, PERMITTED.replace(*change))
+    assert said in str(refused.value)
+
+
 def test_a_folder_without_a_manifest_is_no_app(tmp_path: Path) -> None:
     """And the message says what an app is."""
     with pytest.raises(sdk_app.ManifestError, match="an app is a folder with an app.toml"):

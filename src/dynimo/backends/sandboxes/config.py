@@ -38,17 +38,25 @@ class Config:
 
     ``scratch`` is a folder of the platform's own, where environments get theirs. ``uid_first`` and
     ``uid_count`` are the users that versions become when the platform is root. ``without`` names
-    measures that the operator turned off. ``processes_max`` bounds one environment's processes and
+    measures that the operator turned off. The ``state_uid_count`` users after those own apps'
+    states. ``processes_max`` bounds one environment's processes and
     threads. ``zygote_memory_mib`` is what a zygote may take above its function's memory.
     """
 
     scratch: Path
     uid_first: int = 60_000
     uid_count: int = 4_000
+    state_uid_count: int = 1_000
     without: frozenset[str] = frozenset()
     processes_max: int = 256
     zygote_memory_mib: int = 256
     close_seconds: float = 5.0
+
+    @property
+    def state_uids(self) -> range:
+        """The users that own states, and that no other function runs as."""
+        first = self.uid_first + self.uid_count
+        return range(first, first + self.state_uid_count)
 
 
 @dataclass(frozen=True, slots=True)

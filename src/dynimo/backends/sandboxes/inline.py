@@ -14,11 +14,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dynimo import ports
 from dynimo.model import errors
 from dynimo.runtime import handler, outcome
+from dynimo.sdk.settings import STATE_VARIABLE
 
 KILLED = -9
 
@@ -37,6 +39,9 @@ class InlineSandbox:
             errors.InitError: it does not.
         """
         began = time.monotonic()
+        if spec.state is not None:
+            variables = {**spec.variables, STATE_VARIABLE: str(spec.state.folder)}
+            spec = replace(spec, variables=variables)
         try:
             _imported(spec)
         except handler.InitFailure as failure:

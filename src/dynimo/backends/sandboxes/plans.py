@@ -20,6 +20,9 @@ from dynimo.runtime.isolation.plan import Plan
 SCRATCH_INSIDE = "/tmp"  # noqa: S108 - the function's own
 LAYERS_INSIDE = "/opt"
 ROOMS_INSIDE = "/var/rooms"
+STATE_INSIDE = "/var/state"
+STATE_FILE_MIB_MAX = 64 * 1024
+"""Of one file of a function that may change its app's state; its /tmp has a limit of its own."""
 
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 _ETC = (
@@ -80,6 +83,8 @@ def make(
     rules = _rules(folders, task, new_root=new_root)
     if new_root or spec.layers is not None:
         rules.append((LAYERS_INSIDE if new_root else str(spec.layers), "read"))
+    if spec.state is not None:
+        rules.append((state_inside(spec.state, measures), _word(spec.state)))
     networking = networks.decide(spec.network, measures, executes=executes)
     return Plan(
         task=task,
@@ -100,6 +105,7 @@ def make(
         uid=uid if "own user" in measures else None,
         folders=(LAYERS_INSIDE,) if new_root else (),
         scratch_mib=spec.ephemeral_mib,
+        file_mib=_file_mib(spec),
         rooms=ROOMS_INSIDE if "private /tmp" in measures else "",
         kept=tuple(path for _, path, _ in binds if _below(path, (SCRATCH_INSIDE,))),
         network_namespace=networking.namespace,
@@ -110,6 +116,21 @@ def make(
     )
 
 
+def state_inside(state: ports.State, measures: Measures) -> str:
+    """Where a function sees its app's state."""
+    return STATE_INSIDE if "mount namespace" in measures else str(state.folder)
+
+
+def _word(state: ports.State) -> str:
+    """What is kept is data: nothing of it is ever a program."""
+    return "keep" if state.writable else "data"
+
+
+def _file_mib(spec: ports.SandboxSpec) -> int:
+    writable = spec.state is not None and spec.state.writable
+    return max(spec.ephemeral_mib, STATE_FILE_MIB_MAX if writable else 0)
+
+
 def _binds(
     spec: ports.SandboxSpec, folders: list[str], code: str, task: str
 ) -> list[tuple[str, str, str]]:
@@ -118,6 +139,8 @@ def _binds(
     binds += [(os.path.realpath(path), path, "read") for path in folders]
     binds += [(device, device, "device") for device in _DEVICES if Path(device).exists()]
     binds += [(code, task, "read")]
+    if spec.state is not None:
+        binds.append((str(spec.state.folder), STATE_INSIDE, _word(spec.state)))
     return binds
 
 

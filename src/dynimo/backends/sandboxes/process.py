@@ -22,7 +22,7 @@ from typing import Any
 from dynimo import ports
 from dynimo.backends import interpreters
 from dynimo.backends.interpreters import Interpreters
-from dynimo.backends.sandboxes import cgroups, launching, plans, reports
+from dynimo.backends.sandboxes import cgroups, launching, plans, reports, states
 from dynimo.backends.sandboxes import config as settings
 from dynimo.backends.sandboxes.cgroup_shares import MEASURE, Share, Shares
 from dynimo.backends.sandboxes.cgroup_slots import Slot
@@ -39,6 +39,7 @@ from dynimo.model import errors
 from dynimo.runtime import handler, tracebacks
 from dynimo.runtime.executed import command as commands
 from dynimo.runtime.isolation import plan as planning
+from dynimo.sdk.settings import STATE_VARIABLE
 
 PROBE_SECONDS_MAX = 20
 _PROBE = (
@@ -97,6 +98,11 @@ class ProcessSandbox:
     def describe(self) -> Mapping[str, str]:
         """Each measure, in a fixed order: ``on``, or why not."""
         return dict(self._measures.found)
+
+    @property
+    def state_users(self) -> range | None:
+        """The users that own apps' states; None if all is done as the server's own."""
+        return self._config.state_uids if "own user" in self._measures else None
 
     async def start(self, spec: ports.SandboxSpec, on_death: Callable[[], None]) -> ports.Zygote:
         """Start a zygote of ``spec``.
@@ -200,8 +206,12 @@ class ProcessSandbox:
         return process, ready
 
     def _place(self, spec: ports.SandboxSpec) -> _Place:
-        launch = self._launch_of(spec)
         uid = self._config.uid_first + self._count % self._config.uid_count
+        if spec.state is not None:
+            uid = self._owner(spec.state)
+            inside = plans.state_inside(spec.state, self._measures)
+            spec = replace(spec, variables={**spec.variables, STATE_VARIABLE: inside})
+        launch = self._launch_of(spec)
         self._count += 1
         folder = self._folder / str(self._count)
         scratch, root = folder / "scratch", folder / "root"
@@ -217,6 +227,14 @@ class ProcessSandbox:
         for path in (scratch, root):
             path.mkdir(parents=True, mode=0o700)
         return _Place(self, spec, folder, plan, launch, self._shares.make())
+
+    def _owner(self, state: ports.State) -> int:
+        """The user that owns a state. Raises InitError."""
+        try:
+            return states.owner(state.folder, self.state_users)
+        except OSError as error:
+            text = f"The app's state cannot be used: {error}"
+            raise errors.InitError(text, handler.failure("Runtime.SandboxError", text)) from error
 
     def _launch_of(self, spec: ports.SandboxSpec) -> Launch:
         task, layers = tracebacks.TASK_ROOT, LAYERS_ROOT

@@ -79,7 +79,7 @@ def confine(plan: Plan) -> None:
             rooms_at=plan.rooms,
         )
     if plan.limits:
-        rlimits.apply(scratch_mib=plan.scratch_mib, processes_max=plan.processes_max)
+        rlimits.apply(file_mib=plan.file_mib, processes_max=plan.processes_max)
     if plan.capabilities and (os.geteuid() == 0 or plan.user_namespace):
         capabilities.drop_bounding()
     if plan.uid is not None:

@@ -18,7 +18,7 @@ _DETACH = 2
 _MOUNT_SETATTR = 442
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
-_ATTRIBUTE_RDONLY, _ATTRIBUTE_NOSUID, _ATTRIBUTE_NODEV = 1, 2, 4
+_ATTRIBUTE_RDONLY, _ATTRIBUTE_NOSUID, _ATTRIBUTE_NODEV, _ATTRIBUTE_NOEXEC = 1, 2, 4, 8
 ROOT_OPTIONS = "size=1m,nr_inodes=2k,mode=0755"
 ROOMS_OPTIONS = "size=1m,nr_inodes=20k,mode=0711"
 TMP = "/tmp"  # noqa: S108 - of a root of our own
@@ -100,7 +100,7 @@ def new_root(
 ) -> None:
     """Build a root at ``root`` and move into it; the old one is out of reach afterwards.
 
-    ``binds`` are (host path, path inside, ``read`` | ``write`` | ``device``), parents first;
+    ``binds`` are (host path, path inside, mode), parents first; the modes are those of a plan;
     ``links`` maps path inside to its target; ``files`` maps path inside to its text; ``folders``
     are empty. ``tmp`` is the size (MiB) and the user of a /tmp; ``rooms_at`` is where rooms will be
     (see ``rooms``).
@@ -161,8 +161,10 @@ def _bind(source: str, target: str, mode: str) -> None:
     set_bits = _ATTRIBUTE_NOSUID
     if mode != "device":
         set_bits |= _ATTRIBUTE_NODEV
-    if mode == "read":
+    if mode in ("read", "data"):
         set_bits |= _ATTRIBUTE_RDONLY
+    if mode in ("data", "keep"):
+        set_bits |= _ATTRIBUTE_NOEXEC
     mount(source, target, "none", _BIND | _REC)
     attributes = _Attributes(set_bits, 0, 0, 0)
     try:

@@ -12,11 +12,12 @@ class Plan:
     """The isolation of one zygote and of all environments that it forks.
 
     ``task`` and ``scratch`` are paths as seen inside. ``rules`` are (path inside, ``read`` |
-    ``write`` | ``device``) for Landlock without the scratch folder. With ``root`` (an empty folder
-    on the host) a new root is built there from ``binds`` (host path, path inside, mode), ``links``,
-    ``folders`` (empty ones) and ``files``; scratch is then its own /tmp of ``scratch_mib``. ``uid``
-    is the user to become. ``user_namespace`` gives a user without rights the right to all of that,
-    over what is his own only.
+    ``write`` | ``device`` | ``data`` | ``keep``) for Landlock without the scratch folder; the last
+    two let files be read, and changed, but not run. With ``root`` (an empty folder on the host) a
+    new root is built there from ``binds`` (host path, path inside, mode), ``links``, ``folders``
+    (empty ones) and ``files``; scratch is then its own /tmp of ``scratch_mib``. ``file_mib`` bounds
+    each file. ``uid`` is the user to become. ``user_namespace`` gives a user without rights the
+    right to all of that, over what is his own only.
 
     With ``rooms`` each environment gets a root of its own below that folder, which has everything
     of the zygote's but another /tmp; ``kept`` are the binds that lie below /tmp and are seen there
@@ -45,6 +46,7 @@ class Plan:
     uid: int | None = None
     folders: tuple[str, ...] = ()
     scratch_mib: int = 512
+    file_mib: int = 512
     alone: bool = False
     rooms: str = ""
     kept: tuple[str, ...] = ()

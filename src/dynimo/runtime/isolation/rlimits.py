@@ -21,8 +21,8 @@ PROCESSES_MAX = 4096
 """NPROC counts all processes of the user on the host: it only stops fork bombs, without groups."""
 
 
-def apply(*, scratch_mib: int = 2048, processes_max: int | None = PROCESSES_MAX) -> None:
-    """Lower each limit to ``LIMITS``, and files to ``scratch_mib``; what is lower already stays.
+def apply(*, file_mib: int = 2048, processes_max: int | None = PROCESSES_MAX) -> None:
+    """Lower each limit to ``LIMITS``, and files to ``file_mib``; what is lower already stays.
 
     A file may be 1 MiB more, so that a folder with a limit of its own says first that it is full.
 
@@ -31,7 +31,7 @@ def apply(*, scratch_mib: int = 2048, processes_max: int | None = PROCESSES_MAX)
     Raises:
         OSError: the kernel refused.
     """
-    limits = {**LIMITS, "RLIMIT_FSIZE": (scratch_mib + 1) * 1024**2}
+    limits = {**LIMITS, "RLIMIT_FSIZE": (file_mib + 1) * 1024**2}
     if processes_max is not None:
         limits["RLIMIT_NPROC"] = processes_max
     for name, value in limits.items():

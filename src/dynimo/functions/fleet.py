@@ -27,6 +27,9 @@ FAILURES_MAX = 3
 """Environments that may die in a row without answering before starting more is slowed down."""
 BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.1, 5.0
 
+LIFE_SECONDS = 24 * 3600.0
+"""How long an environment is given work: less than its credentials hold, whatever it is doing."""
+
 Done: TypeAlias = Callable[[Outcome | DynimoError], None]
 
 
@@ -80,6 +83,7 @@ class _Environment:
     process: ports.Process
     stream: str
     idle_since: float
+    cancel_life: Callable[[], None]
     answered: int = 0
     fresh: bool = True
     killed: str = ""
@@ -204,7 +208,8 @@ class Fleet:
         stream = self._journal.stream()
         own = {"AWS_LAMBDA_LOG_STREAM_NAME": stream, **self._around.own_variables()}
         process = self.zygote.fork(name, _Watcher(self, name), own)
-        self._environments[name] = _Environment(process, stream, self._clock.monotonic())
+        cancel = self._clock.call_later(LIFE_SECONDS, lambda: self._retire(name))
+        self._environments[name] = _Environment(process, stream, self._clock.monotonic(), cancel)
 
     def _hand_over(self, name: str, invocation_id: str, kin: int) -> None:
         ticket, environment = self._tickets[invocation_id], self._environments[name]
@@ -242,6 +247,10 @@ class Fleet:
             environment.killed = why
             self.pool.condemn(name)
             environment.process.kill()
+
+    def _retire(self, name: str) -> None:
+        """It has lived long enough."""
+        self._act(self.pool.retire(name, self._clock.monotonic()))
 
     def _unfit(self, name: str, invocation_id: str, why: str) -> None:
         """Kill an environment for the sake of what one invocation in it did."""
@@ -362,6 +371,7 @@ class Fleet:
         environment = self._environments.pop(name, None)
         if environment is None:
             return
+        environment.cancel_life()
         now = self._clock.monotonic()
         self._hold(environment, now)
         for invocation_id in self.pool.running(name):

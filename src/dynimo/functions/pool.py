@@ -84,13 +84,14 @@ class Limits:
 class _Environment:
     """``running`` are the invocations inside; ``idle_since`` means something when it is empty.
 
-    A ``condemned`` one has been killed but is not gone yet: it gets nothing more. ``kin`` is that
-    of the last invocation in it.
+    A ``condemned`` one gets nothing more: it has been killed but is not gone yet, or it is ``old``
+    and goes when it is empty. ``kin`` is that of the last invocation in it.
     """
 
     running: set[str] = field(default_factory=set)
     idle_since: float = 0.0
     condemned: bool = False
+    old: bool = False
     kin: str = ""
 
 
@@ -156,7 +157,7 @@ class Pool:
         self._forget(invocation)
         slot.idle_since = now
         self._service_seconds = scaling.smoothed(self._service_seconds, seconds)
-        return self._drain(now)
+        return self._leave(environment, now) if slot.old else self._drain(now)
 
     def exit(self, environment: str, now: float) -> list[Action]:
         """An environment is gone, with whatever ran in it. Those behind it must not be stranded."""
@@ -195,6 +196,14 @@ class Pool:
         slot = self._environments.get(environment)
         if slot is not None:
             slot.condemned = True
+
+    def retire(self, environment: str, now: float) -> list[Action]:
+        """It has lived long enough: another takes its place, and it ends when it is empty."""
+        slot = self._environments.get(environment)
+        if slot is None:
+            return []
+        slot.condemned = slot.old = True
+        return self._leave(environment, now)
 
     def suspend(self) -> None:
         """Nothing can be started for now (its zygote is gone); who arrives waits in the queue."""
@@ -277,6 +286,13 @@ class Pool:
         """The invocations inside an environment."""
         slot = self._environments.get(environment)
         return frozenset(slot.running) if slot else frozenset()
+
+    def _leave(self, environment: str, now: float) -> list[Action]:
+        """Let an old one go if nothing runs in it any more."""
+        if self._environments[environment].running:
+            return self._drain(now)
+        del self._environments[environment]
+        return [Stop(environment), *self._drain(now), *self.fill(now)]
 
     def _free(self, kin: str = "") -> str | None:
         """The most lately used environment with room: so the others grow old and can go.

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from dynimo import testing
-from dynimo.functions.fleet import Done, Fleet
+from dynimo.functions.fleet import LIFE_SECONDS, Done, Fleet
 from dynimo.functions.pool import Limits
 from dynimo.model.errors import DynimoError, Throttled
 from dynimo.model.invocation import Invocation, Outcome
@@ -164,3 +164,20 @@ async def test_closing_lets_nobody_wait_for_ever() -> None:
     await rig.fleet.close(0)
 
     assert {type(result).__name__ for result in rig.heard.values()} == {"Stopping"}
+
+
+async def test_an_environment_that_is_never_idle_is_replaced_before_its_credentials_end() -> None:
+    """After a day it gets nothing more; what runs in it ends in peace, and nobody is refused."""
+    rig = await Rig(itertools.repeat(2.0), environments=1, concurrency=2, idle_seconds=1e9).open()
+    start = rig.clock.monotonic()
+
+    rig.run("first")
+    rig.clock.run(start + LIFE_SECONDS - 1)
+    rig.run("across")
+    rig.clock.run(start + LIFE_SECONDS + 0.5)
+    rig.run("next")
+    rig.clock.run(start + LIFE_SECONDS + 10)
+
+    assert [rig.outcome(name).cold for name in ("first", "across", "next")] == [True, False, True]
+    assert rig.outcome("across").error is None
+    assert rig.sandbox.zygotes[0].started == 2

@@ -361,6 +361,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.waiting: list[str] = []
         self.ended: set[str] = set()
         self.suspended = False
+        self.old: set[str] = set()
 
     def carry_out(self, actions: list[Action]) -> None:
         """Mirror what a fleet would do, refusing what could not be done."""
@@ -372,6 +373,7 @@ class PoolMachine(RuleBasedStateMachine):
                     self.environments[name] = set()
                 case Assign(name, invocation):
                     assert invocation not in self.ended
+                    assert name not in self.old
                     if invocation in self.waiting:
                         assert self.waiting.pop(0) == invocation, "first come, first served"
                     self.environments[name].add(invocation)
@@ -417,6 +419,13 @@ class PoolMachine(RuleBasedStateMachine):
             self.ended |= self.environments.pop(name)
             self.carry_out(self.pool.exit(name, self.now))
 
+    @rule(data=st.data())
+    def retire(self, data: st.DataObject) -> None:
+        if self.environments:
+            name = data.draw(st.sampled_from(sorted(self.environments)))
+            self.old.add(name)
+            self.carry_out(self.pool.retire(name, self.now))
+
     @rule(seconds=st.floats(0, 10))
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -448,10 +457,15 @@ class PoolMachine(RuleBasedStateMachine):
             assert self.pool.running(name) == running
 
     @invariant()
+    def who_is_old_goes_when_empty(self) -> None:
+        assert all(self.environments.get(name, {"gone"}) for name in self.old)
+
+    @invariant()
     def nobody_waits_for_an_idle_environment(self) -> None:
         if self.waiting:
-            free = [r for r in self.environments.values() if len(r) < self.limits.concurrency]
-            assert free == []
+            most = self.limits.concurrency
+            young = self.environments.keys() - self.old
+            assert not any(len(self.environments[name]) < most for name in young)
             assert self.environments or self.suspended
 
 

@@ -9,7 +9,7 @@ import re
 import tomllib
 from typing import Any
 
-from asking import patterns
+from asking import patterns, urls
 from asking.allowing import allowed
 from asking.asked import HOST, USER
 from asking.patterns import Pattern
@@ -61,7 +61,8 @@ def _issuer(name: str, values: Any) -> Issuer:
     table = Table(f"[oidc.{name[:64]}]", values)
     audience = (table.text("audience"),) if table.is_text("audience") else table.texts("audience")
     found = Issuer(
-        name=name, issuer=table.text("issuer"), audience=audience, keys=table.text("keys", ""),
+        name=name, issuer=_address(table, "issuer"), audience=audience,
+        keys=_address(table, "keys") if table.has("keys") else "",
         bound_to_key=table.yes("bound_to_key", default=True),
         algorithms=table.texts("algorithms", ALGORITHMS),
         leeway_seconds=table.number("leeway_seconds", 30, least=0, most=300),
@@ -74,6 +75,12 @@ def _issuer(name: str, values: Any) -> Issuer:
         raise table.wrong("algorithms", f"some of {', '.join(ALGORITHMS)}")
     table.done()
     return found
+
+
+def _address(table: Table, key: str) -> str:
+    text = table.text(key)
+    table.made(key, (text,), urls.read)
+    return text
 
 
 def _kmsauth(table: Table) -> Kmsauth:

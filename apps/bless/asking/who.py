@@ -16,6 +16,10 @@ _ROLE = re.compile(r"arn:aws:iam::([0-9]{12}):role/(?:.*/)?([^/:]+)\Z", re.DOTAL
 _SESSION = re.compile(r"arn:aws:sts::([0-9]{12}):assumed-role/([^/:]+)/([^/:]+)\Z")
 
 
+class TokenError(ValueError):
+    """A token proves nothing; the text says why, and shows nothing of the token."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
     """One identity.
@@ -24,6 +28,9 @@ class Who:
     it is a role, since whoever takes a role names the session; of OIDC the ``sub``. ``arn``,
     ``principal``, ``role``, ``account``, ``function`` and ``address`` are a caller's. ``issuer`` is
     the policy's name of it; ``email`` is there only when the issuer verified it.
+
+    ``once`` is what of a token may be used a single time: a digest that is the same however the
+    token is written. It must be remembered ``until`` (seconds since the epoch).
     """
 
     kind: str
@@ -38,6 +45,8 @@ class Who:
     email: str = ""
     groups: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
+    once: str = ""
+    until: float = 0
 
     @property
     def told(self) -> str:
@@ -67,6 +76,6 @@ def caller(
     )
 
 
-def kmsauth(user: str) -> Who:
+def kmsauth(user: str, *, once: str = "", until: float = 0) -> Who:
     """The identity that a believed kmsauth token gives."""
-    return Who(kind=KMSAUTH, name=user)
+    return Who(kind=KMSAUTH, name=user, once=once, until=until)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contract import options
 from contract.authority import Authority
-from contract.cloud import Boto, warm
+from contract.boto import Boto, warm
 from contract.issuing import Issuer
 from dynimo.sdk.settings import settings
 

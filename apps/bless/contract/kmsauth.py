@@ -11,7 +11,7 @@ import binascii
 import json
 from datetime import UTC, datetime, timedelta
 
-from contract.cloud import Cloud, CloudError
+from contract.cloud import Cloud, CloudError, Decrypts
 from contract.options import KmsAuth
 
 LIFETIME_MAX = timedelta(minutes=60)
@@ -32,7 +32,7 @@ def authorise(
         TokenRefused: with BLESS's or kmsauth's message.
         CloudError: IAM cannot be asked.
     """
-    _believe(asked, cloud, now, user, token)
+    believe(asked, cloud, now, user, token)
     if not asked.allowed:
         if remote != (user,):
             raise TokenRefused("remote_usernames must be the same as bastion_user")
@@ -47,7 +47,12 @@ def authorise(
                 raise TokenRefused(f"user {user} is not in the {wanted} iam group")
 
 
-def _believe(asked: KmsAuth, cloud: Cloud, now: float, user: str, token: str) -> None:
+def believe(asked: KmsAuth, cloud: Decrypts, now: float, user: str, token: str) -> float:
+    """Check the token alone. Gives when its window ends, in seconds since the epoch.
+
+    Raises:
+        TokenRefused: with kmsauth's message.
+    """
     if "/" in user:
         raise TokenRefused("Unsupported username format.")
     if not asked.service_id or not asked.key_ids:
@@ -64,9 +69,10 @@ def _believe(asked: KmsAuth, cloud: Cloud, now: float, user: str, token: str) ->
         raise TokenRefused("Authentication error. Token lifetime exceeded.")
     if not begin <= datetime.fromtimestamp(now, UTC) <= end:
         raise TokenRefused("Authentication error. Invalid time validity for token.")
+    return end.timestamp()
 
 
-def _is(key: str, arn: str, cloud: Cloud) -> bool:
+def _is(key: str, arn: str, cloud: Decrypts) -> bool:
     """Whether a configured key has this ARN; a KMS may not know those of other regions."""
     if ":key/" in key:
         return key == arn

@@ -1,0 +1,65 @@
+"""One GET of a small JSON document, within limits: bytes, seconds, no redirect, no proxy.
+
+What it says is checked by who asked for it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+from typing import Any
+
+from asking.urls import Url
+
+DOCUMENT_BYTES_MAX = 262_144
+CONNECT_SECONDS, FETCH_SECONDS = 3, 5
+_PIECE_BYTES = 16_384
+
+
+class Unavailable(Exception):
+    """The issuer cannot be asked now, or its answer cannot be used."""
+
+
+def document(url: Url) -> dict[str, Any]:
+    """The document at an address. Raises Unavailable."""
+    if url.secure:
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            url.host, url.port, timeout=CONNECT_SECONDS, context=ssl.create_default_context()
+        )
+    else:
+        connection = http.client.HTTPConnection(url.host, url.port, timeout=CONNECT_SECONDS)
+    try:
+        data = _body(connection, url.target)
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(f"{url.host} cannot be asked: {type(error).__name__}.") from None
+    finally:
+        connection.close()
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Unavailable(f"{url.host} answered with something that is no JSON.") from None
+    if not isinstance(found, dict):
+        raise Unavailable(f"{url.host} answered with JSON that is no object.")
+    return found
+
+
+def _body(connection: http.client.HTTPConnection, target: str) -> bytes:
+    """The body, by pieces: a server that drips is left when the time is over."""
+    until = time.monotonic() + FETCH_SECONDS
+    connection.request("GET", target, headers={"accept": "application/json"})
+    answer = connection.getresponse()
+    if answer.status != http.client.OK:
+        raise Unavailable(
+            f"{connection.host} answered {answer.status}; redirects are not followed."
+        )
+    pieces, length = [], 0
+    while piece := answer.read1(_PIECE_BYTES):
+        length += len(piece)
+        if length > DOCUMENT_BYTES_MAX:
+            raise Unavailable(f"{connection.host} answered more than {DOCUMENT_BYTES_MAX} bytes.")
+        if time.monotonic() > until:
+            raise Unavailable(f"{connection.host} took more than {FETCH_SECONDS} seconds.")
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -13,6 +13,7 @@ from asking.asked import USER
 from asking.patterns import Pattern
 from asking.rules import ANY, CALLERS_OWN, Allowed, Network, Wanted
 from asking.tables import Table
+from asking.unmet import shown
 from contract.addresses import addresses
 from sshca.kinds import KINDS
 from sshca.weakness import RSA_BITS_MAX, RSA_BITS_MIN
@@ -24,7 +25,7 @@ EXTENSIONS = (
     "permit-X11-forwarding", "permit-agent-forwarding", "permit-port-forwarding", "permit-pty",
     "permit-user-rc",
 )  # fmt: skip
-_HOST_TEMPLATE = re.compile(r"[a-z0-9.*:-]+\Z")
+_HOST = re.compile(r"[a-z0-9.*:-]+\Z")
 
 
 def allowed(table: Table, type_: str, who: Wanted) -> Allowed:
@@ -65,14 +66,18 @@ def _principals(table: Table, type_: str, who: Wanted) -> tuple[str, ...]:
         found, table.made("principals", found, templates.fields), strict=True
     ):
         plain = re.sub(r"\{[^{}]*\}", "x", template)
-        if type_ == USER:
-            table.made("principals", (plain,), templates.principal)
-        elif not _HOST_TEMPLATE.match(plain):
-            raise table.wrong("principals", "hosts are names in lower case, * for a part")
-        else:
-            table.made("principals", (plain,), patterns.over_hosts)
+        make = templates.principal if type_ == USER else _host
+        table.made("principals", (plain,), make)
         _fillable(table, names, who)
     return found
+
+
+def _host(text: str) -> str:
+    if "/" in text:
+        return str(ip_network(text))
+    if not _HOST.match(text):
+        raise ValueError(f"{shown(text)} is no host: a name in lower case, * for a part of it")
+    return patterns.over_hosts(text).text
 
 
 def _fillable(table: Table, names: tuple[str, ...], who: Wanted) -> None:

@@ -5,17 +5,18 @@ What it says is checked by who asked for it.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import socket
 import ssl
-import time
+import threading
 from typing import Any
 
 from asking.urls import Url
 
 DOCUMENT_BYTES_MAX = 262_144
 CONNECT_SECONDS, FETCH_SECONDS = 3, 5
-_PIECE_BYTES = 16_384
 
 
 class Unavailable(Exception):
@@ -46,20 +47,34 @@ def document(url: Url) -> dict[str, Any]:
 
 
 def _body(connection: http.client.HTTPConnection, target: str) -> bytes:
-    """The body, by pieces: a server that drips is left when the time is over."""
-    until = time.monotonic() + FETCH_SECONDS
-    connection.request("GET", target, headers={"accept": "application/json"})
-    answer = connection.getresponse()
-    if answer.status != http.client.OK:
-        raise Unavailable(
-            f"{connection.host} answered {answer.status}; redirects are not followed."
-        )
-    pieces, length = [], 0
-    while piece := answer.read1(_PIECE_BYTES):
-        length += len(piece)
-        if length > DOCUMENT_BYTES_MAX:
-            raise Unavailable(f"{connection.host} answered more than {DOCUMENT_BYTES_MAX} bytes.")
-        if time.monotonic() > until:
-            raise Unavailable(f"{connection.host} took more than {FETCH_SECONDS} seconds.")
-        pieces.append(piece)
-    return b"".join(pieces)
+    """The body. A server that drips, even its headers, is cut off when the time is over."""
+    connection.connect()
+    late = threading.Event()
+    timer = threading.Timer(FETCH_SECONDS, _cut, (connection.sock, late))
+    timer.daemon = True
+    timer.start()
+    try:
+        connection.request("GET", target, headers={"accept": "application/json"})
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            raise Unavailable(
+                f"{connection.host} answered {answer.status}; redirects are not followed."
+            )
+        data = answer.read(DOCUMENT_BYTES_MAX + 1)
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+        data = b""
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise Unavailable(f"{connection.host} took more than {FETCH_SECONDS} seconds.")
+    if len(data) > DOCUMENT_BYTES_MAX:
+        raise Unavailable(f"{connection.host} answered more than {DOCUMENT_BYTES_MAX} bytes.")
+    return data
+
+
+def _cut(sock: socket.socket, late: threading.Event) -> None:
+    late.set()
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)

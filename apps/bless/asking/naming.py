@@ -73,6 +73,8 @@ def _pattern(text: str) -> Pattern:
 
 
 def _within(name: str, network: str) -> bool:
+    if "/" not in network:  # which comes of no template
+        return False
     try:
         return ipaddress.ip_address(name) in ipaddress.ip_network(network)
     except ValueError:

@@ -5,19 +5,24 @@ They end in OpenSSH's ``source-address``, as CIDR only; one that it cannot read 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from asking.asked import Asked
+from asking.asked import USER, Asked
 from asking.rules import ANY, CALLERS_OWN, Allowed, Network
 from asking.unmet import Unmet, listed, shown
 from contract.addresses import AddressRefused, addresses
 
 ADDRESSES_MAX = 32
+ADDRESSES_KEPT = 1024
+"""Reading one takes longer than the rest of a decision, and the same ask again."""
 
 
 def restricted(allow: Allowed, asked: Asked) -> tuple[str, ...]:
     """The networks that the certificate is good from; none is everywhere. Raises Unmet."""
     wanted = _networks(asked.source_addresses or ())
+    if wanted and asked.type != USER:
+        raise Unmet("only a user's certificate has source addresses")
     if allow.source_addresses == ANY:
         return _told(wanted)
     inside: tuple[Network, ...]
@@ -31,6 +36,7 @@ def restricted(allow: Allowed, asked: Asked) -> tuple[str, ...]:
     return _told(wanted or inside)
 
 
+@lru_cache(ADDRESSES_KEPT)
 def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     if len(texts) > ADDRESSES_MAX:
         raise Unmet(f"more than {ADDRESSES_MAX} source addresses are asked for")
@@ -46,6 +52,7 @@ def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     return tuple(dict.fromkeys(ip_network(text) for text in texts))
 
 
+@lru_cache(ADDRESSES_KEPT)
 def _own(address: str) -> Network:
     """The caller's address as a network of one."""
     try:
@@ -66,5 +73,6 @@ def _is_within(one: Network, other: Network) -> bool:
     return isinstance(other, IPv6Network) and one.subnet_of(other)
 
 
+@lru_cache(ADDRESSES_KEPT)
 def _told(networks: tuple[Network, ...]) -> tuple[str, ...]:
     return tuple(str(each) for each in networks)

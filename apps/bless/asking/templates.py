@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from asking.asked import Asked
+from asking.asked import USER, Asked
 from asking.unmet import shown
 from asking.who import Who
 
@@ -18,6 +18,7 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 _CLAIM = re.compile(r"claim\.[A-Za-z0-9_.:/-]{1,128}\Z")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=:/%$-]*\Z")
 _PIECE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=:/-]*\Z")
+_HOST_PIECE = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z")
 _LOCAL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?\Z")
 
 
@@ -58,7 +59,8 @@ def filled(template: str, asked: Asked) -> str:
 
 def _value(name: str, asked: Asked) -> str:
     value = _claim(name, asked) if name.startswith("claim.") else _FIELDS[name](asked)
-    if not _PIECE.match(value) or len(value) > PRINCIPAL_CHARACTERS_MAX:
+    form = _PIECE if asked.type == USER else _HOST_PIECE
+    if not form.match(value) or len(value) > PRINCIPAL_CHARACTERS_MAX:
         raise TemplateError(f"{{{name}}} is {shown(value)}, which may stand in no principal")
     return value
 

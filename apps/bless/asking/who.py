@@ -44,7 +44,7 @@ class Who:
     issuer: str = ""
     email: str = ""
     groups: tuple[str, ...] = ()
-    claims: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     once: str = ""
     until: float = 0
 

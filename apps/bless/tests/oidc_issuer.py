@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import threading
@@ -97,11 +98,14 @@ class Served:
 @contextmanager
 def served() -> Iterator[Served]:
     """An HTTP server on loopback, for as long as it is needed."""
-    state = Served()
+    state, over = Served(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.asked.append(self.path)
+            if state.drips:
+                self._drip()
+                return
             status, body = state.answers.get(self.path, (404, b"{}"))
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
@@ -109,6 +113,13 @@ def served() -> Iterator[Served]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+
+        def _drip(self) -> None:
+            """A header without end, a letter at a time."""
+            self.send_response(200)
+            with contextlib.suppress(OSError):
+                while not over.wait(0.01):
+                    self.wfile.write(b"x")
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -120,6 +131,7 @@ def served() -> Iterator[Served]:
     try:
         yield state
     finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -403,10 +402,9 @@ def test_nobody_at_the_address_is_said_so() -> None:
 
 
 def test_a_server_that_drips_is_left(issuer: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The seconds are those of the whole answer."""
-    issuer.answers["/keys"] = (200, b"{" + b" " * 100_000 + b"}")
-    times = iter([0.0, 1.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(times, 6.0))
+    """The seconds are those of the whole answer, headers too."""
+    issuer.drips = True
+    monkeypatch.setattr(fetching, "FETCH_SECONDS", 0.2)
     with pytest.raises(Unavailable, match="seconds"):
         fetching.document(urls.read(issuer.url + "/keys"))
 

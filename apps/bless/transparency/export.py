@@ -40,8 +40,11 @@ class Entry:
     body: bytes
 
 
-def exported(path: Path, origin: str) -> Iterator[bytes]:
+def exported(path: Path, origin: str, begin: int = 0, count: int | None = None) -> Iterator[bytes]:
     """Every line, each with its line feed. Records that come in meanwhile are left out.
+
+    Or a part of them: ``count`` records from number ``begin`` on, and the heads that end among
+    them. All parts together are the whole.
 
     Raises:
         StoreError: the file cannot be read.
@@ -49,13 +52,17 @@ def exported(path: Path, origin: str) -> Iterator[bytes]:
     store = Store(path, origin)
     try:
         told = [heads.read(line) for line in store.heads()]
-        size, at = store.size(), 0
-        yield b'{"log":%s}\n' % json.dumps(origin, ensure_ascii=False).encode()
+        size = store.size()
+        end, at = size if count is None else min(size, begin + count), begin
+        if begin == 0:
+            yield b'{"log":%s}\n' % json.dumps(origin, ensure_ascii=False).encode()
         for head in told:
+            if not (begin < head.head.size <= end or head.head.size == begin == 0):
+                continue
             yield from _records(store, at, head.head.size)
             at = max(at, head.head.size)
             yield b'{"head":%s}\n' % head.line().encode()
-        yield from _records(store, at, size)
+        yield from _records(store, at, end)
     finally:
         store.close()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -17,7 +18,7 @@ from typing import TypeVar
 from transparency import heads, tree
 from transparency.heads import Head, HeadSigner, SignedHead
 from transparency.record import Record
-from transparency.store import Store, StoreError
+from transparency.store import Claim, Store, StoreError
 
 BATCH_RECORDS_MAX = 4096
 T = TypeVar("T")
@@ -31,13 +32,29 @@ class LogBrokenError(Exception):
     """The file is not what was signed earlier; nothing more is signed. Verify an export of it."""
 
 
+class Taken(Enum):
+    """Why something was not recorded: another has its serial, or what may be used once was used."""
+
+    SERIAL = "serial"
+    CLAIM = "claim"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record and the claims that let it in; without a record, the claims alone are kept."""
+
+    record: Record | None
+    claims: tuple[Claim, ...] = ()
+
+
 @dataclass(slots=True)
 class _Waiting:
     """Somebody's record on its way to the disk."""
 
     serial: int
-    body: bytes
-    number: int | None = None
+    body: bytes | None
+    claims: tuple[Claim, ...]
+    number: int | Taken = Taken.SERIAL
     failed: StoreError | None = None
     done: bool = False
 
@@ -80,8 +97,21 @@ class Log:
             RecordError: one of them cannot be written; none is recorded.
             StoreError: the store is down; none counts as recorded.
         """
+        entered = self.enter([Entry(each) for each in records])
+        return [None if isinstance(each, Taken) else each for each in entered]
+
+    def enter(self, entries: Sequence[Entry]) -> list[int | Taken]:
+        """Record several, each with its claims, with one fsync.
+
+        A record is there if and only if its claims are: of two that claim the same, one comes in.
+        The number of an entry without a record means nothing. Raises as `append_all`.
+        """
         self._check_process()
-        mine = [_Waiting(each.serial, each.encoded()) for each in records]
+        mine = [
+            _Waiting(each.record.serial, each.record.encoded(), each.claims)
+            if each.record else _Waiting(0, None, each.claims)
+            for each in entries
+        ]  # fmt: skip
         with self._queueing:
             self._queue += mine
         for each in mine:
@@ -93,6 +123,16 @@ class Log:
                 raise StoreError(str(each.failed)) from each.failed
         return [each.number for each in mine]
 
+    def forget(self, until: int) -> None:
+        """Forget claims that ended before this; what would end earlier is no longer let in.
+
+        So a clock that goes back lets nothing be used again. Raises StoreError.
+        """
+        self._check_process()
+        with self._committing, self._writer.writing():
+            if until > self._writer.forgotten():
+                self._writer.forget(until)
+
     def _taken(self) -> list[_Waiting]:
         with self._queueing:
             batch = self._queue[:BATCH_RECORDS_MAX]
@@ -102,7 +142,7 @@ class Log:
     def _commit(self, batch: list[_Waiting]) -> None:
         """One transaction; afterwards everybody in it is done, one way or the other."""
         failed = StoreError("The audit log was interrupted, so nothing is issued: ask again.")
-        numbers: list[int | None] = []
+        numbers: list[int | Taken] = []
         try:
             with self._writer.writing():
                 numbers, size, edge = self._written(batch)
@@ -119,20 +159,27 @@ class Log:
             for each in batch:
                 each.done = True
 
-    def _written(self, batch: list[_Waiting]) -> tuple[list[int | None], int, list[bytes]]:
+    def _written(self, batch: list[_Waiting]) -> tuple[list[int | Taken], int, list[bytes]]:
         """Write a batch: the numbers, and size and edge of the tree after it."""
-        size = self._writer.size()
-        edge = self._edge[:] if size == self._size else tree.edge_of(self._writer.node, size)
-        numbers: list[int | None] = []
+        store = self._writer
+        size = store.size()
+        edge = self._edge[:] if size == self._size else tree.edge_of(store.node, size)
+        forgotten = store.forgotten() if any(each.claims for each in batch) else 0
+        numbers: list[int | Taken] = []
         nodes: list[tuple[int, int, bytes]] = []
         for each in batch:
-            if not self._writer.put_record(size, each.serial, each.body):
-                numbers.append(None)
+            if any(claim[1] < forgotten or store.claimed(claim) for claim in each.claims):
+                numbers.append(Taken.CLAIM)
                 continue
-            nodes += tree.grown(edge, size, tree.leaf_hash(each.body))
+            if each.body is not None and not store.put_record(size, each.serial, each.body):
+                numbers.append(Taken.SERIAL)
+                continue
+            store.put_claims(each.claims)
             numbers.append(size)
-            size += 1
-        self._writer.put_nodes(nodes)
+            if each.body is not None:
+                nodes += tree.grown(edge, size, tree.leaf_hash(each.body))
+                size += 1
+        store.put_nodes(nodes)
         return numbers, size, edge
 
     def sign_head(self, signer: HeadSigner, now_milliseconds: int) -> SignedHead:

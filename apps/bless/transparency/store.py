@@ -1,15 +1,17 @@
 """The log's file: SQLite with a write-ahead log, one transaction for each batch.
 
-What is committed is on the disk (``synchronous=FULL``). Nothing is ever changed or removed: the
-tables have triggers against it, so that a slip in code cannot do it either. Several processes may
-write to one file; SQLite lets in one after the other. Which hash goes where is for ``tree``.
+What is committed is on the disk (``synchronous=FULL``). Nothing of the log is ever changed or
+removed: the tables have triggers against it, so that a slip in code cannot do it either. Several
+processes may write to one file; SQLite lets in one after the other. Which hash goes where is for
+``tree``. Beside the log, and no part of it, are claims: hashes of what may be used once, which are
+written in the transaction of the record that they let in, and forgotten when they have ended.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +27,12 @@ CREATE TABLE IF NOT EXISTS records (
 CREATE TABLE IF NOT EXISTS nodes (place INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS heads (
     number INTEGER PRIMARY KEY, size INTEGER NOT NULL, line TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS claims (
+    hash BLOB PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (until INTEGER NOT NULL) STRICT;
 """
+Claim = tuple[bytes, int]
+"""A hash of what may be used once, and when that ends by itself, in seconds since the epoch."""
 _GUARD = """
 CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
@@ -166,6 +173,27 @@ class Store:
     def put_head(self, size: int, line: str) -> None:
         """Within `writing`."""
         self._sql.execute("INSERT INTO heads (size, line) VALUES (?, ?)", (size, line))
+
+    def forgotten(self) -> int:
+        """Claims that ended before this are not known any more, in seconds since the epoch."""
+        with _translated():
+            return int(self._sql.execute("SELECT max(until) FROM forgotten").fetchone()[0] or 0)
+
+    def claimed(self, claim: Claim) -> bool:
+        """Whether somebody has it."""
+        with _translated():
+            found = self._sql.execute("SELECT 1 FROM claims WHERE hash = ?", claim[:1]).fetchone()
+        return found is not None
+
+    def put_claims(self, claims: Sequence[Claim]) -> None:
+        """Within `writing`; they must be free."""
+        self._sql.executemany("INSERT INTO claims VALUES (?, ?)", claims)
+
+    def forget(self, until: int) -> None:
+        """Forget claims that ended before this; within `writing`."""
+        self._sql.execute("DELETE FROM claims WHERE until < ?", (until,))
+        self._sql.execute("DELETE FROM forgotten")
+        self._sql.execute("INSERT INTO forgotten VALUES (?)", (until,))
 
 
 def _made(path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Which rule would decide, and why the others would not. Nothing is signed, used or recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from asking import who as whos
+from asking.deciding import decide
+from asking.who import Who
+from issuing import proving, requested
+from issuing.authority import Authority
+from issuing.proving import Tokens
+from issuing.refusal import INVALID, Refused
+
+_NO_NONCE = "0" * 32
+
+
+def explain(
+    authority: Authority, tokens: Tokens, event: Mapping[str, Any], who: Who, now: float
+) -> dict[str, Any]:
+    """The decision. ``nonce`` and ``at`` may be left out; administrators may name a ``caller``."""
+    found = authority.founded()
+    if "caller" in event:
+        found.administers(who)
+        arn = event["caller"]
+        if not isinstance(arn, str) or not arn.startswith("arn:"):
+            raise Refused(INVALID, "caller must be an ARN.")
+        who = whos.caller(arn, address=who.address)
+    told = event.get("request")
+    if isinstance(told, dict):
+        told = {"nonce": _NO_NONCE, "at": int(now)} | told
+    request = requested.read(told)
+    proving.subject(authority, found, request.key)
+    believed = (
+        tokens.believed(found, event["token"], request.key, now) if event.get("token") else ()
+    )
+    decision = decide(found.policy, proving.asked(request, who, believed, None, now))
+    grant = asdict(decision.grant) if decision.grant else None
+    return {
+        "allowed": decision.allowed,
+        "rule": decision.rule,
+        "grant": grant,
+        "passed_over": [asdict(each) for each in decision.passed_over],
+        "needs": decision.grant.needs if decision.grant else 0,
+    }

@@ -1,0 +1,54 @@
+"""Files for everybody: the list, the CA's keys, the last signed head. Written here, read by others.
+
+They stand in a folder of the state that the function of the HTTP routes sees read-only; so it needs
+no database. A file is replaced as a whole, and never half there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from issuing.generations import Generation
+
+FOLDER = "published"
+KRL, AUTHORITIES, HEAD, AUDIT_KEY = "krl", "authorities.json", "head", "audit_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The folder, below the state's."""
+
+    state: Path
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a file. Raises OSError."""
+        folder = self.state / FOLDER
+        folder.mkdir(mode=0o700, exist_ok=True)
+        new = folder / f".{name}.{os.getpid()}"
+        with new.open("wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+        new.replace(folder / name)
+
+    def read(self, name: str) -> bytes | None:
+        """A file; None when there is none yet. Raises OSError."""
+        try:
+            return (self.state / FOLDER / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write_authorities(self, found: Sequence[Generation], changes: int, origin: str) -> None:
+        """Write which keys there are. Raises OSError."""
+        told = {"changes": changes, "origin": origin, "authorities": [one.told() for one in found]}
+        self.write(AUTHORITIES, json.dumps(told, separators=(",", ":")).encode())
+
+    def authorities(self) -> dict[str, Any] | None:
+        """What `write_authorities` wrote. Raises OSError."""
+        data = self.read(AUTHORITIES)
+        return None if data is None else dict(json.loads(data))

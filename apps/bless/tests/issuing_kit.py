@@ -1,0 +1,158 @@
+"""What tests of the issuing CA share: a CA in a folder, keys in memory, callers. No asserts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+import bless_kit
+from dynimo.sdk.context import Caller
+from issuing import canonical
+from issuing.authority import Authority
+from issuing.ca_keys import as_line
+from issuing.issuer import Issuer
+from issuing.operations import Operations
+from issuing.state import State
+from issuing.tokens import Checked
+from possession.armour import Envelope, written
+from sshca.public_key import parse
+from sshca.signers import InMemory, Signer, load
+from sshca.wire import string
+
+ADA, BOB, LEAD, CARL = (
+    Caller(arn=f"arn:aws:iam::000000000000:user/{name}", account="000000000000",
+           principal=f"arn:aws:iam::000000000000:user/{name}", address="192.0.2.7")
+    for name in ("ada", "bob", "lead-eve", "lead-carl")
+)  # fmt: skip
+POLICY = """\
+administrators = ["arn:aws:iam::*:user/ada"]
+[[rules]]
+name = "own name"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+[rules.allow]
+principals = ["{caller.name}"]
+source_addresses = "any"
+extensions = ["permit-pty"]
+valid_seconds = 3600
+backdate_seconds = 60
+[[rules]]
+name = "hosts"
+type = "host"
+[rules.who]
+callers = ["arn:aws:iam::*:user/ada"]
+[rules.allow]
+principals = ["*.web.example.org"]
+valid_seconds = 86400
+[[rules]]
+name = "deploy"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+[rules.allow]
+principals = ["deploy"]
+source_addresses = "any"
+valid_seconds = 600
+[rules.approval]
+needs = 1
+approvers = ["arn:aws:iam::*:user/lead-*"]
+seconds = 900
+"""
+
+
+@dataclass
+class Memory:
+    """`issuing.ca_keys.Signers` in memory."""
+
+    kept: dict[str, InMemory] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+
+    def make(self, purpose: str, kind: str) -> tuple[str, str]:
+        key: Any = {"ecdsa": bless_kit.CA_P256, "rsa": bless_kit.CA_RSA}.get(kind)
+        made = load(bless_kit.pem(key or Ed25519PrivateKey.generate(), "pkcs8", None), None)
+        name = f"{purpose}-{secrets.token_hex(4)}"
+        self.kept[name] = made
+        return name, as_line(made.public_key, purpose)
+
+    def open(self, name: str, line: str) -> Signer:
+        return self.kept[name]
+
+    def end(self, name: str) -> None:
+        self.ended.append(name)
+
+
+@dataclass
+class Clock:
+    """A clock that a test sets, in seconds since the epoch."""
+
+    now: float = field(default_factory=time.time)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Key:
+    """A user's key that can sign."""
+
+    def __init__(self) -> None:
+        self.private = Ed25519PrivateKey.generate()
+        self.line = bless_kit.public(self.private)
+        self.public = parse(self.line)
+
+    def proof(self, message: object, namespace: str = "issue@dynimo-ssh") -> str:
+        """The SSHSIG over a message's canonical form."""
+        unsigned = Envelope(self.public, namespace, "sha512", b"")
+        digest = hashlib.sha512(canonical.encoded(message)).digest()
+        signature = string(b"ssh-ed25519") + string(self.private.sign(unsigned.signed(digest)))
+        return written(Envelope(self.public, namespace, "sha512", signature))
+
+
+def opened(folder: Path, memory: Memory, clock: Any = time.time) -> tuple[Authority, Operations]:
+    """A CA over keys in memory."""
+    authority = Authority(State(folder), lambda origin: memory)
+    authority.mend()
+    tokens = Checked(bless_kit.FakeCloud())
+    return authority, Operations(authority, tokens, Issuer(authority, tokens, clock))
+
+
+@dataclass
+class Ca:
+    """A CA at work, and what a test asks of it."""
+
+    folder: Path
+    memory: Memory = field(default_factory=Memory)
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.authority, self.operations = opened(self.folder, self.memory, self.clock)
+
+    def do(self, caller: Caller | None, doing: str, **members: Any) -> Any:
+        """One operation."""
+        event = {"do": doing} | members
+        return asyncio.run(self.operations.answer(event, caller))
+
+    def asked(self, key: Key, **changed: Any) -> dict[str, Any]:
+        """A request that is in order, with changes; ... leaves a member out."""
+        asked = {
+            "type": "user", "public_key": key.line, "principals": ["ada"],
+            "nonce": secrets.token_hex(16), "at": int(self.clock.now),
+        } | changed  # fmt: skip
+        return {name: value for name, value in asked.items() if value is not ...}
+
+    def issue(self, caller: Caller | None = ADA, key: Key | None = None, **changed: Any) -> Any:
+        """Ask for a certificate."""
+        key = key or Key()
+        request = self.asked(key, **changed)
+        return self.do(caller, "issue", request=request, proof=key.proof(request))
+
+    def founded(self, policy: str = POLICY) -> Any:
+        """Make the CA."""
+        return self.do(ADA, "init", policy=policy, origin="test")

@@ -85,7 +85,7 @@ async def collect(
             f"The rule {one.rule!r} no longer decides this: ask anew."
         )  # fmt: skip
     claims = (
-        used.nonce(asked.key, nonce, at), used.token("pending", one.id, one.until),
+        used.nonce(asked.key, nonce, at), used.pending(one.id, one.until),
     )  # fmt: skip
     answer = await issuer.certify(found, asked, decision.rule, grant, claims, agreed)
     with authority.state.changing(counted=False) as sql:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from asking import who as whos
 from asking.deciding import decide
+from asking.explaining import told
 from asking.who import Who
 from issuing import proving, requested
 from issuing.authority import Authority
@@ -28,20 +28,13 @@ def explain(
         if not isinstance(arn, str) or not arn.startswith("arn:"):
             raise Refused(INVALID, "caller must be an ARN.")
         who = whos.caller(arn, address=who.address)
-    told = event.get("request")
-    if isinstance(told, dict):
-        told = {"nonce": _NO_NONCE, "at": int(now)} | told
-    request = requested.read(told)
+    given = event.get("request")
+    if isinstance(given, dict):
+        given = {"nonce": _NO_NONCE, "at": int(now)} | given
+    request = requested.read(given)
     proving.subject(authority, found, request.key)
     believed = (
         tokens.believed(found, event["token"], request.key, now) if event.get("token") else ()
     )
-    decision = decide(found.policy, proving.asked(request, who, believed, None, now))
-    grant = asdict(decision.grant) if decision.grant else None
-    return {
-        "allowed": decision.allowed,
-        "rule": decision.rule,
-        "grant": grant,
-        "passed_over": [asdict(each) for each in decision.passed_over],
-        "needs": decision.grant.needs if decision.grant else 0,
-    }
+    asked = proving.asked(request, who, believed, None, now)
+    return told(decide(found.policy, asked))

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from asking.asked import Asked
 from asking.deciding import Decision, Grant, decide
+from asking.explaining import refusal
+from asking.who import Who
 from contract.cloud import CloudError
 from dynimo.sdk.context import Caller
 from issuing import approvals, certifying, generations, proving, requested, stored, used
@@ -33,7 +35,6 @@ T = TypeVar("T")
 WAITING_MAX = 4096
 SIGNING_THREADS = 16
 """Signatures that a KMS is asked for at once."""
-WHYS_MAX = 4
 _USED = "This request or one of its tokens was used already: ask anew."
 
 
@@ -57,7 +58,7 @@ class Issuer:
             event["request"], event.get("proof"), request.key, request.at, now
         )
         proving.subject(self._authority, found, request.key)
-        tokens: tuple[proving.Believed, ...] = ()
+        tokens: tuple[Who, ...] = ()
         if event.get("token"):
             tokens = await self._blocking(
                 lambda: self._tokens.believed(found, event["token"], request.key, now)
@@ -66,7 +67,7 @@ class Issuer:
         decision = decide(found.policy, asked)
         grant = granted(decision)
         nonce = used.nonce(request.key, request.nonce, request.at)
-        claims = (nonce, *(each.claim for each in tokens))
+        claims = (nonce, *map(used.token, tokens))
         if grant.needs:
             return await self._wait(asked, decision.rule, grant, claims, now)
         return await self.certify(found, asked, decision.rule, grant, claims)
@@ -147,10 +148,7 @@ def granted(decision: Decision) -> Grant:
     """What the policy gives. Raises Refused with why every rule was passed over."""
     if decision.grant is not None:
         return decision.grant
-    told = [f"{each.rule}: {each.why}" for each in decision.passed_over[:WHYS_MAX]]
-    more = len(decision.passed_over) - len(told)
-    told += [f"and {more} more"] if more else []
-    raise Refused(DENIED, f"No rule allows this. {'; '.join(told) or 'There are no rules'}.")
+    raise Refused(DENIED, refusal(decision))
 
 
 def answered(made: Draft, line: str, number: int) -> Answer:

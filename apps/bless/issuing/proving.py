@@ -1,13 +1,11 @@
 """Proves who asks, before the policy is asked: the signed call, the key in hand, the tokens.
 
-Tokens are checked by who knows them (``asking.oidc``, ``contract.kmsauth``); both may ask others
-over the network.
+Tokens are checked by who knows them (``tokens``); they may ask others over the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from asking import who as whos
@@ -23,7 +21,6 @@ from possession.proof import Policy as Possession
 from possession.proof import Proof, ProofError, proved
 from sshca.public_key import PublicKey
 from sshca.weakness import weakness
-from transparency.store import Claim
 
 NAMESPACE = "issue@dynimo-ssh"
 REQUEST_BYTES_MAX = 65_536
@@ -31,20 +28,12 @@ _POSSESSION = Possession(namespace=NAMESPACE, touch=False)
 """What a security key's owner must have done is the rule's to say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Believed:
-    """What a token proves, and the claim by which it is used once."""
-
-    who: Who
-    claim: Claim
-
-
 class Tokens(Protocol):
     """Checks tokens; may ask the network."""
 
     def believed(
         self, found: Snapshot, told: Mapping[str, Any], key: PublicKey, now: float
-    ) -> tuple[Believed, ...]:
+    ) -> tuple[Who, ...]:
         """What the tokens of an event prove. Raises Refused."""
 
 
@@ -89,12 +78,12 @@ def subject(authority: Authority, found: Snapshot, key: PublicKey) -> None:
 
 
 def asked(
-    request: Request, who: Who, tokens: tuple[Believed, ...], proof: Proof | None, now: float
+    request: Request, who: Who, tokens: tuple[Who, ...], proof: Proof | None, now: float
 ) -> Asked:
     """What the policy is asked; without a proof as if its key could do everything."""
     return Asked(
         type=request.type, key=request.key, principals=request.principals, who=who,
-        tokens=tuple(each.who for each in tokens), source_addresses=request.source_addresses,
+        tokens=tokens, source_addresses=request.source_addresses,
         force_command=request.force_command, extensions=request.extensions,
         valid_seconds=request.valid_seconds, address=who.address, now=now,
         hardware=proof is None or proof.hardware, touched=proof is None or proof.touched,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+from asking.who import Who
 from issuing.refusal import UNPROVED, Refused
 from sshca.public_key import PublicKey
 from transparency.store import Claim
@@ -24,9 +25,14 @@ def nonce(key: PublicKey, text: str, at: int) -> Claim:
     return _hash("nonce", key.sha256, text), at + SKEW_SECONDS + _LEEWAY_SECONDS
 
 
-def token(kind: str, text: str, ends: int) -> Claim:
-    """Of a token that ends at a time, in seconds since the epoch."""
-    return _hash(kind, text), ends + _LEEWAY_SECONDS
+def token(who: Who) -> Claim:
+    """Of a token that was believed."""
+    return _hash(who.kind, who.once), int(who.until) + _LEEWAY_SECONDS
+
+
+def pending(id_: str, until: int) -> Claim:
+    """Of a request that waited for approval, which is collected once."""
+    return _hash("pending", id_), until + _LEEWAY_SECONDS
 
 
 def in_time(at: int, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import secrets
 import time
@@ -22,6 +23,7 @@ from issuing.operations import Operations
 from issuing.state import State
 from issuing.tokens import Checked
 from possession.armour import Envelope, written
+from sshca.certificate import Read, read
 from sshca.public_key import parse
 from sshca.signers import InMemory, Signer, load
 from sshca.wire import string
@@ -123,6 +125,11 @@ def opened(folder: Path, memory: Memory, clock: Any = time.time) -> tuple[Author
     return authority, Operations(authority, tokens, Issuer(authority, tokens, clock))
 
 
+def certificate(answer: Any) -> Read:
+    """The certificate of an answer, read."""
+    return read(base64.b64decode(answer["certificate"].split(" ")[1]))
+
+
 @dataclass
 class Ca:
     """A CA at work, and what a test asks of it."""
@@ -134,7 +141,15 @@ class Ca:
     def __post_init__(self) -> None:
         self.authority, self.operations = opened(self.folder, self.memory, self.clock)
 
-    def do(self, caller: Caller | None, doing: str, **members: Any) -> Any:
+    def records(self) -> int:
+        """How many certificates are recorded."""
+        return int(self.do(ADA, "audit", what="head")["size"])
+
+    def last_refusal(self) -> Any:
+        """The row of the refusal that was last."""
+        return self.do(ADA, "audit", what="refusals")["refusals"][-1]
+
+    def do(self, caller: Caller | None, doing: str, /, **members: Any) -> Any:
         """One operation."""
         event = {"do": doing} | members
         return asyncio.run(self.operations.answer(event, caller))

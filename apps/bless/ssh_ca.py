@@ -6,11 +6,11 @@ Nothing is opened before the first request, which is after the fork.
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Any
 
 from dynimo.sdk.context import Context
+from dynimo.sdk.settings import state
 from issuing.authority import Authority
 from issuing.ca_keys import InKms
 from issuing.issuer import Issuer
@@ -20,7 +20,6 @@ from issuing.refusal import UNAVAILABLE
 from issuing.state import State, StateError
 from issuing.tokens import Checked
 
-STATE_VARIABLE = "DYNIMO_STATE"
 _KEPT: list[Operations] = []
 _opening = asyncio.Lock()
 
@@ -29,7 +28,7 @@ async def handler(event: object, context: Context) -> dict[str, Any]:
     """Do what the event says; a refusal is ``{"error": …, "message": …}``."""
     try:
         operations = _KEPT[0] if _KEPT else await _opened()
-    except (StateError, OSError) as error:
+    except (StateError, OSError, LookupError) as error:
         return {"error": UNAVAILABLE, "message": str(error)}
     return await operations.answer(event, context.caller)
 
@@ -37,7 +36,7 @@ async def handler(event: object, context: Context) -> dict[str, Any]:
 async def _opened() -> Operations:
     async with _opening:
         if not _KEPT:
-            _KEPT.append(opened(Path(os.environ[STATE_VARIABLE])))
+            _KEPT.append(opened(Path(state())))
     return _KEPT[0]
 
 

@@ -5,7 +5,6 @@ It reads files that the CA published, and nothing else; it can write none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ from urllib.parse import parse_qs
 
 from dynimo.sdk.context import Context
 from dynimo.sdk.http import HttpRequest, Reply, content
+from dynimo.sdk.settings import state
 from issuing import bundles
-from issuing.published import AUDIT_KEY, HEAD, KRL, Published
-from issuing.rotating import etag
+from issuing.published import AUDIT_KEY, HEAD, KRL, Published, etag
 
-STATE_VARIABLE = "DYNIMO_STATE"
 FRESH = "max-age=30"
 TAG = "ssh-ca"
 _TEXT = "text/plain; charset=utf-8"
@@ -28,7 +26,7 @@ def handler(event: dict[str, Any], context: Context) -> Reply:
     """Answer a GET of one of the routes."""
     del context
     request = HttpRequest.from_event(event)
-    published = Published(Path(os.environ[STATE_VARIABLE]))
+    published = Published(Path(state()))
     made = _ROUTES.get(request.path)
     if made is None:
         return _nothing("There is nothing here.")

@@ -71,9 +71,9 @@ class Operations:
         return {"error": refusal.code, "message": str(refusal)}
 
     async def _done(self, event: object, caller: Caller | None) -> Answer:
-        if not isinstance(event, dict) or event.get("do") not in MEMBERS:
+        doing = event.get("do") if isinstance(event, dict) else None
+        if not isinstance(event, dict) or not isinstance(doing, str) or doing not in MEMBERS:
             raise Refused(INVALID, f"do must be one of {', '.join(MEMBERS)}.")
-        doing: str = event["do"]
         unknown = sorted(str(name) for name in event.keys() - MEMBERS[doing] - {"do"})
         if unknown:
             raise Refused(INVALID, f"{unknown[0][:64]} is no member of {doing}.")

@@ -6,6 +6,7 @@ no database. A file is replaced as a whole, and never half there.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -52,3 +53,8 @@ class Published:
         """What `write_authorities` wrote. Raises OSError."""
         data = self.read(AUTHORITIES)
         return None if data is None else dict(json.loads(data))
+
+
+def etag(data: bytes) -> str:
+    """A strong one."""
+    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'

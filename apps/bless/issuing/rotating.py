@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,7 +13,7 @@ from issuing import founding, generations, revoked
 from issuing.authority import Authority, Snapshot
 from issuing.ca_keys import SPECS
 from issuing.generations import KINDS, OVERLAP, PUBLISHED, RETIRED, SIGNING, Generation
-from issuing.published import KRL
+from issuing.published import KRL, etag
 from issuing.refusal import INVALID, UNAVAILABLE, Refused
 from sshca.public_key import parse
 from sshca.signers import SignerError
@@ -130,8 +129,3 @@ def policy(authority: Authority, event: Mapping[str, Any], who: Who, now: float)
             )
     rows = authority.state.rows("SELECT version, text FROM policies ORDER BY version DESC LIMIT 1")
     return {"policy": rows[0][1], "version": rows[0][0]}
-
-
-def etag(data: bytes) -> str:
-    """A strong one."""
-    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'

@@ -101,11 +101,11 @@ def revoke(authority: Authority, event: Mapping[str, Any], who: Who, now: float)
 def krl(authority: Authority) -> dict[str, Any]:
     """The list as it is published. Raises Refused, OSError."""
     authority.founded()
-    data = authority.published.read(KRL)
-    if data is None:
+    data, wanted = authority.published.read(KRL), int(authority.state.meta("krl_version") or 0)
+    if data is None or _version(data) != wanted:  # whoever changed it could not write the file
         authority.publish(krl=True)
         data = authority.published.read(KRL) or b""
-    version = int.from_bytes(data[12:20], "big")  # PROTOCOL.krl: magic, format, version
+    version = _version(data)
     return {"krl": base64.b64encode(data).decode(), "version": version, "etag": etag(data)}
 
 
@@ -129,3 +129,8 @@ def policy(authority: Authority, event: Mapping[str, Any], who: Who, now: float)
             )
     rows = authority.state.rows("SELECT version, text FROM policies ORDER BY version DESC LIMIT 1")
     return {"policy": rows[0][1], "version": rows[0][0]}
+
+
+def _version(krl: bytes) -> int:
+    """What stands after magic and format (PROTOCOL.krl)."""
+    return int.from_bytes(krl[12:20], "big")

@@ -137,11 +137,12 @@ def _avif(image: pyvips.Image, out: Output) -> bytes:
 
 def _png(image: pyvips.Image, out: Output) -> bytes:
     more: dict[str, Any] = {}
-    if out.colours and image.format == "uchar":
+    colours = _palette(out)
+    if colours and image.format == "uchar":
         if image.bands in (1, 2):
             image = image.colourspace("srgb")
-        image = _fewer(image, out.colours)
-        bits = max(1, out.colours.bit_length() - 1)
+        image = _fewer(image, colours)
+        bits = max(1, colours.bit_length() - 1)
         if image.hasalpha():
             bits = max(depth for depth in PNG_DEPTHS if depth <= bits)
         else:
@@ -155,6 +156,11 @@ def _png(image: pyvips.Image, out: Output) -> bytes:
         **more,
     )
     return made
+
+
+def _palette(out: Output) -> int:
+    """Give how many colours a palette may have: as said, or as the depth allows; 0 is none."""
+    return out.colours or (1 << out.depth if 0 < out.depth < 8 else 0)
 
 
 def _fewer(image: pyvips.Image, count: int) -> pyvips.Image:
@@ -177,7 +183,7 @@ def _fewer(image: pyvips.Image, count: int) -> pyvips.Image:
 def _gif(image: pyvips.Image, out: Output) -> bytes:
     moving = "delay" in image.get_fields()
     made: bytes = image.gifsave_buffer(
-        bitdepth=max(1, (out.colours or 256).bit_length() - 1),
+        bitdepth=max(1, (_palette(out) or 256).bit_length() - 1),
         effort=min(out.effort, PALETTE_EFFORT_MAX) or (ANIMATED_EFFORT if moving else GIF_EFFORT),
         interlace=out.progressive,
         keep=_keep(image),

@@ -113,11 +113,14 @@ def _length(text: str) -> values.Length | None:
 
 
 def length(least: int = 0, most: int = SIDE_MAX) -> Reader:
-    """Take pixels, or percents (``10p`` or ``10%``)."""
+    """Take pixels, or percents (``10p`` or ``10%``), which are above 0 where ``least`` is."""
 
     def take(text: str) -> values.Length | None:
         found = _length(text)
-        return found if found is not None and least <= found.value <= most else None
+        if found is None:
+            return None
+        enough = found.value > 0 if found.share and least > 0 else found.value >= least
+        return found if enough and found.value <= most else None
 
     return Reader(take, f"pixels from {least} to {most}, or percents as 10p")
 

@@ -77,6 +77,19 @@ def test_a_palette_has_at_most_the_colours_asked_for(give: Make, look: Look) -> 
                 assert image.info["dpi"] == pytest.approx((96, 96), abs=0.1)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4])
+@pytest.mark.parametrize("fm", ["png", "gif"])
+def test_a_depth_below_a_byte_is_that_of_a_palette(
+    give: Make, look: Look, fm: str, depth: int
+) -> None:
+    """It has the colours that so many bits tell apart, and PNG says the depth."""
+    reply = give(fm=fm, depth=depth)
+    count = len(look(reply).convert("RGB").getcolors(1 << 20) or [])
+    assert 1 << depth >= count > 1 << depth - 1
+    if fm == "png":
+        assert reply.body[24] == depth
+
+
 def test_a_palette_keeps_what_is_clear(give: Make, look: Look) -> None:
     """Alpha stays in PNG palettes and in GIF."""
     for fm in ("png", "gif"):

@@ -89,6 +89,7 @@ CASES = {
     "mark=pics/a.png&mark-tile=x":
         "layer:cGljcy9hLnBuZw,soea~10~10,0,0,1,over,1,0,inside,,across;as:jpg,80",
     "txt=Hi": "words:SGk,sowe~10~10,Tm90byBTYW5z,24;as:jpg,80",
+    "txt=Hi&txt-size=20p": "words:SGk,sowe~10~10,Tm90byBTYW5z,0.2r;as:jpg,80",
     "txt64=SGk&txt-width=80p": "words:SGk,sowe~10~10,Tm90byBTYW5z,0,000000,0.8r;as:jpg,80",
     # output
     "fm=png&q=70": "as:png",
@@ -174,6 +175,7 @@ def test_what_one_value_is_taken_for_is_never_wrong_inside(name: str, value: str
         ("mark=../x", "mark", "NAME/path"),
         ("mark=a/../x", "mark", "NAME/path"),
         ("txt=%00", "txt", "a text"),
+        ("txt=a&txt-size=0p", "txt-size", "percents"),
         ("txt=" + "a" * 1001, "txt", "1000 characters"),
         ("txt64=*", "txt64", "base64url"),
         ("w64=NDAw&w=400", "w", "once"),

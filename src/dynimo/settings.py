@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -236,8 +237,12 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
     sources: dict[str, str] = {}
     for name, place in settings.sources.items():
         if place.startswith(("http://", "https://")):
+            _check_address(name, place)
             sources[name] = place
             continue
+        if "://" in place:
+            scheme = place.partition("://")[0]
+            raise ConfigError(f"The source {name!r} must be a folder or http(s), not {scheme!r}.")
         folder = (base / Path(place).expanduser()).resolve()
         if not folder.is_dir():
             raise ConfigError(f"The source {name!r} is no folder and no http(s) address: {place}")
@@ -254,6 +259,20 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
     return replace(
         settings, sources=sources, app_folders=folders, data=data, gateway=gateway, tls=tls
     )
+
+
+def _check_address(name: str, address: str) -> None:
+    """Refuse what no file can be asked below; the address may hold a secret, so it is not shown."""
+    try:
+        parts = urlsplit(address)
+        plain = bool(parts.hostname) and parts.username is None and parts.port != 0
+    except ValueError:
+        plain = False
+    if not plain or "?" in address or "#" in address:
+        raise ConfigError(
+            f"The source {name!r} must be http(s)://host[:port]/path, without a user's name and"
+            " password, ? or #: a server that wants them needs a proxy that adds them."
+        )
 
 
 def _absolute(path: str, base: Path) -> str:

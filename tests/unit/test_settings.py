@@ -49,6 +49,27 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, said:
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:hush@shop.example/", "https://hush@shop.example/", "https://shop.example/?sig=hush",
+        "https://shop.example/#hush", "http://:80/hush", "http://[hush/", "http://shop.example:hush/",
+        "s3://key:hush@bucket/",
+    ],
+)  # fmt: skip
+def test_a_source_with_a_secret_in_it_is_refused_and_not_shown(
+    tmp_path: Path, address: str
+) -> None:
+    """Nothing could be asked there, and what is printed at the start may be in a log."""
+    file = tmp_path / "dynimo.toml"
+    file.write_text(f"[sources]\nshop = '{address}'\n")
+
+    with pytest.raises(ConfigError, match="'shop'") as refused:
+        settings.read(file, {}, {})
+
+    assert "hush" not in str(refused.value)
+
+
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     """Asked for a file that is not there, nothing is guessed."""
     with pytest.raises(ConfigError, match="No such file"):

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import pyvips
+
+import decode
 import refusals
 from reports import iiif, imgproxy, info, thumbor
 from reports.report import Seen, Told
@@ -28,9 +31,13 @@ def tell(seen: Seen) -> Told:
     """Tell what the recipe asks about.
 
     Raises:
-        Refusal: 404, there is no such report; or what the report itself refuses.
+        Refusal: 404, there is no such report; what the report itself refuses; or 422, the source
+            cannot be decoded.
     """
     report = REPORTS.get(seen.recipe.out.report)
     if report is None:
         raise refusals.not_found()
-    return report(seen)
+    try:
+        return report(seen)
+    except pyvips.Error as error:
+        raise decode.refused(error) from error

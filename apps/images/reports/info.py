@@ -42,22 +42,20 @@ def tell(seen: Seen) -> Told:
 
     Raises:
         Refusal: 422; the source cannot be decoded.
+        pyvips.Error: the same.
     """
     header = seen.header
     scene = Scene(limits=seen.limits, fetch=render.nowhere)
     small = render.draw(seen.data, (inside(LOOKED_SIDE),), scene)
-    try:
-        value = {
-            "source": f"{seen.recipe.source}/{seen.recipe.path}",
-            "format": header.kind,
-            "width": header.width,
-            "height": header.height,
-            "bytes": len(seen.data),
-            **_stored(seen.data, header),
-            **_shown(small, scene),
-        }
-    except pyvips.Error as error:
-        raise decode.refused(error) from error
+    value = {
+        "source": f"{seen.recipe.source}/{seen.recipe.path}",
+        "format": header.kind,
+        "width": header.width,
+        "height": header.height,
+        "bytes": len(seen.data),
+        **_stored(seen.data, header),
+        **_shown(small, scene),
+    }
     return Told(value=value)
 
 

@@ -159,6 +159,13 @@ def test_what_is_no_picture_has_no_info(folder: Path, make: Ask, name: str) -> N
     assert asked(folder, make, name)[0].status == 422
 
 
+def test_a_source_whose_pixels_are_damaged_has_no_info(folder: Path, make: Ask) -> None:
+    """422 too where the header is whole and only the decoder finds the fault (a Huffman table)."""
+    head, table, rest = PORTRAIT.partition(b"\xff\xc4")
+    (folder / "b.jpg").write_bytes(head + table + rest[:3] + b"\xff" * 16 + rest[19:])
+    assert asked(folder, make, "b.jpg")[0].status == 422
+
+
 def rendered(*ops: Any, fm: Any = "png") -> Array:
     made = recipe.canonical(source="s", path="p", engine="1", ops=ops, out=Output(fm=fm))
     pixels = render.render(PORTRAIT, made, limits.Limits()).pixels

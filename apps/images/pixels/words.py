@@ -37,6 +37,10 @@ BLACK, WHITE = (0, 0, 0, 255), (255, 255, 255, 255)
 _ALIGN = {"start": "low", "justify": "low", "centre": "centre", "end": "high"}
 
 
+class _NoInkError(Exception):
+    """Nothing of the text would be seen: it has only spaces, joiners and marks of direction."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Set:
     """Words that have been set: a mask of their ink, their ``size``, and what is ``padded``."""
@@ -59,7 +63,10 @@ def words(canvas: Canvas, op: layers.Words, scene: Scene) -> Canvas:
     canvas = canvas.settled()
     if op.contrast or op.gravity.place in values.SMART:  # it is looked at, and then written on
         canvas = canvas.over(canvas.image.copy_memory())
-    done = _once(scene, ("set", op, canvas.size), lambda: _set(text, op, canvas.size, scene))
+    try:
+        done = _once(scene, ("set", op, canvas.size), lambda: _set(text, op, canvas.size, scene))
+    except _NoInkError:
+        return canvas
     size, grow = _size(done, op, canvas.size), math.ceil(op.stroke)
     box = size[0] + 2 * grow, size[1] + 2 * grow
     op = replace(op, gravity=calm.settled(canvas, op.gravity, box))
@@ -110,7 +117,7 @@ def _set(text: str, op: layers.Words, below: shapes.Size, scene: Scene) -> _Set:
     _check_room((round(max(map(len, lines)) * size), round(len(lines) * size)), scene)
     if room[0]:
         arguments["width"] = room[0]
-    mask = pyvips.Image.text(markup, font=font.pango(size), dpi=DOTS, **arguments)
+    mask = _drawn(markup, font=font.pango(size), dpi=DOTS, **arguments)
     return _Set(mask=mask, size=size, padded=padded, from_right=from_right)
 
 
@@ -138,10 +145,28 @@ def _check_room(room: shapes.Size, scene: Scene) -> None:
         )
 
 
+def _drawn(markup: str, **arguments: Any) -> Any:
+    """Let Pango draw the ink.
+
+    Raises:
+        _NoInkError: there is none.
+        Refusal: 422; it would be longer or higher than what can be drawn in one piece.
+    """
+    try:
+        return pyvips.Image.text(markup, **arguments)
+    except pyvips.Error as error:
+        if "no text" in error.detail:
+            raise _NoInkError from error
+        raise refusals.unusable(
+            "words_too_large",
+            "the words are too long to be drawn in one piece; give them a smaller size, or a box",
+        ) from error
+
+
 def _fitted(
     markup: str, font: fonts.Chosen, room: shapes.Size, arguments: Mapping[str, object]
 ) -> tuple[pyvips.Image, float]:
-    mask, found = pyvips.Image.text(
+    mask, found = _drawn(
         markup, font=font.pango(POINTS), width=room[0], height=room[1], autofit_dpi=True,
         **arguments,
     )  # fmt: skip

@@ -423,6 +423,20 @@ def test_shares_are_of_the_picture() -> None:
     assert box(write("Hello", size=ZERO, w=share(Decimal("0.5")), gravity=NOWE))[2] <= 150
 
 
+@pytest.mark.parametrize("box", [{}, {"w": pixels(200), "h": pixels(90)}])
+@pytest.mark.parametrize("text", ["\u200b", "\u00ad\u2060", " \n ", "\u2067\u2069"])
+def test_words_without_ink_leave_the_picture_as_it_is(text: str, box: dict[str, Any]) -> None:
+    """Joiners, direction marks and spaces are no fault of the source's."""
+    assert not ink(write(text, background=(255, 0, 0, 255), **box)).any()
+
+
+def test_a_line_longer_than_can_be_drawn_is_refused_as_words() -> None:
+    """Cairo draws up to 32,767 pixels; the reason is the words, not the source."""
+    with pytest.raises(refusals.Refusal) as caught:
+        write("W" * 1_000, size=pixels(38))
+    assert (caught.value.status, caught.value.code) == (422, "words_too_large")
+
+
 def test_words_that_would_be_too_large_are_refused() -> None:
     """Before a pixel of them is made."""
     with pytest.raises(refusals.Refusal) as caught:

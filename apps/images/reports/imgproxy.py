@@ -8,13 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyvips
 
-import decode
 import refusals
-import render
 from looking import colouring, placeholders
-from pixels.canvas import Canvas, Scene
+from pixels.canvas import Canvas
 from reports import info
 from reports.report import Seen, Told
 
@@ -41,11 +38,7 @@ def tell(seen: Seen) -> Told:
         if "exif" in asked:
             value["exif"] = info.exif(seen.data, seen.header)
         if LOOKED & asked.keys():
-            scene = Scene(limits=seen.limits, fetch=render.nowhere)
-            small = render.draw(seen.data, (info.inside(info.LOOKED_SIDE),), scene)
-            value |= _looked(small, asked)
-    except pyvips.Error as error:
-        raise decode.refused(error) from error
+            value |= _looked(info.looked_at(seen)[0], asked)
     except ValueError:
         raise refusals.not_found() from None
     return Told(value=value)

@@ -45,8 +45,6 @@ def tell(seen: Seen) -> Told:
         pyvips.Error: the same.
     """
     header = seen.header
-    scene = Scene(limits=seen.limits, fetch=render.nowhere)
-    small = render.draw(seen.data, (inside(LOOKED_SIDE),), scene)
     value = {
         "source": f"{seen.recipe.source}/{seen.recipe.path}",
         "format": header.kind,
@@ -54,7 +52,7 @@ def tell(seen: Seen) -> Told:
         "height": header.height,
         "bytes": len(seen.data),
         **_stored(seen.data, header),
-        **_shown(small, scene),
+        **_shown(*looked_at(seen)),
     }
     return Told(value=value)
 
@@ -62,6 +60,19 @@ def tell(seen: Seen) -> Told:
 def inside(side: int) -> geometry.Resize:
     """Give the resize to a copy of at most that side."""
     return geometry.Resize("inside", values.pixels(side), values.pixels(side))
+
+
+def looked_at(seen: Seen) -> tuple[Canvas, Scene]:
+    """Make the small copy on which everything is looked at.
+
+    It is in memory: it is read several times, and most decoders read a file once.
+
+    Raises:
+        Refusal, pyvips.Error: as `tell`.
+    """
+    scene = Scene(limits=seen.limits, fetch=render.nowhere)
+    small = render.draw(seen.data, (inside(LOOKED_SIDE),), scene).settled()
+    return small.over(small.image.copy_memory()), scene
 
 
 def _stored(data: bytes, header: decode.Header) -> dict[str, Any]:

@@ -159,6 +159,25 @@ def test_what_is_no_picture_has_no_info(folder: Path, make: Ask, name: str) -> N
     assert asked(folder, make, name)[0].status == 422
 
 
+@pytest.mark.parametrize("size", [(40, 30), (700, 400)])
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("png", "RGB"), ("png", "RGBA"), ("png", "L"), ("png", "P"), ("png", "1"), ("tiff", "RGB"),
+        ("tiff", "L"), ("gif", "P"), ("webp", "RGBA"), ("bmp", "RGB"), ("avif", "RGB"),
+    ],
+)  # fmt: skip
+def test_info_reads_every_kind_of_file(
+    folder: Path, make: Ask, kind: str, mode: str, size: tuple[int, int]
+) -> None:
+    """Also those whose decoder gives the rows once, from the top to the bottom."""
+    Image.new("RGB", size, (200, 30, 30)).convert(mode).save(folder / f"a.{kind}")
+    reply, told = asked(folder, make, f"a.{kind}")
+    assert reply.status == 200, told
+    assert (told["format"], told["width"], told["height"]) == (kind, *size)
+    assert len(told["phash"]) == 16
+
+
 def test_a_source_whose_pixels_are_damaged_has_no_info(folder: Path, make: Ask) -> None:
     """422 too where the header is whole and only the decoder finds the fault (a Huffman table)."""
     head, table, rest = PORTRAIT.partition(b"\xff\xc4")

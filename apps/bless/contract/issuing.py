@@ -20,7 +20,7 @@ from contract.kmsauth import TokenRefused
 from contract.requests import InputRefused
 from sshca.certificate import HOST, NONCE_BYTES, USER, Certificate, line, signed
 from sshca.public_key import PublicKey
-from sshca.weakness import weakness
+from sshca.weakness import on_its_curve, weakness
 
 log = logging.getLogger("bless")
 
@@ -150,7 +150,7 @@ class Issuer:
 
     def _issued(self, key: PublicKey, *, may_be_never: bool = False, **says: Any) -> str:
         """Check the key, build and sign."""
-        if weakness(key):
+        if weakness(key) or not on_its_curve(key):
             raise ValueError(f"Unsafe {key.kind.family} public key")
         signer = self.authority.signer()
         if key.blob == signer.public_key.blob:

@@ -102,6 +102,8 @@ class Read:
 def read(data: bytes) -> Read:
     """Read a certificate's bytes. The signature is not checked here.
 
+    What is read is written again as it was: of two forms for the same, one is refused.
+
     Raises:
         CertificateError: they are not exactly one certificate of a known kind, signed by a key
             (a certificate is no key).
@@ -121,7 +123,8 @@ def read(data: bytes) -> Read:
         principals = tuple(each.decode() for each in Reader(reader.string()).strings())
         valid_after, valid_before = reader.u64(), reader.u64()
         critical, extensions = _read_options(reader.string()), _read_options(reader.string())
-        reader.string()  # reserved
+        if reader.string():
+            raise CertificateError("no certificate: there is something where nothing is defined")
         ca = from_blob(reader.string())
         body = data[: reader.at]
         signature = reader.string()
@@ -147,7 +150,7 @@ def _options(options: Mapping[str, str]) -> bytes:
 
 
 def _read_options(data: bytes) -> dict[str, str]:
-    """Raises WireError when names are not in order, or twice."""
+    """Raises WireError when names are not in order, or twice, or an empty text has a length."""
     reader, found, last = Reader(data), {}, b""
     while reader.left:
         name, packed = reader.string(), reader.string()
@@ -158,6 +161,8 @@ def _read_options(data: bytes) -> dict[str, str]:
             inner = Reader(packed)
             text = inner.string()
             inner.end()
+            if not text:
+                raise WireError("an option with an empty text has none")
         found[name.decode()] = text.decode()
         last = name
     return found

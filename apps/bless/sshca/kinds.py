@@ -72,6 +72,8 @@ def _security(check: Callable[[Reader], tuple[int, ...]]) -> Callable[[Reader], 
         application = reader.string()
         if not application or len(application) > APPLICATION_BYTES_MAX:
             raise WireError("a security key names the application that it is for")
+        if b"\0" in application:  # OpenSSH reads up to it, or not at all
+            raise WireError("an application's name has no NUL in it")
         return found
 
     return checked

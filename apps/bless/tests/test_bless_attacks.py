@@ -10,13 +10,19 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from bless_kit import CA_ED25519, USER_ED25519, USER_RSA, Ca, ca, pem, public
+from bless_kit import CA_ED25519, CA_P256, USER_ED25519, USER_RSA, Ca, ca, pem, public
+from sshca.kinds import KINDS
+from sshca.public_key import parse
 from sshca.wire import mpint, string
 
 QUICK = pem(CA_ED25519, "pkcs8", None)
 DISABLED = (
     "[Bless Options]\nusername_validation = disabled\nremote_usernames_validation = disabled\n"
 )
+
+
+ANY_KIND = "[Bless Options]\npublic_key_types = " + ",".join(KINDS) + "\n"
+CA_P256_X = CA_P256.public_key().public_numbers().x.to_bytes(32, "big")
 
 
 @pytest.fixture
@@ -109,6 +115,23 @@ def _keys() -> dict[str, str]:
         ),
         "a megabit": _line("ssh-rsa", mpint(65537), mpint(2**1_000_000 + 1)),
         "private key": pem(USER_ED25519, "openssh", None).decode(),
+        "private key, PKCS#8": pem(USER_RSA, "pkcs8", None).decode(),
+        "a megabit in a line": "ssh-rsa " + "A" * 170_000,
+        "16384 bits and more": _line("ssh-rsa", mpint(65537), mpint(2**32_768 + 1)),
+        "two keys in a line": f"{good.split(' ')[0]} {good.split(' ')[1]}{good.split(' ')[1]}",
+        "line feed within": good.replace(" ", "\n", 1),
+        "form feed": good.replace(" ", "\f", 1),
+        "no-break space": good.replace(" ", "\xa0", 1),
+        "compressed point": _line(
+            "ecdsa-sha2-nistp256", string(b"nistp256"), string(b"\x02" + CA_P256_X)
+        ),
+        "point at infinity": _line("ecdsa-sha2-nistp256", string(b"nistp256"), string(b"\0")),
+        "another curve's name": _line(
+            "ecdsa-sha2-nistp256", string(b"nistp384"), string(b"\x04" + CA_P256_X * 2)
+        ),
+        "x beyond the field": _line(
+            "ecdsa-sha2-nistp256", string(b"nistp256"), string(b"\x04" + b"\xff" * 64)
+        ),
         "sk": _line("sk-ssh-ed25519@openssh.com", string(bytes(range(32))), string(b"ssh:")),
         "dsa": _line("ssh-dss", mpint(3)),
         "certificate": "ssh-ed25519-cert-v01@openssh.com AAAA",
@@ -119,6 +142,31 @@ def _keys() -> dict[str, str]:
 def test_keys_that_are_none(made: Ca, name: str) -> None:
     """Anything but one plain key in one line, of a kind that BLESS takes."""
     assert "Invalid SSH Public Key." in _refused(made, "public_key_to_sign", _keys()[name])
+
+
+@pytest.mark.parametrize("name", [name for name in _keys() if name not in {"ecdsa", "sk"}])
+def test_keys_that_are_none_where_every_kind_is_taken(tmp_path: Path, name: str) -> None:
+    """What is wrong with them is not their kind."""
+    made = ca(tmp_path, ANY_KIND, key=QUICK)
+    assert "Invalid SSH Public Key." in _refused(made, "public_key_to_sign", _keys()[name])
+
+
+SK, POINT = "sk-ssh-ed25519@openssh.com", parse(public(USER_ED25519)).fields
+SECURITY_KEYS = {
+    "no application": _line(SK, POINT),
+    "an empty one": _line(SK, POINT, string(b"")),
+    "one and more": _line(SK, POINT, string(b"ssh:"), string(b"x")),
+    "NUL": _line(SK, POINT, string(b"ssh:\0x")),
+    "a long one": _line(SK, POINT, string(b"ssh:" + b"x" * 1024)),
+    "no point": _line("sk-ecdsa-sha2-nistp256@openssh.com", string(b"nistp256"), string(b"ssh:")),
+}
+
+
+@pytest.mark.parametrize("name", list(SECURITY_KEYS))
+def test_keys_in_tokens_that_are_none(tmp_path: Path, name: str) -> None:
+    """Each names the one application that it is for."""
+    made = ca(tmp_path, ANY_KIND, key=QUICK)
+    assert "Invalid SSH Public Key." in _refused(made, "public_key_to_sign", SECURITY_KEYS[name])
 
 
 def test_a_certificate_is_no_key(made: Ca) -> None:
@@ -152,6 +200,18 @@ def _roca() -> int:
     return number
 
 
+def _sparse() -> int:
+    """Few ones, and no small factor."""
+    number = 2**2047 + 2**1100 + 1
+    while any(number % each == 0 for each in range(3, 752, 2)):
+        number += 2
+    return number
+
+
+P521_ORDER = int(
+    "6864797660130609714981900799081393217269435300143305409394463459185543183397655394245057"
+    "746333217197532963996371363321113864768612440380340372808892707005449"
+)
 GOOD_N = USER_RSA.public_key().public_numbers().n
 CLOSE = _prime_after(2**1024 - 2**1000)
 WEAK = {
@@ -164,6 +224,9 @@ WEAK = {
     "e huge": _rsa(2**200 + 1, GOOD_N),
     "n even": _rsa(65537, GOOD_N + 1),
     "small factor": _rsa(65537, 751 * (2**2047 // 751 | 1)),
+    "15360 bits": _rsa(65537, 2**15_359 + 2**7_000 + 1),
+    "a square": _rsa(65537, CLOSE * CLOSE),
+    "not by chance": _rsa(65537, _sparse()),
     "close primes": _rsa(65537, CLOSE * _prime_after(CLOSE + 2)),
     "roca": _rsa(65537, _roca()),
     "order 1": _line("ssh-ed25519", string(b"\x01" + bytes(31))),
@@ -173,15 +236,24 @@ WEAK = {
         "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"))),
     "order 8, other": _line("ssh-ed25519", string(bytes.fromhex(
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa"))),
+    "order 2, sign": _line("ssh-ed25519", string(b"\xec" + b"\xff" * 31)),
+    "small order in a token": _line(SK, string(b"\x01" + bytes(31)), string(b"ssh:")),
+    "off its curve": _line("ssh-ed25519", string(b"\x02" + bytes(31))),
+    "off its curve in a token": _line(SK, string(b"\x02" + bytes(31)), string(b"ssh:")),
+    "a web site's": _line(SK, POINT, string(b"https://example.org")),
+    "P-256, private half 1": public(ec.derive_private_key(1, ec.SECP256R1())),
+    "P-384, private half 1": public(ec.derive_private_key(1, ec.SECP384R1())),
+    "P-521, private half -1": public(ec.derive_private_key(P521_ORDER - 1, ec.SECP521R1())),
     "beyond the field": _line("ssh-ed25519", string(b"\xff" * 32)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(WEAK))
-def test_keys_that_can_be_broken(made: Ca, name: str) -> None:
+def test_keys_that_can_be_broken(tmp_path: Path, name: str) -> None:
     """As BLESS tells of an unsafe key: the function fails, and says so."""
+    made = ca(tmp_path, ANY_KIND, key=QUICK)
     counting = made.counted()
-    with pytest.raises(ValueError, match=r"^Unsafe \w+ public key$"):
+    with pytest.raises(ValueError, match=r"^Unsafe [\w-]+ public key$"):
         made.user(public_key_to_sign=WEAK[name])
     assert counting.count == 0
 

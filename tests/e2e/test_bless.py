@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import subprocess
@@ -36,6 +37,7 @@ from bless_kit import (
 from contract import options
 from contract.authority import Authority
 from contract.issuing import Issuer
+from sshca.public_key import parse
 from tests.e2e import sshds
 from tests.e2e.aws import kit
 from tests.e2e.serving import Server
@@ -232,6 +234,59 @@ def test_a_kmsauth_token_of_the_platforms_kms_is_believed(
     assert "missing kmsauth token" in bastion.ask(line, "ada", function=function)["errorMessage"]
     with pytest.raises(ClientError):
         minted("eve")
+
+
+def _held(server: Server) -> dict[str, bytes]:
+    """What the server and its functions hold outside of their own memory: a name for each piece."""
+    held = {"what it said": server.words().encode()}
+    for pid in server.family():
+        with contextlib.suppress(OSError):  # another user's, or gone
+            held[f"environment of {pid}"] = Path(f"/proc/{pid}/environ").read_bytes()
+            held[f"words of {pid}"] = Path(f"/proc/{pid}/cmdline").read_bytes()
+    for path in server.data.rglob("*"):
+        with contextlib.suppress(OSError):
+            if path.is_file() and not path.is_symlink():
+                held[str(path)] = path.read_bytes()
+    return held
+
+
+def test_no_secret_is_in_an_environment_a_log_or_an_error(
+    bastion: Bastion, deployed: Deployed, tmp_path: Path
+) -> None:
+    """The key's password, the key and tokens, after certificates and refusals of each sort."""
+    kms, line = kit.client(bastion.server, "kms"), sshds.keygen(tmp_path / "id")
+    now, function = datetime.now(UTC), deployed.kmsauth
+    times = {
+        name: (now + timedelta(minutes=minutes)).strftime("%Y%m%dT%H%M%SZ")
+        for name, minutes in (("not_before", -3), ("not_after", 7))
+    }
+    blob = kms.encrypt(
+        KeyId=deployed.key, Plaintext=json.dumps(times),
+        EncryptionContext={"to": "bless-prod", "from": "ada", "user_type": "user"},
+    )["CiphertextBlob"]  # fmt: skip
+    token = base64.b64encode(blob).decode()
+    clear = pem(CA_RSA, "pkcs8", None).decode()
+    told = [
+        bastion.ask(line, "ada", function=function, kmsauth_token=token),
+        bastion.ask(line, "eve", function=function, kmsauth_token=token, bastion_user="eve"),
+        bastion.ask(line, "ada", function=function, kmsauth_token=token[:-8] + "AAAAAAA="),
+        bastion.ask(line, "ada", function=function, kmsauth_token="!" + token),
+        bastion.ask(line, "root", function=function, kmsauth_token=token),
+        bastion.ask(clear, "ada", kmsauth_token=token),
+    ]
+    assert ["certificate" in each for each in told] == [True, False, False, False, False, False]
+
+    prime = CA_RSA.private_numbers().p
+    secrets = {
+        "password": PASSWORD, "token": token[:64].encode(), "token's bytes": blob[:48],
+        "a line of the key": clear.split("\n")[3].encode(), "prime": prime.to_bytes(128, "big"),
+        "prime in hexadecimal": b"%x" % prime, "prime in digits": b"%d" % prime,
+    }  # fmt: skip
+    held = _held(bastion.server) | {"answers": json.dumps(told[1:]).encode()}
+    for known in (parse(line).sha256.encode(), b"PATH=", b"public_key_to_sign"):
+        assert any(known in data for data in held.values())  # what may be there is seen
+    assert [(secret, place) for secret, what in secrets.items() for place, data in held.items()
+            if what in data] == []  # fmt: skip
 
 
 def test_a_ca_key_that_never_leaves_the_kms(bastion: Bastion, tmp_path: Path) -> None:

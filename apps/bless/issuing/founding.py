@@ -32,7 +32,7 @@ def init(authority: Authority, event: Mapping[str, Any], who: Who, now: float) -
     if authority.now().founded:
         raise Refused(EXISTS, "There is a CA here already.")
     kind = event.get("key", "ed25519")
-    if kind not in SPECS:
+    if kind not in tuple(SPECS):  # may be a list, which has no hash
         raise Refused(INVALID, f"key must be one of {', '.join(SPECS)}.")
     origin = event.get("origin") or f"ssh-ca-{secrets.token_hex(4)}"
     if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):

@@ -64,7 +64,7 @@ def _publish(
 ) -> None:
     number = generations.to_publish(found.generations, kind)
     spec = event.get("key", "ed25519")
-    if spec not in SPECS:
+    if spec not in tuple(SPECS):  # may be a list, which has no hash
         raise Refused(INVALID, f"key must be one of {', '.join(SPECS)}.")
     try:
         name, line = authority.signers(found.origin).make(f"{kind}-{number}", spec)

@@ -1,0 +1,419 @@
+"""Attacks on the issuing CA: each ends in a refusal with its code, a row, and no signature.
+
+In this process, over keys in memory that count what they sign; `tests/e2e/test_ssh_attacks.py` has
+those that need a server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from attacked_kit import STRANGERS, Attacked, attacked, by
+from dynimo.sdk.context import Caller
+from issuing import operations
+from issuing.refusal import CODES
+from issuing_kit import ADA, BOB, LEAD, Key
+from test_bless_attacks import ADDRESSES, SECURITY_KEYS, WEAK, _keys
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Attacked:
+    return attacked(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
+    """For attacks that leave nothing behind but a row."""
+    return attacked(tmp_path_factory.mktemp("ca"))
+
+
+# Who asks
+
+
+@pytest.mark.parametrize("name", list(STRANGERS))
+def test_who_is_not_the_one_that_a_rule_names(shared: Attacked, name: str) -> None:
+    """Only what the platform proved counts, whole."""
+    shared.issue("denied", STRANGERS[name])
+
+
+@pytest.mark.parametrize("name", ["caller", "context", "arn", "principal", "administrator"])
+def test_a_caller_in_the_event_is_none(shared: Attacked, name: str) -> None:
+    """What is said of the caller in the event is no member of it."""
+    key = Key()
+    request = shared.ca.asked(key)
+    event = {"do": "issue", "request": request, "proof": key.proof(request), name: ADA.arn}
+    shared.event("invalid", BOB, event)
+
+
+ADMINISTRATION: dict[str, dict[str, Any]] = {
+    "rotate": {"kind": "user", "stage": "publish"},
+    "revoke": {"serials": ["1"], "reason": "x"},
+    "policy": {},
+    "audit": {"what": "export"},
+}
+
+
+@pytest.mark.parametrize("caller", [BOB, LEAD, STRANGERS["a session that is called as a user is"]])
+@pytest.mark.parametrize("doing", list(ADMINISTRATION))
+def test_what_only_administrators_do(shared: Attacked, caller: Caller, doing: str) -> None:
+    """Nobody else rotates, revokes, reads or writes the policy, or reads the log."""
+    shared.refused("denied", lambda: shared.ca.do(caller, doing, **ADMINISTRATION[doing]))
+
+
+def test_nobody_writes_the_policy_but_administrators(shared: Attacked) -> None:
+    """Nor asks what another would get."""
+    text = 'administrators = ["arn:aws:iam::*:user/bob"]'
+    shared.refused("denied", lambda: shared.ca.do(BOB, "policy", text=text))
+    request = shared.ca.asked(Key())
+    shared.event("denied", BOB, {"do": "explain", "request": request, "caller": ADA.arn})
+
+
+def test_a_ca_is_made_once(shared: Attacked) -> None:
+    """Whoever asks again gets no other one, and is no administrator."""
+    shared.refused("exists", lambda: shared.ca.do(BOB, "init"))
+    shared.refused("denied", lambda: shared.ca.do(BOB, "policy"))
+
+
+# Possession, time, single use
+
+
+def test_a_request_that_another_key_signed(shared: Attacked) -> None:
+    """The key that is certified must have signed."""
+    key, thief = Key(), Key()
+    request = shared.ca.asked(key)
+    for proof in (thief.proof(request), thief.proof(request).replace("A", "B", 1), "", None, [],
+                  "x", key.proof(request | {"principals": ["root"]}), key.proof({}),
+                  key.proof(request, "file"), key.proof(request, "issue@dynimo-ssh\0"),
+                  key.proof(request) + "\n", key.proof(request).replace("\n", "\r\n")):  # fmt: skip
+        shared.refused("unproved", lambda proof=proof: shared.ca.do(
+            ADA, "issue", request=request, proof=proof))  # fmt: skip
+
+
+CHANGES: list[tuple[str, Any]] = [
+    ("principals", ["ada", "root"]), ("valid_seconds", 1), ("reason", "x"), ("type", "host"),
+    ("source_addresses", ["10.0.0.0/8"]), ("extensions", []), ("force_command", ""),
+    ("nonce", "0" * 32), ("at", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("member", "value"), CHANGES)
+def test_what_was_changed_after_it_was_signed(shared: Attacked, member: str, value: Any) -> None:
+    """Every member is signed."""
+    key = Key()
+    request = shared.ca.asked(key)
+    proof = key.proof(request)
+    changed = request | {member: request["at"] - 1 if member == "at" else value}
+    shared.refused("unproved", lambda: shared.ca.do(ADA, "issue", request=changed, proof=proof))
+
+
+@pytest.mark.parametrize("seconds", [-(10**9), -121, 121, 10**9])
+def test_a_request_of_another_time(shared: Attacked, seconds: int) -> None:
+    """Two minutes, either way."""
+    at = int(shared.ca.clock.now) + seconds
+    shared.issue("unproved", at=at)
+
+
+@pytest.mark.parametrize("seconds", [0, 30, 119])
+def test_a_request_that_was_used(made: Attacked, seconds: int) -> None:
+    """Once, also as another user of the key, and as long as it would be in time."""
+    key = Key()
+    request = made.ca.asked(key)
+    asked = {"request": request, "proof": key.proof(request)}
+    assert "certificate" in made.ca.do(ADA, "issue", **asked)
+    made.ca.clock.now += seconds
+    assert "certificate" in made.ca.issue()  # whatever is forgotten is forgotten now
+    made.refused("used", lambda: made.ca.do(ADA, "issue", **asked))
+
+
+def test_a_request_that_was_used_before_the_clock_was_set_back(made: Attacked) -> None:
+    """What was forgotten does not come back with the time."""
+    key = Key()
+    request = made.ca.asked(key)
+    asked = {"request": request, "proof": key.proof(request)}
+    assert "certificate" in made.ca.do(ADA, "issue", **asked)
+    made.ca.clock.now += 86_400
+    assert "certificate" in made.ca.issue()
+    made.ca.clock.now -= 86_400
+    answer = made.ca.do(ADA, "issue", **asked)
+    assert answer.get("error") in {"used", "unproved", "unavailable"}, answer
+
+
+def test_of_many_that_are_the_same_one_is_certified(made: Attacked) -> None:
+    """At once, in one process."""
+    key = Key()
+    request = made.ca.asked(key)
+    event = {"do": "issue", "request": request, "proof": key.proof(request)}
+    before = len(made.memory.signatures)
+
+    async def all_at_once() -> list[Any]:
+        return await asyncio.gather(*(made.ca.operations.answer(event, ADA) for _ in range(20)))
+
+    answers = asyncio.run(all_at_once())
+    assert sum("certificate" in each for each in answers) == 1
+    assert [each["error"] for each in answers if "error" in each] == ["used"] * 19
+    assert len(made.memory.signatures) == before + 1
+
+
+# What is asked
+
+
+PRINCIPALS: list[Any] = [
+    [], [""], ["ada", "ada"], ["a,root"], ["ada\n"], ["ada\0"], ["a b"], ["a\tb"], ["\u0430da"],
+    ["ada\u200b"], ["-oProxyCommand=x"], ["ada\x7f"], ["\ud800"], ["a" * 257],
+    [f"u{each}" for each in range(257)], "ada", None, {}, [1], [None], [["ada"]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", PRINCIPALS, ids=lambda value: ascii(value)[:40])
+def test_principals_that_are_none(shared: Attacked, value: Any) -> None:
+    """What OpenSSH reads in another way, or nobody is called."""
+    key = Key()
+    request = shared.ca.asked(key) | {"principals": value}
+    try:
+        proof = key.proof(request)
+    except ValueError:
+        proof = ""  # half a character cannot even be signed
+    shared.refused("invalid", lambda: shared.ca.do(ADA, "issue", request=request, proof=proof))
+
+
+@pytest.mark.parametrize("value", ["root", "Ada", "ADA", "ada2", "{caller.name}", "*", "a*", "?da",
+                                   "!ada", "deploy:ada", "ada@", "user/ada"])  # fmt: skip
+def test_principals_of_others(shared: Attacked, value: str) -> None:
+    """Compared as they are; and all that are asked must be had."""
+    shared.issue("denied", principals=[value])
+    shared.issue("denied", principals=["ada", value])
+
+
+@pytest.mark.parametrize("value", [each for each in ADDRESSES if "," not in each] + [
+    "10.0.0.1,10.0.0.2", "any", "caller", "0.0.0.0/1"])  # fmt: skip
+def test_source_addresses(shared: Attacked, value: str) -> None:
+    """What sshd cannot read, or restricts nothing."""
+    codes = {"0.0.0.0/1": ["0.0.0.0/1", "128.0.0.0/1"]}
+    key = Key()
+    request = shared.ca.asked(key, source_addresses=codes.get(value, [value]))
+    shared.refused("invalid", lambda: shared.ca.do(
+        ADA, "issue", request=request, proof=key.proof(request)))  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [[], "10.0.0.1", [1], [""], ["10.0.0.1"] * 10_000, {}])
+def test_lists_of_source_addresses(shared: Attacked, value: Any) -> None:
+    """A list of texts, of a bearable length."""
+    shared.issue("invalid", source_addresses=value)
+
+
+NO_KEYS = {name: line for name, line in _keys().items() if name not in {"ecdsa", "sk"}}
+
+
+@pytest.mark.parametrize("name", [*NO_KEYS, *SECURITY_KEYS])
+def test_keys_that_are_none(shared: Attacked, name: str) -> None:
+    """One plain key in one line."""
+    shared.issue("invalid", public_key=(NO_KEYS | SECURITY_KEYS)[name])
+
+
+@pytest.mark.parametrize("name", list(WEAK))
+def test_keys_that_can_be_broken(shared: Attacked, name: str) -> None:
+    """With such a key anybody proves possession, or nobody can."""
+    shared.issue("unproved", public_key=WEAK[name])
+
+
+def test_a_weak_key_that_does_sign(shared: Attacked) -> None:
+    """Its proof is worth nothing: the private half is known to all."""
+    key = by(ec.derive_private_key(1, ec.SECP256R1()))
+    shared.issue("unproved", key=key)
+
+
+def test_the_cas_own_keys(made: Attacked) -> None:
+    """Of users, of hosts, of the log, of every generation: they sign, and are never certified."""
+    assert "error" not in made.ca.do(ADA, "rotate", kind="user", stage="publish")
+    for name, signer in made.memory.kept.items():
+        key = by(signer.key)
+        assert "own key" in made.issue("denied", key=key)["message"], name
+
+
+@pytest.mark.parametrize("how", ["keys", "fingerprints"])
+def test_a_revoked_key(made: Attacked, how: str) -> None:
+    """Also when only its fingerprint is."""
+    key = Key()
+    assert "certificate" in made.ca.issue(key=key)
+    told = key.line if how == "keys" else key.public.sha256
+    assert "krl_version" in made.ca.do(ADA, "revoke", **{how: [told]}, reason="lost")
+    made.issue("denied", key=key)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**64 - 1, 2**64, 1.5, "60", True, [60], float("nan")])
+def test_validities_that_are_none(shared: Attacked, value: Any) -> None:
+    """Whole seconds, at least one, in a bearable number."""
+    key = Key()
+    request = shared.ca.asked(key) | {"valid_seconds": value}
+    proof = "" if isinstance(value, float) else key.proof(request)
+    shared.refused("invalid", lambda: shared.ca.do(ADA, "issue", request=request, proof=proof))
+
+
+def test_a_validity_longer_than_the_rules(made: Attacked) -> None:
+    """Is the rule's, and no more."""
+    now = int(made.ca.clock.now)
+    told = made.ca.issue(valid_seconds=365 * 86_400)
+    assert (told["valid_after"], told["valid_before"]) == (now - 60, now + 3600)
+
+
+COMMANDS: list[Any] = [
+    "ls\nFAKE", "a\0", "a\x1b[2J", "a\x7f", "a\u2028b", "a\u202eb", "a" * 2049, "a" * 1_000_000, 1,
+    [], {}, True,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", COMMANDS, ids=lambda value: ascii(value)[:20])
+def test_commands_that_are_none(shared: Attacked, value: Any) -> None:
+    """One line of text."""
+    shared.issue("invalid", force_command=value)
+    shared.issue("invalid", reason=value)
+
+
+COMMANDED = """
+administrators = ["arn:aws:iam::*:user/ada"]
+[[rules]]
+name = "git"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+[rules.allow]
+principals = ["{caller.name}"]
+source_addresses = "any"
+force_commands = ["git-shell *", ""]
+valid_seconds = 60
+"""
+
+
+@pytest.mark.parametrize("value", [
+    "git-shell x; sh", "git-shell `x`", "git-shell $(x)", "git-shell a | b", "git-shell a & b",
+    "git-shell a > b", "git-shell \U0001f600", "sh -c 'git-shell x'", "git-shellx",
+    "git-shell a\\b", " git-shell a", "GIT-SHELL a", "git-shell " + "a" * 1100,
+])  # fmt: skip
+def test_commands_that_are_more_than_a_rule_allows(tmp_path: Path, value: str) -> None:
+    """A star stands for nothing that a shell acts on."""
+    made = attacked(tmp_path, COMMANDED)
+    made.issue("denied", force_command=value)
+
+
+@pytest.mark.parametrize("value", [
+    ["no-touch-required"], ["permit-port-forwarding"], ["verify-required"], ["force-command"],
+    ["permit-pty", "permit-port-forwarding"], ["Permit-Pty"],
+])  # fmt: skip
+def test_extensions_that_no_rule_gives(shared: Attacked, value: list[str]) -> None:
+    """Those of the rule, by their names; the rest by its own settings."""
+    shared.issue("denied", extensions=value)
+
+
+@pytest.mark.parametrize("value", [
+    ["permit-pty", "permit-pty"], [""], ["a b"], ["a\n"], ["a\0"], "permit-pty", [1], {}, [["a"]],
+    [f"e{each}" for each in range(33)], ["e" * 65], ["\u0430"],
+], ids=lambda value: ascii(value)[:20])  # fmt: skip
+def test_extensions_that_are_none(shared: Attacked, value: Any) -> None:
+    """Names, each once."""
+    shared.issue("invalid", extensions=value)
+
+
+# Shapes
+
+
+MEMBERS = ["type", "public_key", "principals", "nonce", "at"]
+VALUES: list[Any] = [None, {}, [], "", "x", -1, True, 2**70, [[]], {"a": {"b": []}}]
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("value", VALUES, ids=ascii)
+def test_members_of_another_shape(shared: Attacked, member: str, value: Any) -> None:
+    """Each has one."""
+    code = "invalid"
+    if member == "at" and value is None:
+        code = "unproved"  # no time is long ago
+    shared.issue(code, **{member: value})
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_members_that_are_missing(shared: Attacked, member: str) -> None:
+    """All five must be there."""
+    key = Key()
+    request = shared.ca.asked(key, **{member: ...})
+    shared.refused("invalid", lambda: shared.ca.do(
+        ADA, "issue", request=request, proof=key.proof(request)))  # fmt: skip
+
+
+@pytest.mark.parametrize("member", [
+    "valid_before", "valid_after", "serial", "key_id", "critical", "no_touch", "rule", "caller",
+    "who", "Principals", "principals ", "__class__", "",
+])  # fmt: skip
+def test_members_that_nobody_knows(shared: Attacked, member: str) -> None:
+    """Nothing is slipped in."""
+    key = Key()
+    request = shared.ca.asked(key) | {member: 2**64 - 1}
+    event = {"do": "issue", "request": request, "proof": key.proof(request)}
+    shared.event("invalid", ADA, event)
+
+
+EVENTS: list[Any] = [
+    None, [], "x", 1, float("nan"), {}, {"do": None}, {"do": []}, {"do": {}}, {"do": "Issue"},
+    {"do": "issue"}, {"do": "issue", "request": None}, {"do": "issue", "request": []},
+    {"do": "issue", "request": "x"}, {"do": "sign"}, {"do": "_done"}, {"do": "issue", "x": 1},
+    {"do": "init", "key": []}, {"do": "audit", "what": []}, {"do": "audit", "what": {}},
+    {"do": "rotate", "kind": []}, {"do": "rotate", "kind": "user", "stage": {}},
+    {"do": "rotate", "kind": "user", "stage": "publish", "key": []},
+    {"do": "rotate", "kind": "user", "stage": "sign", "force": "no"},
+    {"do": "revoke"}, {"do": "revoke", "serials": {}}, {"do": "revoke", "serials": [[]]},
+    {"do": "revoke", "serials": ["0"]}, {"do": "revoke", "serials": [2**64]},
+    {"do": "revoke", "ca": {}}, {"do": "revoke", "key_ids": [""]}, {"do": "revoke", "keys": ["x"]},
+    {"do": "revoke", "reason": 1},
+    {"do": "revoke", "fingerprints": ["SHA256:x"]}, {"do": "policy", "text": None},
+    {"do": "policy", "text": "x"}, {"do": "policy", "text": "administrators = []"},
+    {"do": "approve", "id": []}, {"do": "audit", "what": "inclusion", "record": -1},
+    {"do": "collect", "request": {"id": [], "nonce": "0" * 32, "at": 0}},
+    {"do": "audit", "what": "inclusion", "record": 2**63},
+    {"do": "audit", "what": "consistency", "old": 9, "new": 1}, {"do": "explain", "caller": []},
+    {"do": "explain", "request": {}, "caller": "x"}, {"do": "renew", "request": {}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: ascii(event)[:60])
+def test_events_of_no_shape(shared: Attacked, event: Any) -> None:
+    """An answer for each: no traceback, and a row."""
+    rows = len(shared.rows())
+    answer = asyncio.run(shared.ca.operations.answer(event, ADA))
+    assert set(answer) == {"error", "message"}
+    assert answer["error"] in {"invalid", "unknown", "exists"}
+    assert len(shared.rows()) == rows + 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2**65) | st.floats() | st.text(max_size=9)
+    | st.sampled_from(["user", "sign", "publish", "head", "inclusion", "export", "ed25519"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+MEMBER = st.sampled_from(
+    sorted({"do", *(each for names in operations.MEMBERS.values() for each in names)})
+)
+
+
+@given(
+    doing=st.sampled_from(sorted(operations.MEMBERS)),
+    members=st.dictionaries(MEMBER, JSON, max_size=4),
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_event_is_answered(shared: Attacked, doing: str, members: dict[str, Any]) -> None:
+    """Whatever JSON it is: an object, and no signature but of a head."""
+    allowed = operations.MEMBERS[doing]
+    event = {"do": doing} | {name: value for name, value in members.items() if name in allowed}
+    signatures = len(shared.memory.signatures)
+    answer = asyncio.run(shared.ca.operations.answer(event, BOB))
+    assert isinstance(answer, dict)
+    assert answer.get("error", "invalid") in CODES
+    assert "certificate" not in answer
+    assert len(shared.memory.signatures) - signatures <= (doing == "audit")

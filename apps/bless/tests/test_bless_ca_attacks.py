@@ -406,7 +406,7 @@ MEMBER = st.sampled_from(
     doing=st.sampled_from(sorted(operations.MEMBERS)),
     members=st.dictionaries(MEMBER, JSON, max_size=4),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_event_is_answered(shared: Attacked, doing: str, members: dict[str, Any]) -> None:
     """Whatever JSON it is: an object, and no signature but of a head."""
     allowed = operations.MEMBERS[doing]

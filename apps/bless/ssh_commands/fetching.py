@@ -1,0 +1,119 @@
+"""Keeps a file equal to an address: asked with the tag of what is there, checked, then replaced.
+
+On any failure the file stays as it was. Where plain HTTP could be bent on its way it is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import ipaddress
+import json
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dynimo.sdk.commands import CommandError
+from ssh_commands.options import FAILED, UNAVAILABLE, USAGE
+from ssh_commands.replacing import PUBLIC, replace
+
+ANSWER_SECONDS = 30.0
+ETAG_CHARACTERS_MAX = 256
+Check = Callable[[bytes, bytes | None], None]
+"""Raises CommandError when the new content, or the step from the old to it, is not to be taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An address; ``plain`` allows HTTP that is neither encrypted nor on this machine."""
+
+    url: str
+    plain: bool = False
+    bytes_max: int = 1024 * 1024
+
+
+def fetch(source: Source, path: Path, check: Check) -> bool:
+    """Fetch and replace; whether it changed.
+
+    Raises:
+        CommandError: it cannot be had, or is not to be taken.
+        OSError: it cannot be written.
+    """
+    old = path.read_bytes() if path.exists() else None
+    beside = path.with_name(f"{path.name}.etag")
+    got = _asked(source, tag_of(beside, source.url, old))
+    if got is None:
+        return False
+    data, tag = got
+    if data != old:
+        check(data, old)
+        replace(path, data, PUBLIC)
+    kept = {"url": source.url, "etag": tag, "sha256": hashlib.sha256(data).hexdigest()}
+    replace(beside, json.dumps(kept).encode() + b"\n", PUBLIC)
+    return data != old
+
+
+def tag_of(beside: Path, url: str, data: bytes | None) -> str:
+    """The tag of what is there, if it is still what was fetched from this address."""
+    if data is None:
+        return ""
+    try:
+        kept = json.loads(beside.read_text())
+        same = (kept["url"], kept["sha256"]) == (url, hashlib.sha256(data).hexdigest())
+        tag = kept["etag"] if same else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    usable = isinstance(tag, str) and tag.isascii() and tag.isprintable()
+    return tag if usable and len(tag) <= ETAG_CHARACTERS_MAX else ""
+
+
+def _asked(source: Source, tag: str) -> tuple[bytes, str] | None:
+    """(content, its tag); None when it is what ``tag`` says."""
+    connection, target = _connection(source)
+    try:
+        connection.request("GET", target, headers={"if-none-match": tag} if tag else {})
+        answer = connection.getresponse()
+        if answer.status == 304 and tag:
+            return None
+        if answer.status != 200:
+            raise CommandError(f"{source.url} answered {answer.status} {answer.reason}", FAILED)
+        data = answer.read(source.bytes_max + 1)
+        if len(data) > source.bytes_max:
+            raise CommandError(f"{source.url} gives more than {source.bytes_max} bytes", FAILED)
+        if answer.length:
+            raise CommandError(f"{source.url} ended before its end", UNAVAILABLE)
+        return data, answer.headers.get("etag", "")
+    except (OSError, http.client.HTTPException) as error:
+        raise CommandError(f"{source.url} does not answer ({error})", UNAVAILABLE) from None
+    finally:
+        connection.close()
+
+
+def _connection(source: Source) -> tuple[http.client.HTTPConnection, str]:
+    try:
+        parts = urlsplit(source.url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if not host or parts.scheme not in {"http", "https"} or parts.username:
+        raise CommandError(f"{source.url} is no address such as https://ca.example/ssh/krl", USAGE)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        made: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, port, timeout=ANSWER_SECONDS, context=context
+        )
+        return made, target
+    if not (source.plain or _here(host)):
+        text = f"{source.url} can be bent on its way: use https, or say --plain-http"
+        raise CommandError(text, USAGE)
+    return http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS), target
+
+
+def _here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

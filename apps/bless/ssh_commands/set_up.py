@@ -1,0 +1,83 @@
+"""`dynimo ssh init`: makes the CA, and says what to put on hosts and clients."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from ssh_commands import ca_calls, options, places, printing, seen
+from ssh_commands.host import DEFAULT_KEY
+from ssh_commands.options import OK
+from ssh_commands.policy import check
+
+KINDS = ("ed25519", "ecdsa", "rsa")
+USER_CA_FILE, REVOKED_FILE = "/etc/ssh/dynimo_user_ca", "/etc/ssh/dynimo_revoked"
+FETCH_MINUTES = 5
+
+
+def add(parser: argparse.ArgumentParser, _name: str) -> None:
+    """Declare the command."""
+    parser.add_argument(
+        "--key", choices=KINDS, default=KINDS[0], help=f"the CA's keys  [{KINDS[0]}]"
+    )
+    parser.add_argument("--policy", metavar="FILE", help="who may have which certificates  [you]")
+    parser.add_argument("--origin", metavar="NAME", help="what its log is called")
+    options.add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(typed: argparse.Namespace) -> int:
+    """Make it and print."""
+    policy = None
+    if typed.policy:
+        policy = options.content(typed.policy)
+        check(policy, typed.policy)
+    told = ca_calls.call(typed, "init", key=typed.key, origin=typed.origin, policy=policy)
+    _remember(told)
+    made = {**told, **snippets(told, places.base(typed))}
+    if typed.as_json:
+        printing.say_json(made)
+    else:
+        _say(made)
+    return OK
+
+
+def _remember(told: Mapping[str, Any]) -> None:
+    """The log's key is never as sure to be the right one as now."""
+    if told.get("origin"):
+        seen.remember(seen.default_path(), told["origin"], told["audit_key"])
+
+
+def snippets(told: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """What hosts and clients need, as text."""
+    fetch = f"dynimo ssh krl fetch --url {base}{places.KRL} --to {REVOKED_FILE}"
+    bundle = f"dynimo ssh ca bundle --kind user --url {base}{places.USER_CA} --to {USER_CA_FILE}"
+    certificate = f"{DEFAULT_KEY.removesuffix('.pub')}-cert.pub"
+    return {
+        "sshd_config": f"TrustedUserCAKeys {USER_CA_FILE}\nRevokedKeys {REVOKED_FILE}\n"
+        f"HostCertificate {certificate}\n",
+        "host_commands": [bundle, fetch, f"dynimo ssh host issue --key {DEFAULT_KEY} --name NAME"],
+        "cron": f"*/{FETCH_MINUTES} * * * * root {bundle}; {fetch}\n",
+        "known_hosts": f"@cert-authority * {told['host_ca']}\n",
+        "next": ["dynimo ssh policy show", "dynimo ssh login"],
+    }
+
+
+def _say(made: Mapping[str, Any]) -> None:
+    printing.say(
+        printing.strong("The certificate authority is made; its keys never leave the KMS.")
+    )
+    for name, key in (("user", "user_ca"), ("host", "host_ca"), ("log", "audit_key")):
+        printing.say(f"  {name}  {made[key]}")
+    _part("On each host, once:", made["host_commands"])
+    _part("In its sshd_config:", made["sshd_config"].splitlines())
+    _part("In its /etc/cron.d/dynimo-ssh:", made["cron"].splitlines())
+    _part("In each client's known_hosts:", made["known_hosts"].splitlines())
+    _part("Next:", made["next"])
+
+
+def _part(title: str, lines: list[str]) -> None:
+    printing.say(f"\n{printing.strong(title)}")
+    for line in lines:
+        printing.say(f"  {line}")

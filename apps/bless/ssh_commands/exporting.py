@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,15 +10,15 @@ from dynimo.sdk.commands import CommandError
 from ssh_commands import ca_calls
 from ssh_commands.options import FAILED
 
-PAGE_RECORDS = 4000
-"""As many as an answer has room for."""
+PAGE_LINES = 1000
+"""As many as the CA gives at once."""
 
 
 def lines(typed: argparse.Namespace) -> Iterator[bytes]:
     """Every line, each with its line feed. Raises CommandError."""
     at = 0
     while True:
-        told = ca_calls.call(typed, "audit", what="export", **{"from": at}, count=PAGE_RECORDS)
+        told = ca_calls.call(typed, "audit", what="export", **{"from": at}, count=PAGE_LINES)
         for line in told["lines"]:
             yield f"{line}\n".encode()
         following = told.get("next")
@@ -30,11 +29,6 @@ def lines(typed: argparse.Namespace) -> Iterator[bytes]:
         at = following
 
 
-def key(typed: argparse.Namespace) -> str:
-    """The line of the log's key, as the CA says. Raises CommandError."""
-    return str(ca_calls.call(typed, "audit", what="head")["key"])
-
-
-def compact(value: Any) -> str:
-    """JSON as heads are written."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def head(typed: argparse.Namespace) -> dict[str, Any]:
+    """The last head (``head`` is its line, or None), the log's key and name. CommandError."""
+    return ca_calls.call(typed, "audit", what="head")

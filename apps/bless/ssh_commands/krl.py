@@ -23,6 +23,9 @@ from ssh_commands import (
 from ssh_commands.options import FAILED, OK, UNCHANGED, USAGE
 from sshca.public_key import from_blob
 
+SERIALS_MAX = 100_000
+"""Of one range: as many as the CA takes at once."""
+
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:
     """Declare the commands."""
@@ -45,6 +48,7 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
         ("key", "FILE", "a public key, and with it all its certificates"),
         ("fingerprint", "SHA256:…", "the same, by its fingerprint"),
         ("certificate", "FILE", "a certificate, by what it says"),
+        ("ca", "FILE", "a key of this CA, and all that it signed"),
     ):
         revoke.add_argument(
             f"--{name}", action="append", default=[], metavar=shown_as,
@@ -138,7 +142,7 @@ def revoked(typed: argparse.Namespace) -> int:
     """Have the CA put them on its list."""
     members = _named(typed)
     if not any(members.values()):
-        text = "say what: --serial, --key-id, --key, --fingerprint or --certificate"
+        text = "say what: --serial, --key-id, --key, --fingerprint, --certificate or --ca"
         raise CommandError(text, USAGE)
     given = {name: each for name, each in members.items() if each}
     told = ca_calls.call(typed, "revoke", **given, reason=typed.reason)
@@ -152,9 +156,12 @@ def revoked(typed: argparse.Namespace) -> int:
 
 def _named(typed: argparse.Namespace) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {
-        "serials": list(typed.serial), "key_ids": list(typed.key_id),
-        "keys": [_line(each) for each in typed.key], "fingerprints": list(typed.fingerprint),
-    }  # fmt: skip
+        "serials": [one for each in typed.serial for one in serials(each)],
+        "key_ids": list(typed.key_id),
+        "keys": [_line(each) for each in typed.key],
+        "fingerprints": list(typed.fingerprint),
+        "ca": [_line(each) for each in typed.ca],
+    }
     for each in typed.certificate:
         one = certificates.parsed(options.content(each)).certificate
         if one.serial:
@@ -162,6 +169,17 @@ def _named(typed: argparse.Namespace) -> dict[str, list[str]]:
         else:
             found["key_ids"].append(one.key_id)
     return found
+
+
+def serials(text: str) -> list[str]:
+    """``N``, or all of ``N-M``. Raises CommandError."""
+    low, _, high = text.partition("-")
+    if not (low.isdecimal() and (high or low).isdecimal() and text.isascii()):
+        raise CommandError(f"{text!r} is no serial, such as 7 or 7-12", USAGE)
+    first, last = int(low), int(high or low)
+    if not first <= last < first + SERIALS_MAX:
+        raise CommandError(f"{text!r} is no range of at most {SERIALS_MAX} serials", USAGE)
+    return [str(each) for each in range(first, last + 1)]
 
 
 def _line(path: str) -> str:

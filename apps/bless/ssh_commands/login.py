@@ -55,6 +55,7 @@ def run(typed: argparse.Namespace) -> int:
         token = tokens.token(typed, key)
         told = ca_calls.call(typed, "issue", **requesting.proved(asked, key), token=token)
         if "pending" in told:
+            told = {**told, "approvers": waiting.approvers(typed, asked, token)}
             told = _approved(typed, told, key, out)
             if "pending" in told:
                 return FAILED

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from ssh_commands import ca_calls, options, places, printing, seen
+from ssh_commands import ca_calls, exporting, options, places, printing, seen, starting
 from ssh_commands.host import DEFAULT_KEY
 from ssh_commands.options import OK
 from ssh_commands.policy import check
 
 KINDS = ("ed25519", "ecdsa", "rsa")
-USER_CA_FILE, REVOKED_FILE = "/etc/ssh/dynimo_user_ca", "/etc/ssh/dynimo_revoked"
+USER_CA_FILE, REVOKED_FILE = "/etc/ssh/ca_user.pub", "/etc/ssh/ca_krl"
 FETCH_MINUTES = 5
 
 
@@ -21,7 +23,7 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
     parser.add_argument(
         "--key", choices=KINDS, default=KINDS[0], help=f"the CA's keys  [{KINDS[0]}]"
     )
-    parser.add_argument("--policy", metavar="FILE", help="who may have which certificates  [you]")
+    parser.add_argument("--policy", metavar="FILE", help="who may have which certificates")
     parser.add_argument("--origin", metavar="NAME", help="what its log is called")
     options.add_common(parser)
     parser.set_defaults(run=run)
@@ -34,8 +36,11 @@ def run(typed: argparse.Namespace) -> int:
         policy = options.content(typed.policy)
         check(policy, typed.policy)
     told = ca_calls.call(typed, "init", key=typed.key, origin=typed.origin, policy=policy)
-    _remember(told)
-    made = {**told, **snippets(told, places.base(typed))}
+    if policy is None:
+        _start(typed)
+    log = exporting.head(typed)
+    seen.remember(seen.default_path(), log["origin"], log["key"])  # never again as sure as now
+    made = {**told, "origin": log["origin"], **snippets(told, places.base(typed))}
     if typed.as_json:
         printing.say_json(made)
     else:
@@ -43,10 +48,11 @@ def run(typed: argparse.Namespace) -> int:
     return OK
 
 
-def _remember(told: Mapping[str, Any]) -> None:
-    """The log's key is never as sure to be the right one as now."""
-    if told.get("origin"):
-        seen.remember(seen.default_path(), told["origin"], told["audit_key"])
+def _start(typed: argparse.Namespace) -> None:
+    """Give it rules: what the CA made of none names its administrator, and lets nobody in."""
+    made = str(ca_calls.call(typed, "policy")["policy"])
+    administrators = tomllib.loads(made).get("administrators", [])
+    ca_calls.call(typed, "policy", text=starting.rules(administrators, getpass.getuser()))
 
 
 def snippets(told: Mapping[str, Any], base: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ssh_commands.options import FAILED, NOT_FOUND, OK, USAGE
 from transparency import checking, export, heads, tree
 from transparency.export import LineError
 from transparency.heads import HeadError, SignedHead
+from transparency.record import RecordError, decoded
 from transparency.verify import Report
 from transparency.verify import verify as verified
 
@@ -132,7 +133,7 @@ def key_line(typed: argparse.Namespace, known: Seen | None, origin: str) -> str:
         return line
     if not getattr(typed, "live", True):
         raise CommandError("name the log's key: --key FILE (from `dynimo ssh init`)", USAGE)
-    line = exporting.key(typed)
+    line = str(exporting.head(typed)["key"])
     printing.hint(f"The log {origin} is seen for the first time; its key is taken as it is: {line}")
     return line
 
@@ -148,30 +149,49 @@ def _key(line: str) -> Ed25519PublicKey:
 
 
 def prove(typed: argparse.Namespace) -> int:
-    """Check that a certificate's record is in the log that its head says, and show it."""
-    told = ca_calls.call(typed, "audit", what="inclusion", serial=str(typed.serial))
-    head = signed_head(told["head"])
+    """Check that a certificate's record is in the log that a signed head says, and show it.
+
+    Everything is reckoned from the record's own bytes, so an answer that is made up does not hold.
+    """
+    signed = ca_calls.call(typed, "audit", what="sign")
+    head = _head(signed["head"])
+    told = ca_calls.call(
+        typed, "audit", what="inclusion", serial=str(typed.serial), size=head.head.size
+    )
     path = typed.seen or seen.default_path()
     key = _key(key_line(typed, seen.load(path).get(head.head.origin), head.head.origin))
-    body = str(told["record"]).encode()
-    proof = [bytes.fromhex(each) for each in told["proof"]]
-    leaf = tree.leaf_hash(body)
-    good = head.holds(key) and checking.included(
-        leaf, int(told["index"]), head.head.size, proof, head.head.root
+    body = str(told["body"]).encode()
+    good = (
+        head.holds(key)
+        and _serial(body) == typed.serial
+        and checking.included(
+            tree.leaf_hash(body),
+            int(told["record"]),
+            head.head.size,
+            [bytes.fromhex(each) for each in told["proof"]],
+            head.head.root,
+        )
     )
     if typed.as_json:
-        printing.say_json({**told, "good": good})
+        printing.say_json({**told, "head": signed["head"], "good": good})
     elif good:
-        printing.say(f"Record {told['index']} of {head.head.size} in {head.head.origin}:")
-        printing.say(body.decode())
+        printing.say(f"Record {told['record']} of {head.head.size} in {head.head.origin}:")
+        printing.say(printing.printable(body.decode()))
     if not good:
         raise CommandError("the proof does not hold: the log is not what it says", FAILED)
     return OK
 
 
-def signed_head(told: Any) -> SignedHead:
+def _serial(body: bytes) -> int:
+    try:
+        return decoded(body).serial
+    except RecordError:
+        return 0
+
+
+def _head(told: Any) -> SignedHead:
     """A head that the CA gave. Raises CommandError."""
     try:
-        return heads.read(told if isinstance(told, str) else exporting.compact(told))
+        return heads.read(str(told))
     except HeadError as error:
         raise CommandError(f"the CA gave no head: {error}", FAILED) from None

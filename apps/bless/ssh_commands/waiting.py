@@ -26,6 +26,17 @@ def announce(told: Mapping[str, Any], again: str, *, waits: bool) -> None:
     printing.hint("Waiting …" if waits else f"Then take it:\n\n  {again}\n")
 
 
+def approvers(
+    typed: argparse.Namespace, asked: Mapping[str, Any], token: Mapping[str, Any] | None
+) -> list[str]:
+    """Who may approve what was asked, as the rule says; none if the CA does not tell."""
+    try:
+        told = ca_calls.call(typed, "explain", request=asked, token=token)
+    except RefusedError:
+        return []  # a token that is used once was used
+    return list((told.get("grant") or {}).get("approvers", ()))
+
+
 def waited(
     typed: argparse.Namespace, told: Mapping[str, Any], key: Subject, again: str
 ) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ssh_commands_kit as kit
+from asking import policy
 from bless_kit import CA_ED25519, public
 from dynimo.sdk.commands import CommandError
 from revocation.krl import EVERY_CA, Krl, certificates
 from revocation.writing import encoded
 from ssh_commands import __main__ as program
-from ssh_commands import ca, fetching, host, options, replacing, seen, verifying
+from ssh_commands import ca, fetching, host, krl, options, replacing, seen, starting, verifying
 from ssh_commands.certificates import Issued
 from transparency.heads import Head, signed
 
@@ -274,3 +275,22 @@ def test_every_generation_that_is_not_retired_is_trusted() -> None:
     ]
     assert list(ca.lines_of(told, "user", "*")) == [line] * 3
     assert list(ca.lines_of(told, "host", "*.a")) == [f"@cert-authority *.a {line}"] * 3
+
+
+def test_serials_are_numbers_or_ranges() -> None:
+    """Of as many as the CA takes at once."""
+    assert [krl.serials(each) for each in ("7", "7-9", str(2**64 - 1))] == [
+        ["7"], ["7", "8", "9"], [str(2**64 - 1)],
+    ]  # fmt: skip
+    for wrong in ("", "x", "-7", "9-7", "1-100001", "\u0667", "1-2-3"):
+        with pytest.raises(CommandError):
+            krl.serials(wrong)
+
+
+def test_the_first_rules_are_rules() -> None:
+    """Whatever the ARN and the local name are; the CA reads them as any other."""
+    arn = "arn:aws:iam::000000000000:user/o'ps"
+    for local in ("ada", "root", "", 'a"b', "x y"):
+        read = policy.read(starting.rules([arn], local))
+        assert [each.text for each in read.administrators] == [arn]
+        assert [each.type for each in read.rules] == ["user", "user", "host"]

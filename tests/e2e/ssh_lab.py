@@ -1,0 +1,155 @@
+"""A CA, people with keys of their own, and a host, for tests of `dynimo ssh`. No asserts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e import sshds
+from tests.e2e.serving import Server
+from tests.e2e.sshds import SSH_SECONDS
+
+REGION = "us-east-1"
+SECONDS = 120
+_INVOKE = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its answer."""
+        return json.loads(self.out)
+
+
+@dataclass
+class Person:
+    """Somebody with a key to the platform, and a home of their own."""
+
+    name: str
+    variables: dict[str, str]
+    home: Path
+
+    def ssh(self, *words: Any, **more: str) -> Ran:
+        """Run `dynimo ssh` as they would."""
+        return self.run([sys.executable, "-m", "dynimo", "ssh", *map(str, words)], **more)
+
+    def told(self, *words: Any, **more: str) -> Any:
+        """The same, when it must succeed: what it says in JSON."""
+        ran = self.ssh(*words, "--json", **more)
+        if ran.code:
+            raise RuntimeError(f"dynimo ssh {words}: {ran.code}: {ran.err}")
+        return ran.json
+
+    def run(self, words: list[str], **more: str) -> Ran:
+        """Run a program in their environment."""
+        ran = subprocess.run(
+            words, capture_output=True, text=True, timeout=SECONDS, check=False,
+            stdin=subprocess.DEVNULL, cwd=self.home, env=self.environment(**more),
+        )  # fmt: skip
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Their variables and no one else's."""
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        return {**kept, "HOME": str(self.home), "LANG": "C.UTF-8", **self.variables, **more}
+
+
+@dataclass
+class Lab:
+    """The server, the people, and a folder for all else."""
+
+    server: Server
+    folder: Path
+    people: dict[str, Person] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.server.port}"
+
+    def person(self, name: str) -> Person:
+        """Somebody who may invoke; made on first use."""
+        if name not in self.people:
+            self.people[name] = self._made(name)
+        return self.people[name]
+
+    def _made(self, name: str) -> Person:
+        home = self.folder / name
+        home.mkdir(mode=0o700)
+        policy = home / "policy.json"
+        policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [_INVOKE]}))
+        self._access("user", "add", name)
+        self._access("policy", "attach", "--user", name, "invoke", str(policy))
+        key = json.loads(self._access("key", "add", name))
+        variables = {
+            "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }  # fmt: skip
+        return Person(name, variables, home)
+
+    def _access(self, *words: str) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-m", "dynimo", "access", *words, "--json", "--data",
+             str(self.server.data)],
+            capture_output=True, text=True, timeout=SECONDS, check=True,
+        )  # fmt: skip
+        return ran.stdout
+
+
+@contextmanager
+def agent(folder: Path) -> Iterator[dict[str, str]]:
+    """An ssh-agent; the variable that leads to it."""
+    path = folder / "agent.sock"
+    process = subprocess.Popen(
+        ["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield {"SSH_AUTH_SOCK": str(path)}
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def enter(sshd: sshds.Sshd, person: Person, *options: str, user: str = "", **more: str) -> Ran:
+    """Log in as ssh would with what they have: ``options`` are ssh's own."""
+    words = [
+        "ssh", "-F", "none", "-p", str(sshd.port), "-o", "BatchMode=yes", "-o", "ControlPath=none",
+        *options, f"{user or sshd.user}@127.0.0.1", "echo", "inside",
+    ]  # fmt: skip
+    ran = subprocess.run(
+        words, capture_output=True, text=True, timeout=SSH_SECONDS, check=False,
+        env=person.environment(**more),
+    )  # fmt: skip
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+NOT_KNOWN = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
+"""For tests that are not about the host."""
+
+
+def known(file: Path) -> tuple[str, ...]:
+    """Only hosts that this file knows."""
+    return ("-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={file}",
+            "-o", "GlobalKnownHostsFile=none")  # fmt: skip
+
+
+def with_file(path: Path) -> tuple[str, ...]:
+    """The key in this file, with the certificate beside it, and no other."""
+    return ("-i", str(path), "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none")

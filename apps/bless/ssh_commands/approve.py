@@ -27,8 +27,8 @@ def run(typed: argparse.Namespace) -> int:
     if typed.as_json:
         printing.say_json(told)
         return OK
-    left = told.get("needs", 0)
-    more = f"; it needs {left} more" if typed.do == "approve" and left else ""
+    left = told.get("needs", 0) - len(told.get("approved_by", ()))
+    more = f"; it needs {left} more" if typed.do == "approve" and left > 0 else ""
     printing.say(f"{typed.id}: {_DONE[typed.do]}{more}.")
     return OK
 
@@ -48,18 +48,8 @@ def _list(typed: argparse.Namespace) -> int:
 
 def _say(each: dict[str, Any]) -> None:
     """What others wrote is shown without what a terminal would obey."""
-    asked = each.get("request", {})
     printing.say(printing.strong(str(each["id"])))
-    until = each.get("until")
-    for name, value in (
-        ("asked by", each.get("caller")),
-        ("certificate", asked.get("type")),
-        ("principals", ", ".join(map(str, asked.get("principals", ())))),
-        ("command", asked.get("force_command")),
-        ("rule", each.get("rule")),
-        ("reason", asked.get("reason")),
-        ("needs", each.get("needs")),
-        ("until", printing.moment(until) if until else None),
-    ):
-        if value not in (None, ""):
-            printing.say(f"  {name:<12} {printing.printable(str(value))}")
+    for name, value in {**each, "until": printing.moment(each["until"])}.items():
+        if name != "id" and value not in (None, "", []):
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            printing.say(f"  {name.replace('_', ' '):<12} {printing.printable(shown)}")

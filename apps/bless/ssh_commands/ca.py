@@ -13,6 +13,7 @@ from ssh_commands import ca_calls, fetching, options, places, printing
 from ssh_commands.options import FAILED, OK, UNCHANGED, USAGE
 from sshca.public_key import KeyLineError, parse
 
+KEYS = ("ed25519", "ecdsa", "rsa")
 KINDS, STAGES = ("user", "host"), ("publish", "sign", "retire")
 RETIRED = "retired"
 _NEXT = {
@@ -31,6 +32,7 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
     rotate.add_argument("--kind", choices=KINDS, required=True)
     rotate.add_argument("--stage", choices=STAGES, required=True)
     rotate.add_argument("--force", action="store_true", help="even if it is too early")
+    rotate.add_argument("--key", choices=KEYS, help=f"of publish: the new key  [{KEYS[0]}]")
     rotate.set_defaults(run=rotated)
     bundle = verbs.add_parser("bundle", help="Print or fetch what hosts and clients trust.")
     bundle.add_argument(
@@ -58,8 +60,10 @@ def shown(typed: argparse.Namespace) -> int:
 
 def rotated(typed: argparse.Namespace) -> int:
     """Take the step, and say what comes next."""
-    force = typed.force or None
-    told = ca_calls.call(typed, "rotate", kind=typed.kind, stage=typed.stage, force=force)
+    told = ca_calls.call(
+        typed, "rotate", kind=typed.kind, stage=typed.stage, force=typed.force or None,
+        key=typed.key,
+    )  # fmt: skip
     _say(typed, _authorities(told))
     printing.hint(_NEXT[typed.stage])
     return OK

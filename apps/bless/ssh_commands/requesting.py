@@ -9,12 +9,12 @@ import argparse
 import base64
 import getpass
 import hashlib
-import json
 import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from issuing import canonical
 from ssh_commands import options
 from ssh_commands.subject import Subject
 
@@ -72,16 +72,9 @@ def moment() -> dict[str, Any]:
     return {"nonce": secrets.token_hex(NONCE_BYTES), "at": int(time.time())}
 
 
-def canonical(value: Mapping[str, Any]) -> bytes:
-    """The one form of a request (RFC 8785; there are no fractions in it)."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
-
-
 def proved(asked: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
     """A request with its proof, as members of what is asked of the CA."""
-    return {"request": asked, "proof": subject.prove(canonical(asked))}
+    return {"request": asked, "proof": subject.prove(canonical.encoded(asked))}
 
 
 def nonce_of(subject: Subject) -> str:

@@ -9,20 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ssh_commands import ca_calls, exporting, options, places, printing, seen, starting
+from ssh_commands.ca import KEYS
 from ssh_commands.host import DEFAULT_KEY
 from ssh_commands.options import OK
 from ssh_commands.policy import check
 
-KINDS = ("ed25519", "ecdsa", "rsa")
 USER_CA_FILE, REVOKED_FILE = "/etc/ssh/ca_user.pub", "/etc/ssh/ca_krl"
 FETCH_MINUTES = 5
 
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:
     """Declare the command."""
-    parser.add_argument(
-        "--key", choices=KINDS, default=KINDS[0], help=f"the CA's keys  [{KINDS[0]}]"
-    )
+    parser.add_argument("--key", choices=KEYS, default=KEYS[0], help=f"the CA's keys  [{KEYS[0]}]")
     parser.add_argument("--policy", metavar="FILE", help="who may have which certificates")
     parser.add_argument("--origin", metavar="NAME", help="what its log is called")
     options.add_common(parser)

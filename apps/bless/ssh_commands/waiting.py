@@ -64,5 +64,4 @@ def waited(
 def collected(typed: argparse.Namespace, name: str, key: Subject) -> dict[str, Any]:
     """Take what was approved, proving once more that the key is at hand. Raises RefusedError."""
     asked = {"id": name, **requesting.moment()}
-    proof = key.prove(requesting.canonical(asked))
-    return ca_calls.call(typed, "collect", **asked, proof=proof)
+    return ca_calls.call(typed, "collect", id=name, **requesting.proved(asked, key))

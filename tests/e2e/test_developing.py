@@ -22,10 +22,12 @@ pytestmark = pytest.mark.e2e
 SECONDS_MAX = 60.0
 """Generous: a machine may be busy."""
 HANDLER = 'def handler(event, context):\n    print("saw", event)\n    return "one"\n'
+KEPT = '"a state" if os.path.isdir(os.environ["DYNIMO_STATE"]) else "none"'
 APP = """\
 name = "shop"
 [functions.hello]
 handler = "hello.handler"
+state = "write"
 [[routes]]
 path = "/shop"
 function = "hello"
@@ -135,9 +137,9 @@ def test_an_apps_folder_is_served_at_its_routes(dev: Callable[..., Dev], tmp_pat
     address = running.says(r"Open     (http://\S+/shop)")[1]
     assert _get(address) == "one"
 
-    (folder / "hello.py").write_text(HANDLER.replace("one", "two"))
+    (folder / "hello.py").write_text("import os\n" + HANDLER.replace('"one"', KEPT))
     running.says(r"(?s)✓ shop-hello.*✓ shop-hello")
-    assert _get(address) == "two"
+    assert _get(address) == "a state"
 
 
 def test_a_source_that_is_not_there_is_refused(dev: Callable[..., Dev]) -> None:

@@ -47,6 +47,14 @@ def handler(event, context):
     return (Path(sources()["own"]) / "a.txt").read_text()
 """
 
+STATE = """\
+from pathlib import Path
+from dynimo.sdk.settings import state
+def handler(event, context):
+    (Path(state()) / "kept").touch()
+    return [context.caller.arn, [each.name for each in Path(state()).iterdir()]]
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -129,6 +137,18 @@ def test_a_function_of_an_apps_folder(folder: Path) -> None:
     assert done.stdout == '"brought along"\n', done.stderr
     assert "there are: .::files, .::greet" in _run(folder, ".").stderr
     assert _run(folder, ".::nothing").returncode == 3
+
+
+def test_a_state_is_empty_and_a_caller_pretended(folder: Path) -> None:
+    """Nobody need deploy a function to try what it does with them."""
+    (folder / "app.toml").write_text(
+        APP.replace('"files.handler"', '"files.handler"\nstate = "write"')
+    )
+    (folder / "files.py").write_text(STATE)
+    (folder / "given").mkdir()
+    arn = "arn:aws:iam::000000000000:user/ada"
+    done = _run(folder, ".::files", "--caller", arn)
+    assert done.stdout == f'["{arn}", ["kept"]]\n', done.stderr
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,11 @@ class Chosen:
 
     def roles(self) -> dict[str, str]:
         """Every role that is declared, by name: what it may do, as a policy."""
+        newest = {(each.app, each.short): each.declared for each in self._functions.values()}
         return {
-            app_roles.name(each.app, each.short): _policy(each.declared.permissions)
-            for each in self._functions.values()
-            if each.declared.permissions
+            app_roles.name(*names): _policy(declared.permissions)
+            for names, declared in newest.items()
+            if declared.permissions
         }
 
     def warn(self, version: Version, wanted: sdk_app.Function | None) -> None:

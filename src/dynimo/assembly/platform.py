@@ -75,7 +75,7 @@ class Platform:
         self.meter = Meter(folder.path / METERING_FOLDER, settings.metering)
         states = States(folder.path / STATES_FOLDER, sandbox.state_users)
         self.apps = Apps(settings, base, self.registry, self.place, state_of=states.of)
-        app_roles.settle(self.trust.keyring, self.apps.chosen.roles())
+        self.settle_roles()
         self.invoker = self._invoker()
         self.uploads = Uploads(self.apps, self.invoker, folder.path / APPS_FOLDER)
         self.later = Asynchronous(
@@ -178,6 +178,10 @@ class Platform:
         self.registry.close()
         self.trust.close()
         self.folder.release()
+
+    def settle_roles(self) -> None:
+        """Let the roles of apps be those that are declared. Raises ConfigError."""
+        app_roles.settle(self.trust.keyring, self.apps.chosen.roles())
 
     async def reload(self) -> None:
         """Replace what can be without losing a request: the certificate, the front processes."""

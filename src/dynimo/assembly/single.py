@@ -9,12 +9,14 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from dynimo import ports
 from dynimo.backends.clocks import SystemClock
 from dynimo.backends.sandboxes.config import Config as SandboxConfig
 from dynimo.backends.sandboxes.process import ProcessSandbox
+from dynimo.backends.sandboxes.states import States
 from dynimo.functions.invoker import Invoker
 from dynimo.functions.specs import Deployment
 from dynimo.model.caller import Caller
@@ -79,11 +81,13 @@ async def opened(
     logs: ports.Logs,
     own: Mapping[str, str],
     readable: tuple[Path, ...] = (),
+    state: str = "",
 ) -> AsyncIterator[Single]:
     """A sandbox for one version, until the block ends.
 
     ``own`` are variables and ``readable`` paths of this deployment; ``scratch`` is a folder that
-    other users of this machine can pass through.
+    other users of this machine can pass through. With ``state`` (``read``, ``write``) there is one,
+    empty, beside it.
 
     Raises:
         OSError: ``scratch`` cannot be used.
@@ -97,6 +101,12 @@ async def opened(
         )
     )
 
+    given = Deployment(own=own, readable=readable)
+    if state:
+        states = States(scratch.with_name("state"), sandbox.state_users)
+        kept = ports.State(folder=states.of("run"), writable=state == "write")
+        given = replace(given, state=kept)
+
     def resolve(place: Place, name: str, qualifier: str) -> Route:
         return Route(arn=place.function(name, qualifier), choices=((version, 1.0),))
 
@@ -108,7 +118,7 @@ async def opened(
         resolve=resolve,
         logs=logs,
         meter=_NoMeter(),
-        deployment=lambda _: Deployment(own=own, readable=readable),
+        deployment=lambda _: given,
     )
     single = Single(version, invoker, sandbox)
     try:

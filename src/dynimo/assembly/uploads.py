@@ -72,11 +72,18 @@ class Uploads:
             return await self.deploy(Path(made), name=name, share=share, dry_run=dry_run)
 
     async def deploy(
-        self, folder: Path, *, name: str = "", share: float | None = None, dry_run: bool = False
+        self,
+        folder: Path,
+        *,
+        name: str = "",
+        share: float | None = None,
+        dry_run: bool = False,
+        chosen: bool = False,
     ) -> dict[str, Any]:
         """Deploy an app's folder; tell what was (or would be) done.
 
-        ``share`` (above 0, below 1) of the calls go to what is new; otherwise all do.
+        ``share`` (above 0, below 1) of the calls go to what is new; otherwise all do. ``chosen``
+        says that whoever started the server named the folder.
 
         Raises:
             DeployError: it cannot be deployed; what was served before is served on.
@@ -89,7 +96,7 @@ class Uploads:
             async with self._one:
                 rollout = await self._planned(folder, name, share)
                 if not dry_run:
-                    await self._carry_out(rollout)
+                    await self._carry_out(rollout, chosen=chosen)
                 return {**rollout.told(), "dry_run": dry_run}
         finally:
             self._waiting -= 1
@@ -150,7 +157,7 @@ class Uploads:
             if self._registry.exists(self._place, name):
                 published.check_owned(self._registry.function(self._place, name))
 
-    async def _carry_out(self, rollout: Rollout) -> None:
+    async def _carry_out(self, rollout: Rollout, *, chosen: bool) -> None:
         app = rollout.deployed.app
         staged: list[Staged] = []
         try:
@@ -159,6 +166,8 @@ class Uploads:
                 staged.append(
                     published.stage(self._registry, self._place, name, rollout.code, declared)
                 )
+            for each in staged if chosen else ():
+                self._apps.chosen.add(app, self._registry.version(each.record))
             await self._start(staged)
         except BaseException:
             for each in reversed(staged):

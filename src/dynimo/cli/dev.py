@@ -183,7 +183,8 @@ class _Session:
 
     async def _deploy_app(self, platform: Platform) -> bool:
         """The same for an app's folder, whose routes the platform serves."""
-        told = await platform.uploads.deploy(self._path)
+        told = await platform.uploads.deploy(self._path, chosen=True)
+        platform.settle_roles()
         self._names = [each["name"] for each in told["functions"] if each["state"] != "removed"]
         deployed = platform.apps.deployed[told["app"]]
         self._routes = [*deployed.app.examples] or [route.path for route in deployed.routes]

@@ -183,6 +183,7 @@ async def _run(
         logs=logs,
         own=own,
         readable=tuple(map(Path, places.values())),
+        state=trial.state,
     ) as opened:
         return await opened.invoke(event, caller)
 

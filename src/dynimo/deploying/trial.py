@@ -32,13 +32,17 @@ class NotThere(DynimoError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A function as it would be deployed. ``sources`` are an app's own, relative to its code."""
+    """A function as it would be deployed. ``sources`` are an app's own, relative to its code.
+
+    ``state`` is what it may do with its app's.
+    """
 
     name: str
     configuration: Configuration
     zip: bytes
     sources: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    state: str = ""
 
 
 def read(source: str, place: Place) -> Trial:
@@ -84,6 +88,10 @@ def _of_app(folder: Path, name: str) -> Trial:
         configuration=configured(declared),
         zip=zipped(folder),
         sources=app.sources if declared.sources else {},
+        notes=("it has no credentials here; its permissions need a server",)
+        if declared.permissions
+        else (),
+        state=declared.state,
     )
 
 

@@ -7,9 +7,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dynimo.sdk import app as sdk_app
 from dynimo.sdk.fallbacks import Fallback
+from dynimo.sdk.permissions import permissions
 
 GOOD = """
 name = "demo"
@@ -192,6 +195,29 @@ def test_a_trust_that_cannot_be_meant_is_refused(
     with pytest.raises(sdk_app.ManifestError) as refused:
         _read(tmp_path, PERMITTED.replace(*change))
     assert said in str(refused.value)
+
+
+ANYTHING = st.recursive(
+    st.text(max_size=12) | st.integers() | st.booleans() | st.sampled_from(["kms:Sign", "*"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["actions", "resources", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(ANYTHING)
+def test_any_permissions_are_what_a_policy_can_say_or_refused(tables: object) -> None:
+    """What passes has only actions of a service, and resources that are ARNs or everything."""
+    try:
+        read = permissions(tables, "[functions.b]")
+    except sdk_app.ManifestError:
+        return
+    for each in read:
+        assert each.actions
+        assert all(":" in action for action in each.actions)
+        assert all(text == "*" or text.startswith("arn:") for text in each.resources)
 
 
 def test_a_folder_without_a_manifest_is_no_app(tmp_path: Path) -> None:

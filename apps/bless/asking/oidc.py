@@ -13,7 +13,6 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -79,7 +78,7 @@ class Verifier:
             groups=tuple(each for each in groups if isinstance(each, str))
             if isinstance(groups, list)
             else (),
-            claims=MappingProxyType(claims),
+            claims=claims,
             once=hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest(),
             until=until,
         )

@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import jwt
@@ -282,6 +283,11 @@ def test_the_nonce_is_that_of_the_key() -> None:
 def test_a_token_shows_in_no_value() -> None:
     """What is made of a token does not carry it."""
     assert SIGNATURE not in repr(_verify(GOOD))
+
+
+def test_an_identity_can_be_written_down() -> None:
+    """As plain data, for requests that wait."""
+    assert json.loads(json.dumps(asdict(_verify(GOOD))))["claims"]["aud"] == "ssh"
 
 
 class _Clock:

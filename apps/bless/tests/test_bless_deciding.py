@@ -401,6 +401,7 @@ def test_no_address_outside_the_rules(rules: Any, wanted: str) -> None:
     ({"force_commands": ["git-shell *", "id"]}, "id2", None),
     ({"force_commands": ["id", ""]}, None, ""),
     ({"force_commands": ["*"]}, "x" * 1025, None),
+    ({"force_commands": ["*"]}, "x" * 1024, "x" * 1024),
     *(({"force_commands": ["git-shell *"]}, f"git-shell {bad}", None)
       for bad in ("a;b", "a&b", "a|b", "a`b`", "$(a)", "a>b", "a<b", "a\nb", "a\x00", "a\\b",
                   "a\tb", "~", "a*", "a?", "[a]", "{a}", "!a", "#a", "\u0430", "(a)", "a^b")),

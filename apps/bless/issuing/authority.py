@@ -37,6 +37,8 @@ class Snapshot:
     policy_version: int
     audit_name: str
     audit_line: str
+    krl_version: str
+    revoked: frozenset[str] = field(repr=False)
 
     @property
     def keys(self) -> tuple[PublicKey, ...]:
@@ -57,7 +59,7 @@ class Snapshot:
 
 _EMPTY = Snapshot(
     changes=-1, origin="", founded=False, generations=(), policy=Policy(), policy_version=0,
-    audit_name="", audit_line="",
+    audit_name="", audit_line="", krl_version="", revoked=frozenset(),
 )  # fmt: skip
 
 
@@ -105,16 +107,21 @@ class Authority:
         state = self.state
         rows = state.rows("SELECT version, text FROM policies ORDER BY version DESC LIMIT 1")
         version, text = rows[0] if rows else (0, "")
-        same = version == self._snapshot.policy_version
+        before, krl_version = self._snapshot, state.meta("krl_version")
+        same = version == before.policy_version
         return Snapshot(
             changes=changes,
             origin=state.meta("origin"),
             founded=bool(state.meta("origin")),
             generations=generations.read(state),
-            policy=self._snapshot.policy if same else policies.read(text),
+            policy=before.policy if same else policies.read(text),
             policy_version=version,
             audit_name=state.meta("audit_name"),
             audit_line=state.meta("audit_line"),
+            krl_version=krl_version,
+            revoked=(
+                before.revoked if krl_version == before.krl_version else revoked.fingerprints(state)
+            ),
         )
 
     def log(self, found: Snapshot) -> Log:

@@ -12,7 +12,7 @@ from asking import who as whos
 from asking.asked import Asked
 from asking.who import Who
 from dynimo.sdk.context import Caller
-from issuing import canonical, revoked, used
+from issuing import canonical, used
 from issuing.authority import Authority, Snapshot
 from issuing.canonical import CanonicalError
 from issuing.refusal import DENIED, INVALID, UNPROVED, Refused
@@ -73,7 +73,7 @@ def subject(authority: Authority, found: Snapshot, key: PublicKey) -> None:
         raise Refused(INVALID, f"This key is not certified: {problem}.")
     if authority.own(found, key):
         raise Refused(DENIED, "The CA's own key is never certified.")
-    if revoked.is_revoked(authority.state, key):
+    if found.revoked and key.sha256 in found.revoked:
         raise Refused(DENIED, "This key is revoked: make a new one.")
 
 

@@ -18,7 +18,7 @@ from issuing.requested import key as read_key
 from issuing.state import State, put_meta
 from revocation import krl, writing
 from revocation.krl import EVERY_CA, Krl
-from sshca.public_key import PublicKey
+from sshca.public_key import PublicKey, from_blob
 from sshca.wire import UINT64_MAX
 
 SERIAL, KEY_ID, KEY, FINGERPRINT, CA = "serial", "key_id", "key", "fingerprint", "ca"
@@ -30,7 +30,7 @@ REASON_CHARACTERS_MAX = 256
 KEY_ID_CHARACTERS_MAX = 1024
 _PREFIX = "SHA256:"
 _ANY_OF_TWO = "SELECT 1 FROM revoked WHERE (what, value) IN (VALUES (?, ?), (?, ?)) LIMIT 1"
-_ANY_OF_THREE = _ANY_OF_TWO.replace("(VALUES", "(VALUES (?, ?),")
+_KEYS = (KEY, CA, FINGERPRINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,13 @@ def put(sql: sqlite3.Connection, found: Sequence[Entry], *, reason: str, by: str
     return version
 
 
-def is_revoked(state: State, key: PublicKey) -> bool:
-    """Whether a key is, by itself or by its fingerprint. Raises StateError."""
-    blob = base64.b64encode(key.blob).decode()
-    asked = (KEY, blob, CA, blob, FINGERPRINT, key.sha256)
-    return bool(state.rows(_ANY_OF_THREE, asked))
+def fingerprints(state: State) -> frozenset[str]:
+    """Of every key that is revoked, by itself or by its fingerprint. Raises StateError."""
+    rows = state.rows("SELECT what, value FROM revoked WHERE what IN (?, ?, ?)", _KEYS)
+    return frozenset(
+        value if what == FINGERPRINT else from_blob(base64.b64decode(value)).sha256
+        for what, value in rows
+    )
 
 
 def certificate_is(state: State, serial: int, key_id: str) -> bool:

@@ -76,7 +76,12 @@ class Reader:
 
     def string(self) -> bytes:
         """Raises WireError."""
-        return self.take(self.u32())
+        data, at = self._data, self._at + 4
+        end = at + int.from_bytes(data[at - 4 : at], "big")
+        if end > len(data) or at > len(data):  # said in words by the ways that are for one thing
+            return self.take(self.u32())
+        self._at = end
+        return data[at:end]
 
     def mpint(self) -> int:
         """A number in its shortest form, not negative. Raises WireError for any other."""

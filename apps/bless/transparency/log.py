@@ -165,10 +165,40 @@ class Log:
         size = store.size()
         edge = self._edge[:] if size == self._size else tree.edge_of(store.node, size)
         forgotten = store.forgotten() if any(each.claims for each in batch) else 0
-        numbers: list[int | Taken] = []
+        numbers = self._all_written(batch, size, forgotten)
+        if numbers is None:
+            numbers = self._each_written(batch, size, forgotten)
         nodes: list[tuple[int, int, bytes]] = []
+        for each, number in zip(batch, numbers, strict=True):
+            if each.body is not None and not isinstance(number, Taken):
+                nodes += tree.grown(edge, size, tree.leaf_hash(each.body))
+                size += 1
+        store.put_nodes(nodes)
+        return numbers, size, edge
+
+    def _all_written(
+        self, batch: list[_Waiting], size: int, forgotten: int
+    ) -> list[int | Taken] | None:
+        """As nearly always, when nothing is taken; None when something is."""
+        claims = [claim for each in batch for claim in each.claims]
+        known = any(claim[1] < forgotten for claim in claims)
+        if known or len({claim[0] for claim in claims}) != len(claims):
+            return None
+        rows, numbers = list[tuple[int, int, bytes]](), list[int | Taken]()
         for each in batch:
-            if any(claim[1] < forgotten or store.claimed(claim) for claim in each.claims):
+            numbers.append(size + len(rows))
+            if each.body is not None:
+                rows.append((size + len(rows), each.serial, each.body))
+        if self._writer.claimed(claims) or not self._writer.put_records(rows):
+            return None
+        self._writer.put_claims(claims)
+        return numbers
+
+    def _each_written(self, batch: list[_Waiting], size: int, forgotten: int) -> list[int | Taken]:
+        """One after the other: who comes first has it."""
+        store, numbers = self._writer, list[int | Taken]()
+        for each in batch:
+            if any(claim[1] < forgotten for claim in each.claims) or store.claimed(each.claims):
                 numbers.append(Taken.CLAIM)
                 continue
             if each.body is not None and not store.put_record(size, each.serial, each.body):
@@ -176,11 +206,8 @@ class Log:
                 continue
             store.put_claims(each.claims)
             numbers.append(size)
-            if each.body is not None:
-                nodes += tree.grown(edge, size, tree.leaf_hash(each.body))
-                size += 1
-        store.put_nodes(nodes)
-        return numbers, size, edge
+            size += each.body is not None
+        return numbers
 
     def sign_head(self, signer: HeadSigner, now_milliseconds: int) -> SignedHead:
         """Sign how the log is now, and keep the head.

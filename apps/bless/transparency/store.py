@@ -20,6 +20,7 @@ BUSY_SECONDS = 10
 _LEVEL_SHIFT = 48
 """A subtree's row: its level above, its index below."""
 _ROWS_AT_ONCE = 1000
+_CLAIMS_AT_ONCE = 500
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (origin TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS records (
@@ -163,6 +164,18 @@ class Store:
         )
         return done.rowcount == 1
 
+    def put_records(self, rows: Sequence[tuple[int, int, bytes]]) -> bool:
+        """Whether all serials were free; if not, nothing is kept; within `writing`."""
+        self._sql.execute("SAVEPOINT together")
+        done = self._sql.executemany(
+            "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT (serial) DO NOTHING",
+            [(number, serial.to_bytes(8, "big"), body) for number, serial, body in rows],
+        )
+        if done.rowcount != len(rows):
+            self._sql.execute("ROLLBACK TO together")
+        self._sql.execute("RELEASE together")
+        return done.rowcount == len(rows)
+
     def put_nodes(self, nodes: list[tuple[int, int, bytes]]) -> None:
         """(level, index, hash) of subtrees that are complete now; within `writing`."""
         self._sql.executemany(
@@ -179,11 +192,19 @@ class Store:
         with _translated():
             return int(self._sql.execute("SELECT max(until) FROM forgotten").fetchone()[0] or 0)
 
-    def claimed(self, claim: Claim) -> bool:
-        """Whether somebody has it."""
-        with _translated():
-            found = self._sql.execute("SELECT 1 FROM claims WHERE hash = ?", claim[:1]).fetchone()
-        return found is not None
+    def claimed(self, claims: Sequence[Claim]) -> bool:
+        """Whether somebody has one of them."""
+        for start in range(0, len(claims), _CLAIMS_AT_ONCE):
+            part = [claim[0] for claim in claims[start : start + _CLAIMS_AT_ONCE]]
+            marks = ",".join("?" * len(part))
+            with _translated():
+                found = self._sql.execute(
+                    f"SELECT 1 FROM claims WHERE hash IN ({marks}) LIMIT 1",  # noqa: S608
+                    part,
+                ).fetchone()
+            if found is not None:
+                return True
+        return False
 
     def put_claims(self, claims: Sequence[Claim]) -> None:
         """Within `writing`; they must be free."""

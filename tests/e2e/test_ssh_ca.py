@@ -1,0 +1,145 @@
+"""The issuing CA in a started platform: boto3's invoke, its own role, keys in the KMS, routes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from issuing_kit import POLICY, Key, certificate
+from revocation import reading
+from sshca.public_key import parse
+from tests.e2e.aws import kit
+from tests.e2e.serving import Server
+
+pytestmark = pytest.mark.e2e
+
+OPEN = POLICY.replace("user/ada", "user/*").replace("{caller.name}", "ada")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A platform as shipped, with a CA that the development key founded."""
+    made = Server(data=tmp_path_factory.mktemp("ca") / "data").start()
+    try:
+        assert _do(made, "init", policy=OPEN)["generation"] == 1
+        yield made
+    finally:
+        made.stop()
+
+
+def _do(server: Server, doing: str, **members: Any) -> Any:
+    payload = json.dumps({"do": doing} | members)
+    answer = kit.client(server).invoke(FunctionName="bless-ca", Payload=payload)
+    return json.loads(answer["Payload"].read())
+
+
+def _issue(server: Server) -> Any:
+    key = Key()
+    request = {
+        "type": "user", "public_key": key.line, "principals": ["ada"],
+        "nonce": secrets.token_hex(16), "at": int(time.time()),
+    }  # fmt: skip
+    return _do(server, "issue", request=request, proof=key.proof(request))
+
+
+def test_a_certificate_through_boto3(server: Server) -> None:
+    """Signed by the CA's key in the KMS, for the caller whom the platform proved."""
+    answer = _issue(server)
+    authorities = _do(server, "authorities")["authorities"]
+    signs = [each["key"] for each in authorities if each["stage"] == "signing"]
+    assert certificate(answer).ca.blob in {parse(line).blob for line in signs}
+    body = _do(server, "audit", what="inclusion", serial=answer["serial"])["body"]
+    assert json.loads(body)["caller"] == "arn:aws:iam::000000000000:user/development"
+
+
+def test_nobody_but_the_ca_signs_with_its_keys(server: Server) -> None:
+    """Not even whoever may do everything else."""
+    kms = kit.client(server, "kms")
+    aliases = [
+        each for each in kms.list_aliases()["Aliases"]
+        if each["AliasName"].startswith("alias/ssh-ca/")
+    ]  # fmt: skip
+    assert len(aliases) >= 3
+    for each in aliases:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            kms.sign(
+                KeyId=each["TargetKeyId"], Message=b"x", MessageType="RAW",
+                SigningAlgorithm="ED25519_SHA_512",
+            )  # fmt: skip
+
+
+def test_a_rotation_makes_a_key_in_the_kms(server: Server) -> None:
+    """And ends one there: published, signing, and the old one retired by force."""
+    first = certificate(_issue(server)).ca.blob
+    for stage in ("publish", "sign"):
+        told = _do(server, "rotate", kind="user", stage=stage, force=True)
+    assert [each["stage"] for each in told["authorities"] if each["kind"] == "user"] == [
+        "overlap", "signing",
+    ]  # fmt: skip
+    assert certificate(_issue(server)).ca.blob != first
+    told = _do(server, "rotate", kind="user", stage="retire", force=True)
+    kms = kit.client(server, "kms")
+    states = [
+        kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"]["KeyState"]
+        for each in kms.list_keys()["Keys"]
+    ]
+    assert states.count("PendingDeletion") == 1
+    assert "certificate" in _issue(server)
+
+
+def test_hosts_fetch_what_they_need_without_a_key(server: Server) -> None:
+    """Through the edge, with a strong ETag; what is not there is 404, what is nonsense 400."""
+    _do(server, "audit", what="sign")
+    for path in ("krl", "ca/user", "ca/host", "ca/known_hosts", "ca/sshd_config",
+                 "ca/ssh_config", "audit/head", "audit/key"):  # fmt: skip
+        got = server.get(f"/ssh/{path}")
+        assert (got.status, got.headers["cache-control"]) == (200, "max-age=30"), path
+        assert not got.headers["etag"].startswith("W/")
+        again = server.get(f"/ssh/{path}", {"If-None-Match": got.headers["etag"]})
+        assert (again.status, again.body) == (304, b"")
+    known = server.get("/ssh/ca/known_hosts?domains=*.example.org,db").body.decode()
+    assert known.startswith("@cert-authority *.example.org,db ssh-ed25519 ")
+    assert server.get("/ssh/ca/known_hosts?domains=a%20b").status == 400
+    assert server.get("/ssh/ca/known_hosts?domains=a%0a*%20evil").status == 400
+    assert server.get("/ssh/other").status == 404
+    assert server.get("/ssh/krl", method="POST").status == 405
+
+
+def test_the_list_is_that_of_the_ca(server: Server) -> None:
+    """What Invoke gives and what the route gives are the same file."""
+    serial = _issue(server)["serial"]
+    version = _do(server, "revoke", serials=[serial], reason="test")["krl_version"]
+    told = _do(server, "krl")
+    data = base64.b64decode(told["krl"])
+    assert told["version"] == version == reading.read(data).version
+    got = server.get("/ssh/krl?fresh")  # another address than what the edge has
+    assert (got.body, got.headers["etag"]) == (data, told["etag"])
+
+
+def test_an_event_for_later_is_nobodys(server: Server) -> None:
+    """Who is not there for the answer is not asked for, and gets no certificate."""
+    kit.client(server).invoke(
+        FunctionName="bless-ca", InvocationType="Event", Payload=b'{"do":"krl"}'
+    )
+    for _ in range(200):
+        rows = _do(server, "audit", what="refusals")["refusals"]
+        if any((row["doing"], row["code"], row["caller"]) == ("krl", "denied", "") for row in rows):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"no refusal was recorded: {rows}")
+
+
+def test_a_restart_changes_nothing(server: Server) -> None:
+    """The state, the keys and the log outlive the server."""
+    before, size = _do(server, "authorities"), _do(server, "audit", what="head")["size"]
+    server.stop()
+    server.start()
+    assert _do(server, "authorities") == before
+    assert _issue(server)["record"] == size

@@ -153,8 +153,9 @@ class Apps:
         except sdk_app.ManifestError as error:
             log.warning("%s: %s", version, error)
             return Deployment()
-        self.chosen.warn(version, app.functions.get(_short(app, version)))
-        table: dict[str, Any] = dict(self._settings.apps.get(app.name, {}))
+        wanted = app.functions.get(_short(app, version))
+        self.chosen.warn(version, wanted)
+        table = self._table(app, wanted)
         readable: list[Path] = []
         for key in declared.files:
             if isinstance(table.get(key), str):
@@ -170,6 +171,14 @@ class Apps:
             readable += [Path(place) for place in places.values() if place.startswith("/")]
         state = self.chosen.state(version)
         return Deployment(own=own, readable=tuple(readable), state=state)
+
+    def _table(self, app: sdk_app.App, wanted: sdk_app.Function | None) -> dict[str, Any]:
+        """What of the app's table a function is given: it may leave secrets to others."""
+        if wanted is None:
+            return {}
+        table = dict(self._settings.apps.get(app.name, {}))
+        given = table if wanted.settings is None else wanted.settings
+        return {key: value for key, value in table.items() if key in given}
 
     def check_upstreams(self, app: sdk_app.App) -> None:
         """Refuse routes to upstreams that the operator has not named. Raises DeployError."""

@@ -24,7 +24,7 @@ from dynimo.sdk import app as sdk_app
 LIVE = "live"
 """The alias by which routes call an app's functions."""
 
-GIVEN = ("on_demand", "inherit", "state", "permissions")
+GIVEN = ("on_demand", "inherit", "state", "permissions", "settings")
 """What a manifest asks of the server that serves it; it is no part of a version's configuration."""
 
 SKIPPED_NAMES = frozenset({"__pycache__", ".git", ".venv", "node_modules", "tests"})

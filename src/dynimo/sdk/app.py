@@ -49,6 +49,7 @@ class Function:
     its code can reach: one of ``NETWORKS``. ``on_demand`` imports its code on first use, instead of
     at start. ``inherit`` names variables of the server's own environment that it sees too.
     ``state`` is one of ``STATES``; ``permissions`` are what it may do on the platform.
+    ``settings`` names the top-level keys of the app's table that it is given; None is all.
     """
 
     handler: str
@@ -67,6 +68,7 @@ class Function:
     inherit: tuple[str, ...] = ()
     state: str = ""
     permissions: tuple[Permission, ...] = ()
+    settings: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +215,7 @@ def _function(name: str, table: object) -> Function:
     _inheritable(where, function.inherit)
     if function.state not in STATES:
         raise ManifestError(f"{where} state = {function.state!r} must be 'read' or 'write'")
+    _given(where, function)
     if function.network not in NETWORKS:
         raise ManifestError(
             f"{where} network = {function.network!r} must be one of {', '.join(NETWORKS)}"
@@ -247,6 +250,17 @@ def _inheritable(where: str, names: tuple[str, ...]) -> None:
                 f"{where} inherit {name!r} must be upper-case letters, digits and _,"
                 " and none of AWS_… or DYNIMO_…"
             )
+
+
+def _given(where: str, function: Function) -> None:
+    """Check what it is given of the app's table."""
+    if function.settings is None:
+        return
+    if len(set(function.settings)) != len(function.settings) or "" in function.settings:
+        raise ManifestError(f"{where} settings must name keys of the app's table, each once")
+    for key in function.files:
+        if key not in function.settings:
+            raise ManifestError(f"{where} files {key!r} must be named in settings too")
 
 
 def _within(where: str, key: str, value: float, low: float, high: float) -> None:

@@ -16,6 +16,7 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "float": ((int, float), "a number"),
     "bool": ((bool,), "true or false"),
     "tuple[str, ...]": ((list,), "a list of texts"),
+    "tuple[str, ...] | None": ((list,), "a list of texts"),
     "Mapping[str, str] | None": ((dict,), "a table of texts"),
     "Mapping[str, int] | None": ((dict,), "a table of whole numbers"),
 }

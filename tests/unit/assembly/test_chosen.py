@@ -33,6 +33,7 @@ actions = ["kms:Sign"]
 resources = ["*"]
 [functions.other]
 handler = "hello.handler"
+settings = ["limits", "unset"]
 """
 
 
@@ -139,3 +140,16 @@ def test_functions_know_whether_the_server_listens_on_loopback(
     apps = served(registry, folder, host=host)
 
     assert seen is ("DYNIMO_DEVELOPMENT" in apps.deployment(apps.versions["shop-hello"]).own)
+
+
+def test_a_function_is_given_the_settings_that_it_names(registry: Registry, folder: Path) -> None:
+    """All of the app's table where it names none; of nested tables the whole."""
+    table = {"key": "s3cret", "limits": {"most": 3}}
+    (folder / "app.toml").write_text(f'{MANIFEST}[functions.last]\nhandler="a.b"\nsettings=[]\n')
+    apps = served(registry, folder, apps={"shop": table})
+    given = {
+        name: json.loads(apps.deployment(apps.versions[f"shop-{name}"]).own["DYNIMO_SETTINGS"])
+        for name in ("hello", "other", "last")
+    }
+
+    assert given == {"hello": table, "other": {"limits": {"most": 3}}, "last": {}}

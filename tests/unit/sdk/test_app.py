@@ -25,6 +25,7 @@ timeout_seconds = 1.5
 files = ["rules"]
 network = "none"
 inherit = ["SHOP_KEY"]
+settings = ["rules", "limits"]
 [functions.hello.environment]
 A = "1"
 [[routes]]
@@ -46,7 +47,7 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
     hello = app.functions["hello"]
     assert (hello.handler, hello.timeout_seconds, hello.files) == ("hello.handler", 1.5, ("rules",))
     assert (hello.environment, hello.network) == ({"A": "1"}, "none")
-    assert hello.inherit == ("SHOP_KEY",)
+    assert (hello.inherit, hello.settings) == (("SHOP_KEY",), ("rules", "limits"))
     assert app.routes == (sdk_app.Route(path="/hello/", function="hello", accept=("a/b",)),)
     assert (app.sources, app.examples) == ({"own": "files"}, ("/hello",))
     assert app.function_name("hello") == "demo-hello"
@@ -67,6 +68,9 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
         (('handler = "hello.handler"', ""), "missing 1 required keyword-only argument: 'handler'"),
         (('"hello.handler"', '"hello"'), "'module.function'"),
         (('files = ["rules"]', "files = [1]"), "a list of texts"),
+        (('["rules", "limits"]', "1"), "a list of texts"),
+        (('["rules", "limits"]', '["rules", "rules"]'), "each once"),
+        (('["rules", "limits"]', '["limits"]'), "files 'rules' must be named in settings too"),
         (('["SHOP_KEY"]', '["shop"]'), "upper-case letters"),
         (('["SHOP_KEY"]', '["AWS_SECRET_ACCESS_KEY"]'), "none of AWS_"),
         (('["SHOP_KEY"]', str([f"A{number}" for number in range(65)])), "at most 64"),

@@ -31,7 +31,7 @@ from dynimo.edge import (
 from dynimo.edge import key as keys
 from dynimo.edge.purge import EVERYTHING, Selector, selector
 from dynimo.edge.status import Status
-from dynimo.edge.stored import Ready, Said, Stored
+from dynimo.edge.stored import Ready, Said, Stored, words
 from dynimo.edge.wanted import Found, Wanted
 from dynimo.model.stand_ins import StandIns
 from dynimo.web import message
@@ -332,13 +332,32 @@ class Cache:
     async def _pass(self, request: message.Request) -> message.Response:
         """Let another method through; one that may change things drops what is stored."""
         response = await self._next(upstream.scrub(request))
+        said: Said = ()
+        if request.method not in _SAFE and upstream.forwards(response):
+            said = tuple(words(response.headers.pairs))
+            response = await self._hand_over(request, response)
         if request.method not in _SAFE and 200 <= response.status < 400:
             for key in keys.changed(request, response):
                 await self._purge(Selector(text=key))
             self._fetcher.keep_posted(request, response)
         status = Status(forwarded="method")
-        passed = answer.from_passed(response, status.text(self._settings.name))
+        passed = answer.from_passed(response, status.text(self._settings.name), said)
         return passed if self._settings.tags_shown else answer.without_tags(passed)
+
+    async def _hand_over(
+        self, request: message.Request, told: message.Response
+    ) -> message.Response:
+        """Ask whom an answer to an unsafe request names; nothing is kept of either."""
+        if told.pieces is not None:
+            await told.pieces.aclose()
+            return answer.bad_upstream("What is handed over must be whole.")
+        asked = upstream.handed_over(request, told)
+        if not asked.path.startswith("/"):
+            return answer.bad_upstream("A forward must name a path.")
+        response = await self._next(asked)
+        if upstream.forwards(response):
+            return answer.bad_upstream("A forward led to another forward.")
+        return response
 
     async def purge(
         self,

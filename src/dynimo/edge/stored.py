@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -82,7 +82,7 @@ class Stored:
         self.vary = ", ".join(self.names)
         self.forward_key = keys.internal(self.forward) if self.forward else ""
         if self.forward:
-            self.said = (("vary", self.vary), *_words(self.headers))
+            self.said = (("vary", self.vary), *words(self.headers))
         text = 0
         for name, value in self.headers:
             text += len(name) + len(value)
@@ -134,7 +134,8 @@ class Stored:
         return Status(ttl=self.ttl(now))
 
 
-def _words(headers: Said) -> Iterator[tuple[str, str]]:
+def words(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield what a decision says of the answer that it leads to: who may read it, its own words."""
     for name, value in headers:
         if name.startswith(CORS_PREFIX):
             yield name, value

@@ -90,6 +90,20 @@ def forwarded_request(
     )
 
 
+def forwards(response: message.Response) -> bool:
+    """Say whether an answer names who is to answer in its place."""
+    return response.status == 200 and FORWARD_HEADER in response.headers
+
+
+def handed_over(request: message.Request, told: message.Response) -> message.Request:
+    """Return the internal POST of what an answer to an unsafe request hands over."""
+    path, _, query = told.headers.get(FORWARD_HEADER).partition("?")
+    asked = message.Headers([("content-type", told.headers.get("content-type"))])
+    return replace(
+        request, method="POST", path=path, query=query, headers=asked, body=told.body, internal=True
+    )
+
+
 def with_validators(request: message.Request, entry: Stored) -> message.Request:
     """Return a request that asks whether a stored answer is still good (RFC 9111 4.3.1)."""
     headers = request.headers.copy()

@@ -83,6 +83,15 @@ def redirect(location: str, *, status: int = 302) -> Reply:
     return Reply(status=status, headers=(("location", location),))
 
 
+def hand_over(path: str, body: bytes, *, content_type: str = "application/json") -> Reply:
+    """Let what ``path`` gives answer a POST (or any method but GET and HEAD), told ``body``.
+
+    ``path`` is an internal path, as for ``forward``; it is asked once, by POST, and has nothing of
+    the client's request but what ``body`` says. Nothing of it is stored.
+    """
+    return Reply(headers=((FORWARD_HEADER, path), ("content-type", content_type)), body=body)
+
+
 def forward(
     path: str,
     *,

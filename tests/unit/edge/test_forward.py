@@ -101,6 +101,38 @@ async def test_decision_without_lifetime_is_used_once(ready: Any, reply: Any) ->
     assert ready.origin.count == 3
 
 
+async def test_a_post_is_handed_over_with_what_it_is_told(rig: Any, reply: Any) -> None:
+    """Asked once, by an internal POST that has nothing of the client's; nothing is stored."""
+    rig.origin.answers["/many"] = reply(
+        b"told", dynimo_forward="/_made/1?x", content_type="a/b", access_control_allow_origin="*"
+    )
+    rig.origin.answers["/_made/1"] = reply(cache_control="max-age=600", dynimo_group="g")
+    for _ in range(2):
+        answer = await rig.get("/many", method="POST", cookie="a=b", accept="x/y")
+        assert (answer.status, answer.body) == (200, b"body")
+        assert answer.headers.get("access-control-allow-origin") == "*"
+        assert not any(name.startswith("dynimo-") for name, _ in answer.headers.pairs)
+    first, second, *_ = rig.origin.requests
+    assert (first.internal, second.internal, rig.origin.count) == (False, True, 4)
+    assert (second.method, second.target, second.body) == ("POST", "/_made/1?x", b"told")
+    assert second.headers.pairs == [("content-type", "a/b")]
+
+
+async def test_what_asks_without_changing_is_handed_over_to_nobody(rig: Any, reply: Any) -> None:
+    """OPTIONS is answered by whom it was sent to, and clients see no forward."""
+    rig.origin.answers["/many"] = reply(b"", dynimo_forward="/_made/1")
+    answer = await rig.get("/many", method="OPTIONS")
+    assert (answer.status, rig.origin.count) == (200, 1)
+    assert "dynimo-forward" not in answer.headers
+
+
+@pytest.mark.parametrize("target", ["relative", "http://b/", "/many"])
+async def test_handing_over_in_a_circle_is_502(rig: Any, reply: Any, target: str) -> None:
+    """As for what is fetched: once, to a path."""
+    rig.origin.answers["/many"] = reply(b"", dynimo_forward=target)
+    assert (await rig.get("/many", method="POST")).status == 502
+
+
 async def test_who_may_read_it_is_the_decisions_to_say(ready: Any, reply: Any) -> None:
     """CORS of the client's route holds for what is made, a hit, a 304 and a failure alike."""
     ready.origin.answers["/choice"] = reply(**FORWARD, access_control_allow_origin="*")

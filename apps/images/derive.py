@@ -1,56 +1,44 @@
-"""``POST /img/_derive``: many pictures of one source in one answer, from one decode.
+"""``POST /img/_derive``: which pictures of one source are wanted in one answer.
 
     {"source": "NAME/path/to/photo.jpg", "variants": ["w=200&fm=webp", "w=400&fm=webp", …]}
 
-The answer is ``multipart/mixed`` (RFC 2046, 5.1.3): one part a variant, in their order. What is
-allowed for a variant is what its own URL may ask for: nothing is decided here.
+What is allowed for a variant is what its own URL may ask for; whoever calls says what that is. The
+answer is made elsewhere (``parts``), by who makes pictures.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
 
-import preprocess
+import parts
 import recipe as recipes
 import refusals
 import replies
 from dialects.dialect import Decision
 from dynimo.sdk import http
 
+PATH = "/img/_derive"
 VARIANTS_MAX = 32
 BODY_BYTES_MAX = 64 * 1024
-ANSWER_BYTES_MAX = 5 << 20
-"""All parts together: what a function may answer, less what frames them."""
 _HALVES = re.compile("[\ud800-\udfff]")
 """Halves of surrogate pairs, which JSON can say and no path can have."""
-_KEPT = ("content-type", "etag", "last-modified", "cache-control")
 
-Make = Callable[[http.HttpRequest, recipes.Recipe, int], http.Reply]
-"""Makes one picture; the number says how many others need the same source."""
+Decide = Callable[[http.HttpRequest], Decision | http.Reply]
+"""Says which picture a request means."""
 
 
-def answer(request: http.HttpRequest, make: Make) -> http.Reply:
-    """Answer with all variants; one that cannot be made is a part with its own status.
+def answer(request: http.HttpRequest, decide: Decide) -> http.Reply:
+    """Hand over what is to be made of all variants.
 
     Raises:
         Refusal: 400 or 413; the request itself is wrong.
     """
     source, variants = _asked(request.body)
-    boundary = secrets.token_hex(16)
-    lines = [
-        piece
-        for address, reply in _parts(request, source, variants, make)
-        for piece in (f"--{boundary}\r\n".encode(), _head(address, reply), reply.body, b"\r\n")
-    ]
-    return http.content(
-        b"".join((*lines, f"--{boundary}--\r\n".encode())),
-        f"multipart/mixed; boundary={boundary}",
-        headers={"cache-control": "no-store"},
-    )
+    decided = _decided(request, source, variants, decide)
+    return http.hand_over(parts.TARGET, parts.write(decided))
 
 
 def _asked(body: bytes) -> tuple[str, list[str]]:
@@ -75,41 +63,26 @@ def _asked(body: bytes) -> tuple[str, list[str]]:
     return source, variants
 
 
-def _parts(
-    request: http.HttpRequest, source: str, variants: list[str], make: Make
-) -> Iterable[tuple[str, http.Reply]]:
-    """Make one after another, each with the address where it is to be had alone."""
+def _decided(
+    request: http.HttpRequest, source: str, variants: list[str], decide: Decide
+) -> Iterable[parts.Part]:
+    """Decide one after another, each as if it were asked for alone."""
     path = f"/img/{quote(source)}"  # as clients encode it, so that their signatures hold
-    left = ANSWER_BYTES_MAX
-    for number, query in enumerate(variants):
+    for query in variants:
+        address = f"{path}?{query}" if query.isascii() and query.isprintable() else path
         alone = http.HttpRequest(
             method="GET", path=path, query=query, headers=_conditions(request.headers)
         )
         try:
-            reply = _one(alone, make, len(variants) - 1 - number)
-            if len(reply.body) > left:
-                raise refusals.Refusal(413, "too_much", "no room for it in one answer; ask for it")
+            decided = decide(alone)
         except refusals.Refusal as refusal:
-            reply = replies.refused(refusal)
-        left -= len(reply.body)
-        yield (f"{path}?{query}" if query.isascii() and query.isprintable() else path), reply
-
-
-def _one(alone: http.HttpRequest, make: Make, others: int) -> http.Reply:
-    decided = preprocess.decide(alone)
-    if not isinstance(decided, Decision):
-        return decided
-    plain = http.HttpRequest(method="GET", path="", query="", headers={})
-    return make(plain, decided.recipe, others)
+            decided = replies.refused(refusal)
+        if isinstance(decided, Decision):
+            yield parts.Part(address=address, recipe=recipes.spell(decided.recipe))
+        else:
+            yield parts.Part(address=address, refused=decided)
 
 
 def _conditions(headers: Mapping[str, str]) -> dict[str, str]:
     """Give what of the request each variant is negotiated by."""
     return {name: headers[name] for name in ("accept", "host") if name in headers}
-
-
-def _head(address: str, reply: http.Reply) -> bytes:
-    """Print a part's header lines, and the empty one behind them."""
-    lines = [f"content-location: {address}", f"status: {reply.status}"]
-    lines += [f"{name}: {value}" for name, value in reply.headers if name in _KEPT]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

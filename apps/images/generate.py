@@ -26,6 +26,7 @@ import kept
 import making
 import naming
 import original as originals
+import parts
 import recipe as recipes
 import refusals
 import remote
@@ -41,7 +42,6 @@ from dynimo.sdk import http, settings
 from ops import layers
 
 STALE_IF_ERROR_SECONDS = 86_400
-DERIVE = "/img/_derive"
 FIRST_SECONDS = 1
 """How long what stands in for a slow AVIF is fresh: whoever asks later makes it follow."""
 _DEPLOYMENT = deployment.read(settings.settings(), os.environ)
@@ -68,24 +68,17 @@ for _name in _WARM:
 
 
 def handler(event: Mapping[str, Any], context: context_module.Context) -> http.Reply:
-    """Answer ``/_images/...`` with the picture, 304, or a refusal."""
+    """Answer ``/_images/...`` with the picture, 304, a refusal, or many of them."""
     kin = getattr(context, "kin", 0)  # not every runtime has it
     request = http.HttpRequest.from_event(event)
     try:
-        if request.path == DERIVE:
-            return _derive(request)
+        if request.path == parts.TARGET:
+            return parts.answer(request.body, answer)
         if request.method not in ("GET", "HEAD"):
             return replies.method_not_allowed()
         return _answer_somehow(request, recipes.parse(request.path), kin)
     except refusals.Refusal as refusal:
         return replies.refused(refusal)
-
-
-def _derive(request: http.HttpRequest) -> http.Reply:
-    """Answer with many pictures of one source."""
-    import derive  # noqa: PLC0415 - what decides about URLs is needed for this alone
-
-    return derive.answer(request, answer)
 
 
 def _answer_somehow(request: http.HttpRequest, recipe: recipes.Recipe, kin: int) -> http.Reply:

@@ -14,6 +14,7 @@ from typing import Any
 
 import deciding
 import deployment
+import derive
 import engine
 import operating
 import recipe
@@ -78,9 +79,11 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
     if "explain" in event:
         return await _explained(event)
     request = http.HttpRequest.from_event(event)
-    if request.method not in ("GET", "HEAD"):
-        return replies.method_not_allowed()
     try:
+        if (request.path, request.method) == (derive.PATH, "POST"):
+            return derive.answer(request, decide)
+        if request.method not in ("GET", "HEAD"):
+            return replies.method_not_allowed()
         query, ours = operating.ours(request, _DEPLOYMENT.explain_key)
         asked = Asked(path=request.path.removeprefix("/"), query=query, headers=request.headers)
         seen = deciding.view(asked, _book(asked, ours.get("ruleset", "")), time.time())

@@ -14,7 +14,7 @@ from PIL import Image
 
 import dynimo_images
 from tests.e2e.conftest import SAMPLE
-from tests.e2e.serving import Server
+from tests.e2e.serving import Server, name_of
 
 pytestmark = pytest.mark.e2e
 
@@ -35,6 +35,22 @@ def _size(server: Server, target: str) -> tuple[int, int]:
     assert answer.status == 200, answer.body
     with Image.open(io.BytesIO(answer.body)) as image:
         return image.size
+
+
+def _holds(pid: int, text: bytes) -> bool:
+    """Look for a text everywhere in a process's memory, its environment included."""
+    with Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+            if " rw" not in line:
+                continue
+            try:
+                memory.seek(begin)
+                if text in memory.read(end - begin):
+                    return True
+            except (OSError, OverflowError, ValueError):  # what the kernel keeps to itself
+                continue
+    return False
 
 
 def test_only_signed_urls_ask_for_more(tmp_path: Path, serve: Callable[..., Server]) -> None:
@@ -71,6 +87,12 @@ def test_only_signed_urls_ask_for_more(tmp_path: Path, serve: Callable[..., Serv
         body=json.dumps({"source": FILE, "variants": variants}).encode(),
     )
     assert re.findall(rb"\r\nstatus: ([0-9]+)", many.body) == [b"200", b"200", b"403"]
+
+    makers = [pid for pid in server.family() if name_of(pid).startswith("env images-gen")]
+    deciders = [pid for pid in server.family() if name_of(pid).startswith("env images-pre")]
+    assert makers
+    assert any(_holds(pid, KEY.encode()) for pid in deciders)
+    assert not any(_holds(pid, KEY.encode()) or _holds(pid, NEXT.encode()) for pid in makers)
 
     ends = int(time.time()) + 3
     brief = dynimo_images.url(FILE, key=KEY, expires=ends, w=53)

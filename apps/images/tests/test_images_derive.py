@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.parser
 import email.policy
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -21,12 +24,24 @@ import derive
 import dynimo_images
 import generate
 import kept
+import parts as pieces
 import preprocess
 import refusals
+from dynimo.sdk import app as sdk_app
 from dynimo.sdk import http
 
+NONE: Any = None
+"""The context, which is not needed."""
 Derive = Callable[[Any], http.Reply]
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
+
+
+def posted(path: str, body: str, accept: str = "") -> dict[str, Any]:
+    """Give the event of a POST."""
+    return {
+        "rawPath": path, "headers": {"accept": accept}, "body": body,
+        "requestContext": {"http": {"method": "POST"}},
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -37,11 +52,11 @@ def ask_many(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Derive:
 
     def call(told: Any, accept: str = "image/webp") -> http.Reply:
         body = told if isinstance(told, str) else json.dumps(told)
-        made = {
-            "rawPath": "/img/_derive", "headers": {"accept": accept}, "body": body,
-            "requestContext": {"http": {"method": "POST"}},
-        }  # fmt: skip
-        return generate.handler(made, None)  # type: ignore[arg-type] # the context is not needed
+        decided = asyncio.run(preprocess.handler(posted("/img/_derive", body, accept), NONE))
+        target = dict(decided.headers).get(http.FORWARD_HEADER)
+        if target is None:
+            return decided  # type: ignore[no-any-return]
+        return generate.handler(posted(target, decided.body.decode()), NONE)
 
     return call
 
@@ -121,7 +136,7 @@ def test_a_wrong_request_is_refused_whole(ask_many: Derive, told: Any, status: i
 
 def test_what_does_not_fit_is_said(ask_many: Derive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part is whole or not there."""
-    monkeypatch.setattr(derive, "ANSWER_BYTES_MAX", 3_000)
+    monkeypatch.setattr(pieces, "ANSWER_BYTES_MAX", 3_000)
     variants = ["w=60&fm=jpg", "w=900&fm=jpg", "w=60&fm=jpg&q=50"]
     found = parts(ask_many({"source": "pics/a b.jpg", "variants": variants}))
     assert [part["status"] for part in found] == ["200", "413", "200"]
@@ -140,18 +155,47 @@ def test_a_variant_bears_its_own_urls_signature(
     assert [part["status"] for part in found] == ["200", "403", "200", "403", "400"]
 
 
+def json_like(inner: Any) -> Any:
+    """Give what JSON can be made of."""
+    names = st.sampled_from(["address", "recipe", "refused", "status", "headers", "body"])
+    return st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=6)
+
+
 @given(st.text(max_size=40), st.lists(st.text(max_size=30), min_size=1, max_size=3))
 def test_any_request_gives_parts_or_a_refusal(source: str, variants: list[str]) -> None:
     """Whatever the texts, no header line can be broken out of."""
 
-    def make(*_: object) -> http.Reply:
-        return http.content(b"x", "image/png")
+    def decide(asked: http.HttpRequest) -> http.Reply:
+        return http.content(asked.query.encode("utf-8", "replace"), "text/plain")
 
     body = json.dumps({"source": source, "variants": variants}).encode()
     request = http.HttpRequest(method="POST", path="", query="", headers={}, body=body)
     try:
-        reply = derive.answer(request, make)
+        told = derive.answer(request, decide)
     except refusals.Refusal as refusal:
         assert refusal.status == 400
         return
-    assert len(parts(reply)) == len(variants)
+    reply = pieces.answer(told.body, lambda *_: http.content(b"x", "image/png"))
+    assert [part["status"] for part in parts(reply)] == ["200"] * len(variants)
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(max_size=9), json_like, max_leaves=9))
+def test_whatever_is_handed_over_is_parts_or_refused(told: Any) -> None:
+    """Whoever may call the Generator by name may send it anything."""
+    reply = generate.handler(posted(pieces.TARGET, json.dumps(told)), NONE)
+    assert reply.status in (200, 404)
+
+
+def test_the_generator_knows_no_rule_and_no_key() -> None:
+    """It imports nothing that decides, and its table in app.toml names no setting with a key."""
+    app = sdk_app.read(SAMPLE.parent.parent)
+    for name in ("generate", "spare"):
+        given = app.functions[name].settings
+        assert given is not None
+        assert not {"keys", "explain_key", "imgproxy", "thumbor", "rules"} & set(given)
+    code = "import sys, generate, spare; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=app.folder, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "recipe" in loaded
+    assert not {"preprocess", "derive", "deciding", "rulesets"} & set(loaded)

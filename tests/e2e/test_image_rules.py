@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.e2e import edges
 from tests.e2e.conftest import SAMPLE
 from tests.e2e.serving import Answer, Server
 
@@ -30,6 +32,9 @@ name = "square"
 path = "titles/{{title}}/*"
 canvas = {{ w = {side}, h = {side} }}
 tags = "squares"
+[[rule]]
+source = "far"
+fallback = "art/titles/7/poster.jpg"
 [[rule.tests]]
 url = "/img/art/titles/1/poster.jpg?fm=png"
 expect = {{ has = "cut:{side},{side}" }}
@@ -63,6 +68,18 @@ def _until(server: Server, side: int) -> Answer:
         time.sleep(0.05)
 
 
+class _Far(http.server.BaseHTTPRequestHandler):
+    """A source that has nothing, and is not well."""
+
+    def do_GET(self) -> None:
+        self.send_response(404 if "gone" in self.path else 502)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a title, a roll-out file that names one ruleset, and another beside it."""
@@ -84,10 +101,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
     """One server for all; each test begins by emptying it."""
-    arguments = ("--source", f"art={folder / 'art'}", "--config", str(folder / "settings.toml"))
-    server = Server(folder / "data", arguments).start()
-    yield server
-    server.stop()
+    with edges.listening(_Far) as port:
+        sources = (f"art={folder / 'art'}", f"far=http://127.0.0.1:{port}")
+        arguments = [word for each in sources for word in ("--source", each)]
+        config = str(folder / "settings.toml")
+        server = Server(folder / "data", (*arguments, "--config", config)).start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture
@@ -131,6 +151,14 @@ def test_rules_roll_out_say_why_and_are_taken_back(server: Server, folder: Path)
     while _size(server.get(URL)) != (40, 40):
         assert time.monotonic() < deadline, "the plan of before is not seen"
         server.purge(everything=True)  # what was decided before it was seen
+
+
+def test_a_rules_fallback_stands_in(server: Server) -> None:
+    """If the source's server fails, and if it has no such file; in the size that was asked for."""
+    failed = server.get("/img/far/well.jpg?w=30&h=20&fit=cover&fm=png", {"accept": "image/*"})
+    assert (_size(failed), failed.headers["dynimo-step"]) == ((30, 20), "instead")
+    gone = server.get("/img/far/gone.jpg?w=30&h=20&fit=cover&fm=png")
+    assert (_size(gone), gone.headers["fallback-image"]) == ((30, 20), "1")
 
 
 @pytest.mark.parametrize(

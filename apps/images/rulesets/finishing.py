@@ -11,6 +11,7 @@ import limits as limit_names
 import paths
 import recipe as recipes
 import refusals
+import steps
 import tags
 from ops import geometry, values
 from ops.base import TEXT_MAX, Op, Text
@@ -60,15 +61,27 @@ def finish(
             fallback = ruleset.filled(match.clause.fallback, match.known) or fallback
             shown = _shown(match, situation, f"{draft.source}/{draft.path}")
             source, path = _file(shown) or (source, path)
-    made = draft
+    made, instead = draft, _file(fallback)
+    if instead and instead != (source, path):
+        out = _failing_to(out, fallback)
     if out is not draft.out or (source, path) != (draft.source, draft.path) or ops != kept:
         made = recipes.canonical(
             source=source, path=path, engine=draft.engine, ops=ops, out=out,
             known=(*draft.ops, draft.out),
         )  # fmt: skip
-    instead = _file(fallback)
-    second = replace(made, source=instead[0], path=instead[1]) if instead else None
+    second = _second(made, *instead) if instead else None
     return Finished(recipe=made, fallback=second, tags=tuple(_tags(made, chosen, version)))
+
+
+def _second(made: recipes.Recipe, source: str, path: str) -> recipes.Recipe:
+    """Give the same picture of the other file."""
+    return steps.instead(made) or replace(made, source=source, path=path)
+
+
+def _failing_to(out: Output, fallback: str) -> Output:
+    """Let the recipe itself say what to show if the file cannot be had, where that has room."""
+    told = replace(out, instead=Text(fallback))
+    return told if len(recipes.spell_ops((told,))) <= recipes.OUT_SPELLED_MAX else out
 
 
 def _by_policy(out: Output, chosen: Chosen) -> Output:

@@ -14,6 +14,7 @@ import explaining
 import preprocess
 import recipe
 import refusals
+import steps
 from deciding import Book
 from dialects.dialect import Asked, Decision
 from ops.layers import Layer, Words
@@ -265,6 +266,18 @@ def test_artworks_by_address_are_the_same_for_all() -> None:
     assert found.fallback is not None
     assert found.fallback.path == "titles/7/plain.jpg"
     assert found.fallback.ops == found.recipe.ops
+    assert found.recipe.out.instead == "art/titles/7/plain.jpg"
+    assert found.fallback == steps.instead(found.recipe)
+
+
+def test_a_fallback_that_would_not_fit_into_recipes_is_only_linked() -> None:
+    """A recipe that is too long to be read back would be no picture at all."""
+    path = "/".join(["ä" * 100] * 3)
+    found = decided(f"[[rule]]\nfallback = 'art/{path}'\n", "/img/art/a.jpg?fm=jpg")
+    assert not found.recipe.out.instead
+    assert found.fallback is not None
+    assert found.fallback.path == path
+    assert recipe.parse(recipe.spell(found.recipe)) == found.recipe
 
 
 def test_buckets_divide_viewers_and_stay() -> None:

@@ -89,6 +89,7 @@ def decide(asked: Asked, dialect: Dialect, world: World, seen: View) -> Decision
         drafted,
         recipe=finished.recipe,
         vary=tuple(dict.fromkeys((*drafted.vary, *situation.vary))),
+        apart={name: how for name, how in situation.apart.items() if name not in drafted.vary},
         until=min(times, default=None),
         personal=situation.personal or drafted.personal,
         fallback=finished.fallback,

@@ -131,8 +131,7 @@ def _why(clause: Clause, reason: str, seen: View) -> str:
         case "country":
             return f"country is {situation.country!r}, wanted {_wanted(when.country)}"
         case "locale":
-            best = next(iter(situation.languages), "")
-            return f"locale is {best!r}, wanted {', '.join(when.locale)}"
+            return f"locale is {situation.tongue!r}, wanted {', '.join(when.locale)}"
         case "device":
             return f"device is {situation.device!r}, wanted {_wanted(when.device)}"
         case "format":

@@ -184,7 +184,10 @@ def _forward(decided: Decision) -> http.Reply:
         seconds = stale = 0
     target, vary = recipe.spell(decided.recipe), ", ".join(decided.vary)
     if decided.recipe.out.report:  # no other picture can stand in for it
-        reply = http.forward(target, max_age=seconds, vary=vary, stale_if_error=stale, said=said)
+        reply = http.forward(
+            target, max_age=seconds, vary=vary, stale_if_error=stale, said=said,
+            apart=decided.apart,
+        )  # fmt: skip
         return _tagged(reply, decided)
     links = dict(steps.links(decided.recipe))
     if decided.fallback is not None:
@@ -198,6 +201,7 @@ def _forward(decided: Decision) -> http.Reply:
         rank=steps.rank(decided.recipe),
         fallback=links,
         said=said,
+        apart=decided.apart,
     )
     return _tagged(reply, decided)
 

@@ -35,6 +35,10 @@ tags = "squares"
 [[rule]]
 source = "far"
 fallback = "art/titles/7/poster.jpg"
+[[rule]]
+path = "boats.jpg"
+when = {{ locale = ["de", "fr"], device = "phone" }}
+effects = "grey"
 [[rule.tests]]
 url = "/img/art/titles/1/poster.jpg?fm=png"
 expect = {{ has = "cut:{side},{side}" }}
@@ -159,6 +163,26 @@ def test_a_rules_fallback_stands_in(server: Server) -> None:
     assert (_size(failed), failed.headers["dynimo-step"]) == ((30, 20), "instead")
     gone = server.get("/img/far/gone.jpg?w=30&h=20&fit=cover&fm=png")
     assert (_size(gone), gone.headers["fallback-image"]) == ((30, 20), "1")
+
+
+def test_many_languages_and_browsers_are_few_variants(server: Server) -> None:
+    """The edge keeps one decision for each answer to what the rules ask, and each is right."""
+    url = "/img/sample/boats.jpg?w=8&fm=png"
+    for number in range(60):
+        language = ("de", "en", "fr")[number % 3]
+        headers = {
+            "accept-language": f"{language}-x{number},sv;q=0.{number}",
+            "user-agent": f"Some {('Mobile', 'Desk')[number % 2]}/{number}",
+        }
+        with Image.open(io.BytesIO(server.get(url, headers).body)) as image:
+            grey = image.convert("RGB").getpixel((4, 3))
+        assert (len(set(grey)) == 1) == (number % 3 != 1 and not number % 2)
+    shown = subprocess.run(
+        [sys.executable, "-m", "dynimo", "edge", "inspect", url, "--json", "--data", server.data],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    variants = [each["variant"] for each in json.loads(shown) if each["leads_to"]]
+    assert len(variants) == 5  # und needs no device
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class World:
 class Decision:
     """The recipe that a request means; ``vary`` names the request headers that it depended on.
 
+    ``apart`` says of some of them that only so much mattered (`http.forward`).
     ``until`` is the epoch second at which the URL stops being good, if it does. ``said`` are
     headers of this URL's answer, whoever else shares the picture. A ``personal`` one
     hangs on who asks, and is not kept. ``fallback`` is what to show if the recipe's file cannot be
@@ -63,6 +64,7 @@ class Decision:
 
     recipe: recipes.Recipe
     vary: tuple[str, ...] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
     until: float | None = None
     said: tuple[tuple[str, str], ...] = ()
     personal: bool = False

@@ -104,7 +104,7 @@ def _strange(when: When, situation: Situation) -> str:
     """Name the first condition on the client that does not hold."""
     if when.country and situation.country not in when.country:
         return "country"
-    if when.locale and not _speaks(when, situation):
+    if when.locale and not situation.speaks(when.locale):
         return "locale"
     if when.device and situation.device not in when.device:
         return "device"
@@ -113,8 +113,3 @@ def _strange(when: When, situation: Situation) -> str:
     if when.dpr is not None and not when.dpr.holds(situation.dpr):
         return "dpr"
     return ""
-
-
-def _speaks(when: When, situation: Situation) -> bool:
-    best = next(iter(situation.languages), "")
-    return any(best == each or best.startswith(f"{each}-") for each in when.locale)

@@ -149,8 +149,9 @@ def _layers(match: Match, situation: Situation, url: str) -> Iterator[Op]:
     for draft in match.clause.layers:
         if fails(draft.when, situation, match.known, url):
             continue
-        languages = situation.languages if draft.text.depends else ()
-        text = draft.text.fill(languages, match.known)
+        there = draft.text.by_language
+        language = situation.language(there) if draft.text.depends else ""
+        text = draft.text.fill(language, match.known)
         if not text or len(text) > TEXT_MAX:
             continue
         changes: dict[str, Any] = {"text": Text(text)}

@@ -87,12 +87,10 @@ class Text:
 
     by_language: Mapping[str, str]
 
-    def fill(self, languages: tuple[str, ...], known: Mapping[str, Any]) -> str | None:
-        """Give it for the first of ``languages`` that there is; None where a hole stays empty."""
-        for language in (*languages, ""):
-            if (text := self.by_language.get(language)) is not None:
-                return filled(text, known)
-        return None
+    def fill(self, language: str, known: Mapping[str, Any]) -> str | None:
+        """Give it for a language; None where it is not there, or a hole stays empty."""
+        text = self.by_language.get(language)
+        return None if text is None else filled(text, known)
 
     @property
     def depends(self) -> bool:

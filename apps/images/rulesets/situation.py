@@ -1,39 +1,28 @@
 """What is known of one request, looked up when a rule asks; what was looked at is noted. Pure.
 
 The notes become ``Vary`` and the time until which the decision is good. Whatever has few values is
-named as it is; what has as many as there are viewers makes a decision that is not kept.
+named as it is; of languages and devices it is noted what was looked at (`selecting`); what has as
+many values as there are viewers makes a decision that is not kept.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from urllib.parse import parse_qsl
 
 import accept
+from dynimo.sdk import selecting
 from rulesets import buckets
 from rulesets.ruleset import NO_FACTS, Facts, Ruleset
 
-LANGUAGES_MAX = 8
-"""Languages of a client that are looked at, those it likes best."""
-HEADER_MAX = 2_048
-"""Characters of a header that are looked at."""
 QUERY_NAMES_MAX = 64
 FACTS_PENDING_SECONDS = 1.0
 """So soon a decision is made anew that was made before the facts were there."""
-DEVICES = ("phone", "tablet", "tv", "desktop", "bot")
+DEVICES = selecting.DEVICES
 _LANGUAGE = re.compile(r"[a-z]{1,8}(?:-[a-z0-9]{1,8}){0,4}")
-_WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 _DPR = re.compile(r"\d{1,2}(?:\.\d{1,4})?")
-_PLATFORMS = {"windows", "macos", "chrome os", "chromium os"}
-_AGENTS = (
-    ("bot", re.compile(r"bot\b|crawler|spider|slurp|facebookexternalhit", re.IGNORECASE)),
-    ("tv", re.compile(r"smart-?tv|appletv|bravia|roku|\btv\b|crkey|aft[a-z]+\b", re.IGNORECASE)),
-    ("tablet", re.compile(r"ipad|tablet|kindle|silk/", re.IGNORECASE)),
-    ("phone", re.compile(r"mobi|iphone|ipod", re.IGNORECASE)),
-    ("tablet", re.compile(r"android", re.IGNORECASE)),
-)
 
 Look = Callable[[str], Facts | None]
 """Gives the facts of a title; None while they are not there yet."""
@@ -52,6 +41,9 @@ class Situation:
         self.pending = False
         """Whether facts were asked for that are not there yet."""
         self.titles: dict[str, Facts] = {}
+        self._apart: dict[str, None] = {}
+        self._whole: set[str] = set()
+        self._tongues: set[str] = set()
         self._query = query
         self._headers = headers
         self._ruleset = ruleset
@@ -60,7 +52,16 @@ class Situation:
     def header(self, name: str) -> str:
         """Give a header, noting that it was looked at."""
         self.vary[name] = None
-        return self._headers.get(name, "")[:HEADER_MAX]
+        self._whole.add(name)
+        return self._headers.get(name, "")[: selecting.HEADER_MAX]
+
+    @property
+    def apart(self) -> Mapping[str, str]:
+        """Of which headers only so much was looked at, and how much (`http.forward`)."""
+        told = {name: selecting.BY_DEVICE for name in self._apart if name not in self._whole}
+        if "accept-language" in told:
+            told["accept-language"] = " ".join(sorted(self._tongues - {""}))
+        return told
 
     def before(self, at: float) -> None:
         """Note that at ``at`` the decision would be another."""
@@ -77,13 +78,30 @@ class Situation:
             self.titles[title] = found or NO_FACTS
         return self.titles[title]
 
-    @cached_property
-    def languages(self) -> tuple[str, ...]:
-        """The client's languages, best first, each followed by its wider ones: pt-br, pt."""
+    def speaks(self, wanted: Collection[str]) -> bool:
+        """Tell whether the language that the client likes best is one of these, or narrower."""
+        best = next(iter(self._languages(wanted)), "")
+        return any(best == each or best.startswith(f"{each}-") for each in wanted)
+
+    @property
+    def tongue(self) -> str:
+        """What the client likes best of all, for who asks why; decides nothing."""
         named = self._parameter("locale").lower()
         if _LANGUAGE.fullmatch(named):
-            return _widened([named])
-        return _spoken(self.header("accept-language"))
+            return named
+        return next(iter(selecting.preferred(self._headers.get("accept-language", ""))), "")
+
+    def language(self, there: Collection[str]) -> str:
+        """Give the one of these that the client likes best; "" for none."""
+        return next((each for each in self._languages(there) if each in there), "")
+
+    def _languages(self, wanted: Collection[str]) -> tuple[str, ...]:
+        """Give the client's languages of those that anything depended on so far; note these too."""
+        named = self._parameter("locale").lower()
+        if _LANGUAGE.fullmatch(named):
+            return selecting.languages(named, wanted)
+        self._tongues.update(wanted)
+        return selecting.languages(self._told_apart("accept-language"), self._tongues)
 
     @cached_property
     def country(self) -> str:
@@ -141,42 +159,16 @@ class Situation:
     def _device(self) -> str:
         if self._ruleset.device_header:
             return self.header(self._ruleset.device_header).strip().lower()
-        mobile = self.header("sec-ch-ua-mobile").strip()
-        platform = self.header("sec-ch-ua-platform").strip().strip('"').lower()
+        mobile = selecting.mobile(self._told_apart("sec-ch-ua-mobile"))
         if mobile == "?1":
             return "phone"
-        if mobile == "?0" and platform in _PLATFORMS:
-            return "desktop"
-        self.personal = True  # as many values as there are browsers
-        agent = self.header("user-agent")
-        return next((name for name, words in _AGENTS if words.search(agent)), "desktop")
+        platform = selecting.platform(self._told_apart("sec-ch-ua-platform"))
+        if mobile and platform:
+            return platform
+        return selecting.agent(self._told_apart("user-agent"))
 
-
-@lru_cache(maxsize=1_024)
-def _spoken(header: str) -> tuple[str, ...]:
-    return _widened(_preferred(header))
-
-
-def _preferred(header: str) -> list[str]:
-    """Read Accept-Language (RFC 9110, 12.5.4): the best first; what is malformed is left out."""
-    found: list[tuple[float, str]] = []
-    for element in header.split(",")[: 4 * LANGUAGES_MAX]:
-        tag, *parameters = (part.strip().lower() for part in element.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name.strip() == "q":
-                weight = float(value) if _WEIGHT.fullmatch(value.strip()) else 0
-        if weight > 0 and _LANGUAGE.fullmatch(tag):
-            found.append((weight, tag))
-    found.sort(key=lambda each: -each[0])
-    return [tag for _, tag in found[:LANGUAGES_MAX]]
-
-
-def _widened(tags: list[str]) -> tuple[str, ...]:
-    made: dict[str, None] = {}
-    for tag in tags:
-        parts = tag.split("-")
-        for length in range(len(parts), 0, -1):
-            made.setdefault("-".join(parts[:length]))
-    return tuple(made)
+    def _told_apart(self, name: str) -> str:
+        """Give a header, noting that it was looked at with the eyes of `selecting` alone."""
+        self.vary[name] = None
+        self._apart[name] = None
+        return self._headers.get(name, "")

@@ -17,6 +17,7 @@ import refusals
 import steps
 from deciding import Book
 from dialects.dialect import Asked, Decision
+from dynimo.edge import key
 from ops.layers import Layer, Words
 from rulesets import buckets, reading
 from rulesets.facts import plain
@@ -122,9 +123,54 @@ def test_a_parameter_settles_the_language() -> None:
     ],
 )
 def test_a_browsers_name_tells_the_kind_of_device(agent: str, device: str) -> None:
-    """And such a decision is kept for nobody else: there are as many names as browsers."""
+    """And the decision is kept for all of that kind: a device is all that was looked for."""
     found = decided(f"[[rule]]\nname='it'\nwhen.device='{device}'\n", user_agent=agent)
-    assert (found.because, found.personal) == (("it",), True)
+    assert (found.because, found.personal) == (("it",), False)
+    assert found.apart["user-agent"] == "device"
+
+
+WORDS = """
+mode = "layered"
+[[rule]]
+when.locale = ["de", "pt-BR"]
+effects = "grey"
+[[rule]]
+layers = [{ text = { default = "Top", de = "Hit", fr = "Top", "pt-br" = "Melhor", pt = "M" } }]
+[[rule]]
+when.device = ["phone", "tv"]
+effects = "blur:2"
+"""
+TAGS = st.sampled_from(["de", "de-AT", "fr-CA", "pt", "pt-BR", "pt-br-x", "en", "xx-yy", "und"])
+SPOKEN = st.lists(st.tuples(TAGS, st.sampled_from(["", ";q=0.5", ";q=0.1", ";q=0"])), max_size=5)
+AGENTS = st.sampled_from(["Firefox/1", "iPhone Mobile", "AFTT", "iPad", "Googlebot", "", "Android"])
+HINTS = st.sampled_from(["", "?0", "?1", "?2", '"Windows"', '"Android"', "macOS"])
+
+
+@given(SPOKEN, AGENTS | HINTS, HINTS, HINTS)
+def test_what_the_edge_tells_requests_apart_by_is_all_that_counts(
+    spoken: list[tuple[str, str]], agent: str, mobile: str, platform: str
+) -> None:
+    """Who says no more than what the decision says mattered gets the same picture."""
+    said = {
+        "accept-language": ",".join(map("".join, spoken)), "user-agent": agent,
+        "sec-ch-ua-mobile": mobile, "sec-ch-ua-platform": platform,
+    }  # fmt: skip
+    found = decided(WORDS, **said)
+    apart = ", ".join(f"{name}={how}" for name, how in found.apart.items())
+    names = key.selecting(", ".join(found.vary), apart)
+    assert names is not None
+    assert all("=" in name for name in names)
+    little = dict(zip(map(key.bare, names), key.variant(names, said), strict=True))
+    assert decided(WORDS, **little).recipe == found.recipe
+    assert key.variant(names, little) == key.variant(names, said)
+
+
+def test_what_is_looked_at_whole_is_told_apart_whole() -> None:
+    """An operator's own header is believed as it is, whatever it is called."""
+    found = decided(
+        "request.device_header = 'User-Agent'\n[[rule]]\nwhen.device='phone'\n", user_agent="x"
+    )
+    assert (found.vary, found.apart) == (("user-agent",), {})
 
 
 def test_client_hints_tell_it_in_few_values() -> None:

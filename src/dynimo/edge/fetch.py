@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from dynimo import ports
 from dynimo.edge import answer, asking, collapse, config, freshness, tiers, upstream
+from dynimo.edge import key as keys
 from dynimo.edge.budget import Budget
 from dynimo.edge.status import Status
 from dynimo.edge.stored import Stored
@@ -182,7 +183,7 @@ class Fetcher:
             names.add("accept")
         if "range" in wanted.request.headers:
             names.add("range")
-        values = tuple(wanted.headers.get(name, "") for name in sorted(names))
+        values = keys.variant(tuple(sorted(names)), wanted.headers)
         return (wanted.key, tuple(wanted.control.items()), values)
 
     async def _fill(self, flight: collapse.Flight[Found], wanted: Wanted) -> Found:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urljoin, urlsplit
 
+from dynimo.sdk import selecting as sdk_selecting
 from dynimo.web import message
 
 INTERNAL_HOST = "|"
@@ -115,9 +116,27 @@ def vary_names(vary: str) -> tuple[str, ...] | None:
     return None if "*" in names else tuple(sorted(names))
 
 
+@functools.lru_cache(maxsize=1024)
+def selecting(vary: str, apart: str) -> tuple[str, ...] | None:
+    """Return what selects: the names of Vary, or ``NAME=HOW`` where only so much of it matters.
+
+    ``apart`` is what the answer says of that (``http.VARY_HEADER``). None for ``*``.
+    """
+    names = vary_names(vary)
+    if not names or not apart:
+        return names
+    how = sdk_selecting.told_apart(apart)
+    return tuple(f"{name}={how[name]}" if name in how else name for name in names)
+
+
+def bare(selector: str) -> str:
+    """Return the name of the header that selects."""
+    return selector.partition("=")[0]
+
+
 def variant(names: tuple[str, ...], headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return the request's values of the headers that select (RFC 9111 section 4.1)."""
-    return tuple(normal(name, headers.get(name, "")) for name in names)
+    return tuple(normal(name, headers.get(bare(name), "")) for name in names)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -127,8 +146,11 @@ def normal(name: str, value: str) -> str:
     Of any: spaces. Of Accept-Language also case, and the order of what is wanted alike: languages
     of one quality are in no order (RFC 9110 section 12.5.4). Of Accept-Encoding the codings that
     anybody has, and whether they are taken: a client that thinks up others gets no variant of its
-    own for it.
+    own for it. Where only so much matters (``NAME=HOW``), that alone.
     """
+    name, _, how = name.partition("=")
+    if how:
+        return sdk_selecting.reduced(name, how, value)
     value = " ".join(value.split())
     if '"' in value:
         return value

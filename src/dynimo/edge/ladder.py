@@ -181,9 +181,7 @@ class Ladder:
         """The real answer as it was, while a new one takes too long."""
         if decision is None:
             return None
-        inner = {
-            "accept": dict(zip(decision.names, decision.values, strict=True)).get("accept", "")
-        }
+        inner = {"accept": decision.selecting.get("accept", "")}
         held = self._store.memory.get(decision.forward_key, inner)
         if held is None or held.expires + held.stale_if_error <= self._clock.now():
             return None

@@ -34,7 +34,8 @@ class Stored:
     """An answer and what governs its reuse. Times are seconds since the epoch.
 
     ``born`` is when its age was zero; ``names`` and ``values`` are the request headers that select
-    it; ``forward`` is set on a decision: the internal target that answers in its place.
+    it (as ``keys.selecting`` names them); ``forward`` is set on a decision: the internal target
+    that answers in its place.
     ``uses`` counts hits; ``seen`` and ``credit`` are the memory tier's own notes about them, and
     ``told`` is how many the disk knows of. ``stamp`` is the number of the last purge when its fill
     began, ``cut_at`` when a soft purge took it, ``checked`` the version of the purges that it was
@@ -79,7 +80,7 @@ class Stored:
 
     def __post_init__(self) -> None:
         self.expires = self.born + self.lifetime
-        self.vary = ", ".join(self.names)
+        self.vary = ", ".join(map(keys.bare, self.names))
         self.forward_key = keys.internal(self.forward) if self.forward else ""
         if self.forward:
             self.said = (("vary", self.vary), *words(self.headers))
@@ -101,6 +102,11 @@ class Stored:
             self.cost += GROUPED_BYTES
 
     @property
+    def selecting(self) -> dict[str, str]:
+        """Request headers that select it."""
+        return dict(zip(map(keys.bare, self.names), self.values, strict=True))
+
+    @property
     def place(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
         """What no two entries share."""
         return (self.key, self.names, self.values)
@@ -108,7 +114,7 @@ class Stored:
     def answers(self, headers: Mapping[str, str]) -> bool:
         """Say whether a request with these headers selects it."""
         for name, value in zip(self.names, self.values, strict=True):
-            given = headers.get(name, "")
+            given = headers.get(name if "=" not in name else keys.bare(name), "")
             if given != value and keys.normal(name, given) != value:
                 return False
         return True

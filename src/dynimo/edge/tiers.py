@@ -117,7 +117,7 @@ class Tiers:
 
     async def whole(self, member: Stored) -> Stored | None:
         """Return a member with its body; None if it is gone."""
-        selecting = dict(zip(member.names, member.values, strict=True))
+        selecting = member.selecting
         held = self.memory.get(member.key, selecting)
         return held or await self.get_from_disk(member.key, selecting)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dynimo.edge import config, dates, directives, freshness
 from dynimo.edge import key as keys
 from dynimo.edge.stored import Stored
-from dynimo.sdk.http import FALLBACK_HEADER, GROUP_HEADER, RANK_HEADER, SAID_HEADER
+from dynimo.sdk.http import FALLBACK_HEADER, GROUP_HEADER, RANK_HEADER, SAID_HEADER, VARY_HEADER
 from dynimo.web import message
 
 FORWARD_HEADER = "dynimo-forward"
@@ -22,7 +22,9 @@ STEP_HEADER = "dynimo-step"
 """Says which step of the ladder an answer is; it leaves."""
 ENGINE_HEADER = "dynimo-engine"
 """Says which build made an answer; it leaves."""
-TO_US_ALONE = frozenset({directives.OWN, GROUP_HEADER, RANK_HEADER, FALLBACK_HEADER, SAID_HEADER})
+TO_US_ALONE = frozenset(
+    {directives.OWN, GROUP_HEADER, RANK_HEADER, FALLBACK_HEADER, SAID_HEADER, VARY_HEADER}
+)
 """What is kept of an answer, and does not leave."""
 
 _HOP = frozenset(
@@ -127,7 +129,7 @@ def stored(
     rules: config.Config,
 ) -> tuple[Stored | None, bool]:  # fmt: skip
     """Return an answer as it would be stored (None: it selects by ``*``), and whether it may be."""
-    names = keys.vary_names(response.headers.get("vary"))
+    names = keys.selecting(response.headers.get("vary"), response.headers.get(VARY_HEADER))
     if names is None:
         return None, False
     if response.status in _OF_A_RANGE:

@@ -20,6 +20,8 @@ RANK_HEADER = "dynimo-rank"
 """Where an answer stands in its group: ``400x300``; ``*`` for a number that does not matter."""
 FALLBACK_HEADER = "dynimo-fallback"
 """``STEP=PATH STEP=PATH``: what the edge may ask for instead, in this order, or ``none``."""
+VARY_HEADER = "dynimo-vary"
+"""``NAME=HOW, NAME=HOW``: of a header in Vary only so much matters (``selecting.told_apart``)."""
 SAID_HEADER = "dynimo-said"
 """``NAME=VALUE``: a header that the answer to this URL has, whoever else shares the object."""
 
@@ -102,6 +104,7 @@ def forward(
     rank: str = "",
     fallback: Mapping[str, str] | None = None,
     said: Sequence[tuple[str, str]] = (),
+    apart: Mapping[str, str] | None = None,
 ) -> Reply:
     """Let the edge answer with what ``path`` gives.
 
@@ -111,6 +114,8 @@ def forward(
     the decision depended on. Where the client's route has a ``fallback``: ``group`` and ``rank``
     say what is wanted, so that its nearest stored form can stand in, and ``fallback`` maps words
     for the header ``Dynimo-Step`` to internal paths that are asked for then, in this order.
+    ``apart`` says of headers in ``vary`` that only so much of them mattered, as ``selecting`` gives
+    it: ``device``, or the languages, separated by spaces.
     ``said`` are further headers (lower-case names) of the answer to this URL alone; they take the
     place of the object's own.
     """
@@ -125,5 +130,7 @@ def forward(
     if fallback:
         links = " ".join(f"{step}={target}" for step, target in fallback.items())
         headers.append((FALLBACK_HEADER, links))
+    if apart:
+        headers.append((VARY_HEADER, ", ".join(f"{name}={how}" for name, how in apart.items())))
     headers += [(SAID_HEADER, f"{name}={value}") for name, value in said]
     return Reply(status=200, headers=tuple(headers))

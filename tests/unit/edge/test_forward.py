@@ -101,6 +101,27 @@ async def test_decision_without_lifetime_is_used_once(ready: Any, reply: Any) ->
     assert ready.origin.count == 3
 
 
+async def test_a_decision_may_say_how_little_of_a_header_mattered(ready: Any, reply: Any) -> None:
+    """Thousands of values are a handful of variants; clients are told the whole name."""
+    ready.origin.answers["/choice"] = reply(
+        b"", dynimo_forward="/_made/1?x", cache_control="max-age=60",
+        vary="Accept-Language, User-Agent",
+        dynimo_vary="accept-language=de fr, user-agent=device",
+    )  # fmt: skip
+    languages = [f"{best}-{n},fr;q=0.{n % 9}1" for n in range(99) for best in ("de", "en")]
+    for number, language in enumerate(languages):
+        agent = f"{'Mobile' if number % 2 else 'Desk'}/{number}"
+        answer = await ready.get("/choice", accept_language=language, user_agent=agent)
+        assert answer.headers.get("vary") == "Accept-Language, User-Agent"
+        assert "dynimo-vary" not in answer.headers
+    decisions = [each for each in ready.origin.requests if not each.internal]
+    assert len(decisions) == 2
+    held = await ready.cache.inspect("http://a.example/choice")
+    assert sorted(tuple(each["variant"].values()) for each in held) == [
+        ("de,fr", "desktop"), ("und,fr", "phone")
+    ]  # fmt: skip
+
+
 async def test_a_post_is_handed_over_with_what_it_is_told(rig: Any, reply: Any) -> None:
     """Asked once, by an internal POST that has nothing of the client's; nothing is stored."""
     rig.origin.answers["/many"] = reply(

@@ -21,6 +21,7 @@ limit = 1
 [[routes]]
 path = "/slow/"
 function = "work"
+cors_origins = ["*"]
 """
 CODE = """
 import time
@@ -65,6 +66,7 @@ def test_under_overload_live_requests_are_answered_and_prefetches_are_not(slow: 
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
     assert {answer.headers["cache-control"] for answer in refused} == {"no-store"}
     assert {answer.json["error"] for answer in refused} == {"Overloaded"}
+    assert {answer.headers["access-control-allow-origin"] for answer in refused} == {"*"}
     assert hits == [200] * 3
     told = slow.get("/metrics").body.decode().splitlines()
     counted = [line for line in told if line.startswith("dynimo_shed_total{")]

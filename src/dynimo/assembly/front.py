@@ -29,6 +29,7 @@ from dynimo.assembly.uploads import Uploads
 from dynimo.datafolder import DataFolder
 from dynimo.edge.cache import Cache
 from dynimo.edge.config import Config as EdgeConfig
+from dynimo.gateway.failures import Dressed
 from dynimo.gateway.gateway import Invoke
 from dynimo.gateway.passport import KEY_HEADER, PassportControl
 from dynimo.gateway.routes import Routes
@@ -75,7 +76,7 @@ class Front:
         uploads.purge = self.cache.purge
         self.requests = _request_log(settings.log, metrics, clock)
         admin = Admin(
-            Classified(PassportControl(self.cache, key), key),
+            Classified(PassportControl(Dressed(self.cache, uploads.routes), key), key),
             metrics=metrics, purge=self.cache.purge, ready=ready, statistics=statistics, key=key,
         )  # fmt: skip
         edge_desk = EdgeDesk(admin, inspect=self.cache.inspect, top=self.cache.top, key=key)

@@ -10,6 +10,7 @@ from dynimo.gateway.table import Target
 from dynimo.web.message import Headers, Request, Response
 
 REQUEST_METHOD = "access-control-request-method"
+ALLOWED = "access-control-allow-origin"
 ANYBODY = "*"
 _METHODS_DEFAULT = "GET, HEAD, POST"
 
@@ -26,7 +27,7 @@ def is_preflight(request: Request) -> bool:
 def preflight(request: Request, target: Target) -> Response:
     """The answer to a preflight: 204, with what is allowed, or with nothing."""
     headers = Headers(_origin(request, target))
-    if "access-control-allow-origin" in headers:
+    if ALLOWED in headers:
         methods = ", ".join(target.cors_methods or target.methods) or _METHODS_DEFAULT
         headers.add("access-control-allow-methods", methods)
         if target.cors_headers:
@@ -42,7 +43,7 @@ def dress(request: Request, target: Target, response: Response) -> None:
     said = Headers(_origin(request, target))
     vary = said.get("vary")
     said.remove("vary")
-    if target.cors_expose and "access-control-allow-origin" in said:
+    if target.cors_expose and ALLOWED in said:
         said.add("access-control-expose-headers", ", ".join(target.cors_expose))
     response.headers.pairs = kept + said.pairs
     if vary:
@@ -61,11 +62,11 @@ def add_vary(headers: Headers, *names: str) -> None:
 
 def _origin(request: Request, target: Target) -> list[tuple[str, str]]:
     if ANYBODY in target.cors_origins:
-        return [("access-control-allow-origin", ANYBODY)]
+        return [(ALLOWED, ANYBODY)]
     told = [("vary", "Origin")]
     origin = request.headers.get("origin")
     if origin in target.cors_origins:
-        told.append(("access-control-allow-origin", origin))
+        told.append((ALLOWED, origin))
         if target.cors_credentials:
             told.append(("access-control-allow-credentials", "true"))
     return told

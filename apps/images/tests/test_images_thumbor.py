@@ -330,11 +330,11 @@ def test_watermarks_are_layers(text: str, rest: str) -> None:
 
 def test_a_layers_path_has_operations_of_its_own() -> None:
     """They are spelled within the layer; its parent's sides are the layer's box."""
-    nested = "/fit-in/fullxfull/filters:blur(0.5):grayscale()/pics/l.png"
+    nested = "/fit-in/fullxfull/filters:blur(2.5):grayscale()/pics/l.png"
     made = ops(f"filters:image({nested},l-5,b,50,multiply):quality(50)/")
     assert made == (
         f"layer:{encoded('pics/l.png')},sowe~-5~0,1r,1r,0.5,multiply,,0,inside,"
-        + encoded("blur:0.25;grey")
+        + encoded("blur:1.11;grey")
     )
     made = ops("filters:image(20x20/pics/l.png)/")
     assert made == f"layer:{encoded('pics/l.png')},nowe,0,0,1,over,,0,inside," + encoded(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 
+from dialects import bell
 from dialects.imgproxy import arguments as read
 from dialects.imgproxy import wrong
 from dialects.imgproxy.arguments import Arguments
@@ -201,9 +202,10 @@ def gravity(said: Said, args: Arguments) -> None:
 
 
 def blur(said: Said, args: Arguments) -> None:
-    """``bl:sigma``."""
+    """``bl:sigma``, which is libvips'."""
     read.at_most("blur", args, 1)
-    said.effects["blur"] = (effects.Blur(read.number("blur", args[0], 0, 250)),)
+    sigma = bell.of_libvips(read.number("blur", args[0], 0, 250))
+    said.effects["blur"] = (effects.Blur(sigma),) if sigma else ()
 
 
 def sharpen(said: Said, args: Arguments) -> None:

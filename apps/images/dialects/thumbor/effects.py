@@ -5,14 +5,13 @@ By the number of arguments or their range one can often tell who is meant; docs/
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from itertools import pairwise
 
 import colours
+from dialects import bell
 from dialects.thumbor import arguments
 from dialects.thumbor.arguments import Skip, decimal, flag, whole
 from dialects.thumbor.job import FilterWork, Job
@@ -32,24 +31,14 @@ def blur(job: Job, given: list[str]) -> None:
     """``blur(radius[,sigma])``: thumbor cuts its bell curve off at the radius, so it blurs less."""
     radius = whole(given[0]) if given[0].isdigit() else None
     if len(given) == 1 and radius is None:
-        sigma = decimal(given[0]) / 2  # imagor takes fractions, and halves them for that reason
+        # imagor takes fractions, and halves them for that reason
+        sigma = bell.of_libvips(decimal(given[0]) / 2)
     elif radius is None or not 0 <= radius <= RADIUS_MAX:
         raise Skip
     else:
         asked = decimal(given[1]) if len(given) > 1 else Decimal(0)
-        sigma = _spread(radius, asked or Decimal(radius))
+        sigma = bell.cut_off(radius, asked or Decimal(radius))
     job.add(effects.Blur(values.rounded(sigma)))
-
-
-@lru_cache(maxsize=256)
-def _spread(radius: int, sigma: Decimal) -> Decimal:
-    """Give the standard deviation of a bell curve of ``sigma`` that ends at ``radius``."""
-    if radius == 0 or sigma <= 0:
-        return Decimal(0)
-    weights = [(x * x, math.exp(-x * x / (2 * float(sigma) ** 2))) for x in range(radius + 1)]
-    total = 2 * sum(weight for _, weight in weights) - 1
-    spread = 2 * sum(square * weight for square, weight in weights) / total
-    return Decimal(round(math.sqrt(spread), 2))
 
 
 def sharpen(job: Job, given: list[str]) -> None:

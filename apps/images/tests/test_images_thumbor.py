@@ -48,7 +48,9 @@ OPEN = world()
 
 
 def decided(text: str, here: World = OPEN, **headers: str) -> Decision:
-    return thumbor.decide(Asked(path=text, headers=headers), here)
+    found = thumbor.decide(Asked(path=text, headers=headers), here)
+    assert isinstance(found, Decision)
+    return found
 
 
 def ops(text: str) -> str:

@@ -14,10 +14,11 @@ import recipe as recipes
 import refusals
 import rules
 from dialects.dialect import Asked, Decision, World
-from dialects.thumbor import compiling, signature
+from dialects.thumbor import compiling, signature, telling
 from dialects.thumbor.compiling import Compiled, Setting
 from dialects.thumbor.job import Job, Layers
 from dialects.thumbor.sources import Known
+from dynimo.sdk import http
 from ops.output import Output
 
 REPORT = "thumbor"
@@ -29,13 +30,15 @@ _MOVING = (".gif", ".webp")
 _STILL = ("jpg", "png", "tiff")
 
 
-def decide(asked: Asked, world: World) -> Decision:
-    """Say which picture is meant.
+def decide(asked: Asked, world: World) -> Decision | http.Reply:
+    """Say which picture is meant, or what the path says.
 
     Raises:
         Refusal: 400 for a wrong hash or a path that cannot be read; 404 for files that are not
             there; 410 after ``expire()``.
     """
+    if asked.path.startswith(telling.PREFIX):
+        return telling.told(asked.path.removeprefix(telling.PREFIX))
     terms = world.deployment.thumbor
     text = signature.opened(asked.path, terms, unsigned=world.unsigned)
     known = Known(named=world.sources, addresses=world.deployment.url_sources, default=terms.source)

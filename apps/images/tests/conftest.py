@@ -18,6 +18,7 @@ import generate
 import preprocess
 import spare
 from dynimo.sdk import context, http
+from worked import SAMPLE
 
 # No test measures time: not by Hypothesis's own limits either, which a busy machine breaks.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -116,6 +117,21 @@ def ask(folder: Path, decide: Ask, make: Ask) -> Ask:
         return make(forwarded) if forwarded else decision
 
     return call
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image.Image:
+    """Give the sample, small."""
+    with Image.open(SAMPLE) as opened:
+        return opened.convert("RGB").resize((160, 120))
+
+
+@pytest.fixture(scope="module")
+def clear(photo: Image.Image) -> Image.Image:
+    """Give the photograph with alpha that grows from left to right."""
+    made = photo.copy()
+    made.putalpha(Image.linear_gradient("L").rotate(90).resize(photo.size))
+    return made
 
 
 def opened(reply: http.Reply) -> Image.Image:

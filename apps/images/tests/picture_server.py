@@ -1,8 +1,9 @@
-"""Small web servers for tests: one that serves a folder, one that redirects. No asserts."""
+"""Small web servers for tests: any handler, a folder, or redirects. No asserts."""
 
 from __future__ import annotations
 
 import http.server
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,13 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def _running(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
+def running(
+    handler: type[http.server.BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """Let a server answer, over TLS if its context is given; gives the port."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -31,14 +37,14 @@ def _running(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[int]:
+def served(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Serve a folder; gives the port."""
 
     class Handler(_Quiet):
         def __init__(self, *args: object) -> None:
             super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
 
-    with _running(Handler) as port:
+    with running(Handler, tls) as port:
         yield port
 
 
@@ -53,5 +59,5 @@ def redirecting(target: str) -> Iterator[int]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-    with _running(Handler) as port:
+    with running(Handler) as port:
         yield port

@@ -18,49 +18,10 @@ from ops import effects, values
 from ops.base import Op, Text
 from ops.output import Output
 from pixels import sharpness
-from worked import work
+from worked import apart, away, number, part, px, work
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
 RED = (255, 0, 0, 255)
-
-
-@pytest.fixture(scope="module")
-def photo() -> Image.Image:
-    with Image.open(SAMPLE) as opened:
-        return opened.convert("RGB").resize((160, 120))
-
-
-@pytest.fixture(scope="module")
-def clear(photo: Image.Image) -> Image.Image:
-    """Give the photograph with alpha that grows from left to right."""
-    made = photo.copy()
-    made.putalpha(Image.linear_gradient("L").rotate(90).resize(photo.size))
-    return made
-
-
-def number(value: float | str) -> Decimal:
-    return Decimal(str(value))
-
-
-def px(count: int) -> values.Length:
-    return values.pixels(count)
-
-
-def part(share: float) -> values.Length:
-    return values.share(number(share))
-
-
-def away(one: Image.Image, other: Image.Image) -> float:
-    """Give the mean difference of samples."""
-    assert (one.mode, one.size) == (other.mode, other.size)
-    a, b = (np.asarray(each, dtype=np.float32) for each in (one, other))
-    return float(np.abs(a - b).mean())
-
-
-def worst(one: Image.Image, other: Image.Image) -> float:
-    """Give the largest difference of samples."""
-    a, b = (np.asarray(each, dtype=np.float32) for each in (one, other))
-    return float(np.abs(a - b).max())
 
 
 @pytest.mark.parametrize("sigma", [0.3, 0.7, 1, 3, 6.5, 16, 16.5, 25, 60])
@@ -136,7 +97,7 @@ def test_pixelate_makes_squares_of_their_average(photo: Image.Image) -> None:
     """Each whole square is what Pillow's box filter makes of it."""
     got = work(photo, effects.Pixelate(20))
     small = photo.resize((8, 6), Image.Resampling.BOX)
-    assert worst(got, small.resize(photo.size, Image.Resampling.NEAREST)) <= 2
+    assert apart(got, small.resize(photo.size, Image.Resampling.NEAREST)) <= 2
 
 
 def test_pixelate_ends_with_what_is_left(photo: Image.Image) -> None:
@@ -160,7 +121,7 @@ def test_convolve_is_pillows_kernel(photo: Image.Image, kernel: str, *, normalis
     wanted = photo.filter(ImageFilter.Kernel((3, 3), numbers, scale))
     got = work(photo, effects.Convolve(Text(kernel), 3, normalise))
     inner = (2, 2, photo.width - 2, photo.height - 2)
-    assert worst(got.crop(inner), wanted.crop(inner)) <= 1
+    assert apart(got.crop(inner), wanted.crop(inner)) <= 1
 
 
 @given(st.text(max_size=60) | st.text("0123456789 .-e", max_size=60), st.integers(1, 15))
@@ -199,8 +160,8 @@ def test_a_growing_blur_grows(photo: Image.Image) -> None:
     ):
         op = effects.ProgressiveBlur(number(8), direction, number(0.25), number(0.9))
         got = work(photo, op)
-        assert worst(got.crop(sharp), photo.crop(sharp)) == 0
-        assert worst(got.crop(soft), blurred.crop(soft)) <= 1
+        assert apart(got.crop(sharp), photo.crop(sharp)) == 0
+        assert apart(got.crop(soft), blurred.crop(soft)) <= 1
 
 
 DIRECTIONS = {"down": (80, 118), "up": (80, 1), "right": (158, 60), "left": (1, 60)}
@@ -221,7 +182,7 @@ def test_a_gradient_turns_clockwise() -> None:
     """Down, a quarter on, is to the left; half of that is towards the bottom left."""
     white = Image.new("RGB", (100, 100), "white")
     left = work(white, effects.Gradient(number(1), direction="left"))
-    assert worst(work(white, effects.Gradient(number(1), degrees=number(90))), left) <= 1
+    assert apart(work(white, effects.Gradient(number(1), degrees=number(90))), left) <= 1
     slanted = work(white, effects.Gradient(number(1), degrees=number(45)))
     assert slanted.getpixel((1, 98))[0] < 8
     assert slanted.getpixel((98, 1))[0] > 247
@@ -248,7 +209,7 @@ def test_a_vignette_darkens_corners_most() -> None:
 def test_what_shades_keeps_alpha(clear: Image.Image) -> None:
     """A gradient or vignette does not darken what is clear."""
     for op in (effects.Gradient(number(1)), effects.Vignette(number(1))):
-        assert worst(work(clear, op).getchannel("A"), clear.getchannel("A")) == 0
+        assert apart(work(clear, op).getchannel("A"), clear.getchannel("A")) == 0
 
 
 @pytest.mark.parametrize("how", ["blur", "pixelate", "colour"])
@@ -285,7 +246,7 @@ def test_a_region_outside_changes_nothing(photo: Image.Image) -> None:
     """As does one without size."""
     for x, w in ((500, 10), (-20, 10), (5, 0)):
         op = effects.Region("colour", px(x), px(5), px(w), px(10))
-        assert worst(work(photo, op), photo) == 0
+        assert apart(work(photo, op), photo) == 0
 
 
 def test_a_hidden_part_shows_nothing_around_it() -> None:
@@ -293,7 +254,7 @@ def test_a_hidden_part_shows_nothing_around_it() -> None:
     image = Image.new("RGB", (60, 60), (255, 255, 255))
     image.paste((0, 0, 0), (20, 20, 40, 40))
     op = effects.Region("blur", px(20), px(20), px(20), px(20), number(50))
-    assert worst(work(image, op), image) == 0
+    assert apart(work(image, op), image) == 0
 
 
 def test_round_corners_are_pillows() -> None:
@@ -302,7 +263,7 @@ def test_round_corners_are_pillows() -> None:
     large = Image.new("L", (960, 640))
     ImageDraw.Draw(large).rounded_rectangle((0, 0, 959, 639), 160, fill=255)
     wanted = large.resize((120, 80), Image.Resampling.BOX)
-    assert worst(got.getchannel("A"), wanted) <= 24
+    assert apart(got.getchannel("A"), wanted) <= 24
     assert away(got.getchannel("A"), wanted) < 0.1
     assert got.getpixel((60, 40)) == (9, 99, 199, 255)
 
@@ -311,8 +272,8 @@ def test_round_has_two_radii_and_a_ground() -> None:
     """Half of both sides is an ellipse; on a colour nothing is clear any more."""
     image = Image.new("RGB", (100, 50), (0, 0, 255))
     oval = work(image, effects.Round(part(0.5)))
-    assert worst(oval, work(image, effects.Mask("ellipse"))) <= 1
-    assert worst(work(image, effects.Round(px(900), px(900))), oval) == 0
+    assert apart(oval, work(image, effects.Mask("ellipse"))) <= 1
+    assert apart(work(image, effects.Round(px(900), px(900))), oval) == 0
     on_red = work(image, effects.Round(part(0.5), bg=RED))
     assert on_red.mode == "RGB"
     assert on_red.getpixel((0, 0)) == (255, 0, 0)
@@ -353,7 +314,7 @@ def test_a_border_is_painted_inside(photo: Image.Image) -> None:
     got = work(photo, effects.Border(px(7), RED))
     wanted = Image.new("RGB", photo.size, "red")
     wanted.paste(photo.crop((7, 7, 153, 113)), (7, 7))
-    assert worst(got, wanted) == 0
+    assert apart(got, wanted) == 0
 
 
 def test_a_wide_border_is_all_there_is(photo: Image.Image) -> None:
@@ -365,7 +326,7 @@ def test_a_border_may_shine_through(photo: Image.Image) -> None:
     """With alpha it mixes."""
     got = work(photo, effects.Border(px(9), (255, 0, 0, 128)))
     wanted = Image.blend(photo, Image.new("RGB", photo.size, "red"), 128 / 255)
-    assert worst(got.crop((0, 0, 160, 9)), wanted.crop((0, 0, 160, 9))) <= 1
+    assert apart(got.crop((0, 0, 160, 9)), wanted.crop((0, 0, 160, 9))) <= 1
 
 
 def test_a_shadow_lies_behind_on_a_larger_canvas() -> None:
@@ -376,7 +337,7 @@ def test_a_shadow_lies_behind_on_a_larger_canvas() -> None:
     got = work(image, op)
     assert got.size == size == (60 + 2 + 22, 40 + 0 + 32)
     assert (x, y) == (2, 0)
-    assert worst(got.crop((2, 0, 62, 40)).convert("RGB"), image) == 0
+    assert apart(got.crop((2, 0, 62, 40)).convert("RGB"), image) == 0
     assert got.getpixel((40, 50))[:3] == (0, 0, 0)
     assert got.getpixel((40, 50))[3] > 240
     assert got.getpixel((83, 71))[3] <= 2
@@ -407,7 +368,7 @@ def test_grey_stays_grey(photo: Image.Image, op: Op) -> None:
     """With the greys that the same picture in colour gets."""
     got = work(photo.convert("L"), op)
     assert got.mode == "L"
-    assert worst(got, work(photo.convert("L").convert("RGB"), op).convert("L")) <= 2
+    assert apart(got, work(photo.convert("L").convert("RGB"), op).convert("L")) <= 2
 
 
 @pytest.mark.parametrize("op", EFFECTS, ids=str)
@@ -417,7 +378,7 @@ def test_an_opaque_picture_with_alpha_is_changed_alike(photo: Image.Image, op: O
     opaque.putalpha(255)
     got = work(opaque, op)
     assert got.getchannel("A").getextrema() == (255, 255)
-    assert worst(got.convert("RGB"), work(photo, op)) <= 2
+    assert apart(got.convert("RGB"), work(photo, op)) <= 2
 
 
 def test_many_effects_are_not_many_times_many(clear: Image.Image) -> None:
@@ -444,4 +405,4 @@ def test_what_changes_nothing_is_no_part_of_a_recipe(photo: Image.Image, op: Op)
     out = Output(fm="jpg")
     made = recipe.canonical(source="s", path="p", engine="1", ops=[op], out=out)
     assert made.ops == ()
-    assert worst(work(photo, op).convert("RGB"), photo) == 0
+    assert apart(work(photo, op).convert("RGB"), photo) == 0

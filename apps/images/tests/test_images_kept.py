@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ import recipe
 import render
 import spelled
 from dynimo.sdk import http
+from picture_server import running
 
 Ask = Callable[..., http.Reply]
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
@@ -179,15 +179,8 @@ def server() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=serving.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{serving.server_port}/", asked
-    finally:
-        serving.shutdown()
-        thread.join()
-        serving.server_close()
+    with running(Handler) as port:
+        yield f"http://127.0.0.1:{port}/", asked
 
 
 def test_many_sizes_are_one_download(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import preprocess
 from commands import __main__ as images
 from commands import logged
 from dynimo.sdk import commands
+from picture_server import running
 from rulesets import facts, reading, trying, watching
 from rulesets.mistakes import RulesError
 from rulesets.ruleset import Table
@@ -214,13 +214,8 @@ def served() -> Iterator[tuple[str, dict[str, Any]]]:
         def log_message(self, *_: object) -> None:
             """Keep the tests' output clean."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/titles", said
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(Quiet) as port:
+        yield f"http://127.0.0.1:{port}/titles", said
 
 
 def test_facts_of_a_server_are_asked_for_apart(served: tuple[str, dict[str, Any]]) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import shutil
 import ssl
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,36 +15,10 @@ import limits
 import refusals
 import remote
 from dynimo.sdk import http as sdk_http
+from picture_server import served
 
 Ask = Callable[..., sdk_http.Reply]
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder and says nothing."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Keep the tests' output clean."""
-
-
-@contextmanager
-def serving(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), lambda *args: Quiet(*args, directory=str(folder))
-    )
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_a_picture_from_a_server_is_like_one_from_a_folder(
@@ -55,7 +26,7 @@ def test_a_picture_from_a_server_is_like_one_from_a_folder(
 ) -> None:
     """Same bytes, a validator of its own, 304 for it, 404 for what the server does not have."""
     (tmp_path / "b.jpg").write_bytes(SAMPLE.read_bytes())
-    with serving(tmp_path) as port:
+    with served(tmp_path) as port:
         sources = {"web": f"http://127.0.0.1:{port}/", "disk": str(tmp_path)}
         monkeypatch.setenv("DYNIMO_SOURCES", json.dumps(sources))
         paths = {
@@ -94,7 +65,7 @@ def secure(certificate: Path, host: str, folder: Path, *, trusted: bool = True) 
     tls = ssl.create_default_context()
     if trusted:
         tls.load_verify_locations(certificate / "certificate.pem")
-    with serving(folder, server) as port:
+    with served(folder, server) as port:
         client = remote.Client(
             limits.Limits(),
             private_hosts=frozenset({f"{host}:{port}"}),

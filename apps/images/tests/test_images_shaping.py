@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from ops.output import Output
 from pixels import table
 from pixels.canvas import Canvas
 from recipe import canonical
-from worked import MODES, SCENE, canvas, work
+from worked import MODES, SCENE, away, canvas, number, part, px, work
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
 RED, BLUE, CLEAR = (255, 0, 0, 255), (0, 0, 255, 255), (255, 255, 255, 0)
@@ -29,34 +28,9 @@ LIMITS = limits.Limits()
 
 
 @pytest.fixture(scope="module")
-def photo() -> Image.Image:
-    with Image.open(SAMPLE) as opened:
-        return opened.convert("RGB").resize((160, 120))
-
-
-@pytest.fixture(scope="module")
 def soft(photo: Image.Image) -> Image.Image:
     """Give it without fine lines, so that half a pixel is no large difference."""
     return photo.filter(ImageFilter.GaussianBlur(2))
-
-
-def number(value: float | str) -> Decimal:
-    return Decimal(str(value))
-
-
-def px(count: int) -> values.Length:
-    return values.pixels(count)
-
-
-def part(share: float) -> values.Length:
-    return values.share(number(share))
-
-
-def away(one: Image.Image, other: Image.Image) -> float:
-    """Give the mean difference of samples."""
-    assert (one.mode, one.size) == (other.mode, other.size)
-    a, b = (np.asarray(each, dtype=np.float32) for each in (one, other))
-    return float(np.abs(a - b).mean())
 
 
 def whole(data: bytes, *ops: Op) -> Image.Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,39 +15,14 @@ import refusals
 from ops import effects
 from ops.base import Op, Text
 from pixels import curve
-from worked import work
+from worked import apart, number, work
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
-
-
-@pytest.fixture(scope="module")
-def photo() -> Image.Image:
-    with Image.open(SAMPLE) as opened:
-        return opened.convert("RGB").resize((160, 120))
-
-
-@pytest.fixture(scope="module")
-def clear(photo: Image.Image) -> Image.Image:
-    """Give the photograph with alpha that grows from left to right."""
-    made = photo.copy()
-    made.putalpha(Image.linear_gradient("L").rotate(90).resize(photo.size))
-    return made
-
-
-def apart(one: Image.Image, other: Image.Image) -> int:
-    """Give the largest difference between two samples."""
-    assert (one.mode, one.size) == (other.mode, other.size)
-    a, b = (np.asarray(each, dtype=np.int16) for each in (one, other))
-    return int(np.abs(a - b).max())
 
 
 def each(image: Image.Image, change: object) -> Image.Image:
     """Change every sample by a function."""
     return image.point(change)  # type: ignore[arg-type]
-
-
-def number(value: float | str) -> Decimal:
-    return Decimal(str(value))
 
 
 def test_brightness_adds_a_part_of_the_range(photo: Image.Image) -> None:

@@ -1,4 +1,4 @@
-"""What functions get because their app was chosen at the start: variables, a state, a role."""
+"""What functions get because their app was chosen at the start, and of its table of settings."""
 
 from __future__ import annotations
 

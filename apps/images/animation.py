@@ -6,6 +6,7 @@ is refused, because an animation costs what its frames cost together.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
@@ -105,7 +106,8 @@ def _check_result(
 
 def _in_srgb(image: pyvips.Image, icc: bytes) -> pyvips.Image:
     if icc and not profiles.is_srgb(icc):
-        image = image.icc_transform("srgb", embedded=True, intent="relative", depth=8)
+        with contextlib.suppress(pyvips.Error):  # a profile nobody can use: most likely it is sRGB
+            image = image.icc_transform("srgb", embedded=True, intent="relative", depth=8)
     return image if image.interpretation == "srgb" else image.colourspace("srgb")
 
 

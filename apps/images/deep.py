@@ -6,6 +6,7 @@ UltraHDR 1.1 (Android): a JPEG with a second picture in it, which says how much 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,7 +92,8 @@ def render(
 def _wide(image: pyvips.Image, *, keep: bool, icc: bytes) -> pyvips.Image:
     """Bring samples to 16 bits, in sRGB unless they keep their space."""
     if icc and not keep:
-        image = image.icc_transform("srgb", embedded=True, intent="relative", depth=BITS)
+        with contextlib.suppress(pyvips.Error):  # a profile nobody can use: most likely it is sRGB
+            image = image.icc_transform("srgb", embedded=True, intent="relative", depth=BITS)
     if image.format == "uchar" and image.interpretation in ("srgb", "b-w"):
         grey = image.interpretation == "b-w"
         image = image.cast("ushort", shift=True).copy(interpretation="grey16" if grey else "rgb16")

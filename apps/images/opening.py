@@ -38,6 +38,8 @@ WHOLE = ("avif", "gif", "png", "tiff")
 """Kinds that are decoded whole before they are scaled: so they may be scaled exactly."""
 _TAGGED = ("source", "jpg", "png", "webp", "avif", "heic", "tiff")
 """Formats that are written with a colour profile."""
+_ICC_FAULT = "VipsIcc"
+"""How libvips begins what it says of colour profiles."""
 _TAKES = (geometry.Crop, geometry.Cut, geometry.Shape, geometry.Flip)
 """Operations that may be done on a picture decoded smaller than it is."""
 
@@ -254,21 +256,32 @@ def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
 def _general(data: bytes, header: decode.Header, size: Size, out: Output) -> pyvips.Image:
     # Converting sRGB to sRGB gives the same bytes and is most of the time of a PNG.
     stays = header.in_srgb or keeps(header, out)
-    colour = {} if stays else {"export_profile": "srgb", "intent": "relative"}
-    if header.draw is not None:
-        image = header.draw(*size).thumbnail_image(size[0], height=size[1], size="force", **colour)
-    else:
-        image = pyvips.Image.thumbnail_buffer(
-            data,
-            size[0],
-            height=size[1],
-            size="force",
-            no_rotate=not out.upright,
-            # Its own parameter fail_on has no effect on buffers (libvips 8.18).
-            option_string=_options(header, out),
-            **colour,
-        )
+    try:
+        image = _scaled(data, header, size, out, to_srgb=not stays)
+    except pyvips.Error as error:
+        if stays or _ICC_FAULT not in error.detail:
+            raise
+        image = _scaled(data, header, size, out, to_srgb=False)  # as in _to_srgb
     return _samples(image)
+
+
+def _scaled(
+    data: bytes, header: decode.Header, size: Size, out: Output, *, to_srgb: bool
+) -> pyvips.Image:
+    """Decode in about the size that is wanted, and bring it to that."""
+    colour = {"export_profile": "srgb", "intent": "relative"} if to_srgb else {}
+    if header.draw is not None:
+        return header.draw(*size).thumbnail_image(size[0], height=size[1], size="force", **colour)
+    return pyvips.Image.thumbnail_buffer(
+        data,
+        size[0],
+        height=size[1],
+        size="force",
+        no_rotate=not out.upright,
+        # Its own parameter fail_on has no effect on buffers (libvips 8.18).
+        option_string=_options(header, out),
+        **colour,
+    )
 
 
 def _samples(image: pyvips.Image) -> pyvips.Image:

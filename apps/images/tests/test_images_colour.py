@@ -149,6 +149,26 @@ def test_formats_without_a_profile_are_srgb_in_any_case(give: Make, look: Look, 
     assert_alike(look(give(data, fm=fm, icc="keep", quality=95)), to_srgb(chart(), P3))
 
 
+@pytest.mark.parametrize(
+    ("kind", "wishes"),
+    [("PNG", {}), ("PNG", {"depth": 16}), ("JPEG", {"depth": 16}), ("WEBP", {"frames": 0})],
+)
+def test_a_profile_that_nobody_can_use_is_no_profile(
+    give: Make, look: Look, kind: str, wishes: dict[str, Any]
+) -> None:
+    """The samples are most likely sRGB; in 16 bits and in animations too."""
+    still, broken = chart(), P3.replace(b"XYZ \0\0\0\0", b"none\0\0\0\0")
+    more: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
+    if "frames" in wishes:
+        more |= {"save_all": True, "append_images": [still.rotate(180)]}
+    fm = "webp" if kind == "WEBP" else "png"
+    made = [
+        look(give(saved(still, kind, **more, **profile), fm=fm, **wishes))
+        for profile in ({"icc_profile": broken}, {})
+    ]
+    assert_alike(*made)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_cmyk_comes_out_as_its_profile_says(give: Make, look: Look, kind: str) -> None:
     """With the profile that is in the file; without one, as something to look at."""

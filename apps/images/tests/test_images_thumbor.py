@@ -374,6 +374,7 @@ def test_words_are_set_by_pango() -> None:
         ("rotate(45):format(jp2):quality(101):focal(a)", "rotate, format, quality, focal"),
         ("image(/full-20xfull-20/pics/l.png,0,0):image(/fx20/pics/l.png)", "image"),
         ("red_eye():blurhash(3,3):f%C3%B6(1)", "red_eye, blurhash, ?"),
+        ("gifv():blur(x)", "blur, gifv"),
         ("convolution(1;2,2,true):curve([(5,1),(1,5)],[],[],[])", "convolution, curve"),
     ],
 )

@@ -50,6 +50,7 @@ def pictures(folder: Path) -> Path:
     picture = Image.new("RGB", (400, 300), RED)
     picture.paste(BLUE, (200, 0, 400, 300))
     picture.save(folder / "a.png")
+    picture.save(folder / "a.gif")
     Image.new("RGBA", (40, 20), (0, 255, 0, 255)).save(folder / "logo.png")
     framed = Image.new("RGB", (400, 300), WHITE)
     framed.paste(RED, (50, 40, 350, 260))
@@ -185,7 +186,8 @@ def test_every_filter_has_an_example() -> None:
 @pytest.mark.parametrize(("name", "given"), EXAMPLES.items())
 def test_every_filter_is_made(ask: Callable[[str], http.Reply], name: str, given: str) -> None:
     """200, or a 422 that says what is not installed."""
-    image = "http://h/unsafe/1x2:30x40/pics/a.png" if name == "extract_focal" else "pics/a.png"
+    others = {"extract_focal": "http://h/unsafe/1x2:30x40/pics/a.png", "gifv": "pics/a.gif"}
+    image = others.get(name, "pics/a.png")
     reply = ask(f"fit-in/100x100/filters:{name}({given})/{image}")
     if reply.status != 200:
         assert (reply.status, name in NOT_EVERYWHERE) == (422, True), reply.body

@@ -76,6 +76,10 @@ def _output(made: Compiled, world: World, accepts: str) -> tuple[Output, bool]:
     rule, given = world.rules.find(made.source, made.path), dict(made.job.out)
     given.setdefault("ttl_seconds", rule.ttl_seconds)
     asked, negotiated = given.pop("fm", ""), False
+    moving = made.path.lower().endswith(_MOVING)
+    if asked == "mp4" and not moving:  # thumbor lets other files be, too
+        made.job.skipped.append("gifv")
+        asked, given["frames"] = "", 1
     if asked == "original":
         return Output(fm="original", **given), False
     if not asked:
@@ -87,7 +91,7 @@ def _output(made: Compiled, world: World, accepts: str) -> tuple[Output, bool]:
     given["quality"] = given.get("quality") or rules.quality_for(
         "jpg" if asked == "best" else asked, rule
     )
-    if made.path.lower().endswith(_MOVING) and asked not in _STILL:
+    if moving and asked not in _STILL:
         given.setdefault("frames", 0)
     flat = rule.background is not None
     bg = rule.background or colours.WHITE

@@ -73,11 +73,20 @@ def read(path: Path) -> tuple[Face, ...]:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        try:
-            maps: dict[tuple[int, int], Ranges] = {}  # faces of a collection share theirs
-            faces = [_face(file, offset, maps) for offset in _offsets(file)]
-        except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
-            raise NotAFont(f"{path.name} is no font: {error}") from error
+        return read_from(file, path.name)
+
+
+def read_from(file: BinaryIO, name: str) -> tuple[Face, ...]:
+    """Read all faces of an open file; ``name`` is for the reason.
+
+    Raises:
+        NotAFont, OSError: as `read`.
+    """
+    try:
+        maps: dict[tuple[int, int], Ranges] = {}  # faces of a collection share theirs
+        faces = [_face(file, offset, maps) for offset in _offsets(file)]
+    except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
+        raise NotAFont(f"{name} is no font: {error}") from error
     return tuple(face for face in faces if face is not None)
 
 

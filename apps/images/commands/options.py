@@ -30,11 +30,23 @@ def data(typed: argparse.Namespace) -> tuple[str, ...]:
 def add_request(parser: argparse.ArgumentParser) -> None:
     """Let it say more about a request than its URL."""
     parser.add_argument(
-        "--header", action="append", default=[], metavar="NAME:VALUE", help="may be repeated"
-    )
+        "--header", action="append", default=[], metavar="NAME:VALUE", type=header,
+        help="may be repeated",
+    )  # fmt: skip
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="as if it were 2026-12-01T00:00:00Z"
     )
+
+
+def header(text: str) -> str:
+    """Check that it is ``NAME:VALUE``.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not.
+    """
+    if not text.partition(":")[0].strip() or ":" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME:VALUE, such as Accept-Language:de")
+    return text
 
 
 def moment(text: str) -> float:

@@ -308,6 +308,16 @@ def test_a_roll_out_begins_grows_and_is_taken_back(
     assert "Make a roll-out file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("header", ["Accept-Language", ":de", ""])
+def test_a_header_that_is_none_is_not_passed_over(
+    header: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is left out in silence would be explained wrongly."""
+    with pytest.raises(SystemExit):
+        images.main(["explain", "/img/a/b.jpg", "--header", header])
+    assert "no NAME:VALUE" in capsys.readouterr().err
+
+
 def test_a_purge_needs_something_to_purge(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -55,12 +55,12 @@ def _body(connection: http.client.HTTPConnection, target: str) -> bytes:
     timer.start()
     try:
         connection.request("GET", target, headers={"accept": "application/json"})
-        answer = connection.getresponse()
-        if answer.status != http.client.OK:
-            raise Unavailable(
-                f"{connection.host} answered {answer.status}; redirects are not followed."
-            )
-        data = answer.read(DOCUMENT_BYTES_MAX + 1)
+        with connection.getresponse() as answer:  # unread, it would keep the socket
+            if answer.status != http.client.OK:
+                raise Unavailable(
+                    f"{connection.host} answered {answer.status}; redirects are not followed."
+                )
+            data = answer.read(DOCUMENT_BYTES_MAX + 1)
     except (OSError, http.client.HTTPException):
         if not late.is_set():
             raise

@@ -1,0 +1,524 @@
+"""Attacks with tokens, on approvals and on renewal: a refusal, a row, and no signature."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+import bless_kit
+import oidc_issuer
+from attacked_kit import Attacked, attacked, by, named
+from bless_kit import FakeCloud
+from issuing_kit import ADA, BOB, CARL, LEAD, Key
+from oidc_issuer import Served, claims, served, token
+from sshca.certificate import HOST, USER, Certificate, line, read, signed
+from sshca.wire import Reader, string, u32
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+KMSAUTH = """
+administrators = ["arn:aws:iam::*:user/ada"]
+[kmsauth]
+key_ids = ["alias/auth"]
+service = "ssh"
+[[rules]]
+name = "own name"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+kmsauth = true
+[rules.allow]
+principals = ["{kmsauth.user}"]
+source_addresses = "any"
+valid_seconds = 60
+"""
+
+
+def _cloud(made: Attacked) -> FakeCloud:
+    found: FakeCloud = made.ca.operations._tokens._keys
+    return found
+
+
+def _with(made: Attacked, told: Any, key: Key | None = None, **changed: Any) -> Any:
+    """Ask, with a token."""
+    key = key or Key()
+    request = made.ca.asked(key, **changed)
+    return made.ca.do(ADA, "issue", request=request, proof=key.proof(request), token=told)
+
+
+@pytest.fixture
+def kmsauth(tmp_path: Path) -> Attacked:
+    return attacked(tmp_path, KMSAUTH, bless_kit.NOW)
+
+
+def _token(made: Attacked, user: str = "ada", **changed: Any) -> dict[str, Any]:
+    text = bless_kit.token(_cloud(made), user, **{"to": "ssh", **changed})
+    return {"kmsauth": {"user": user, "token": text}}
+
+
+HOUR = 3600
+TOKENS: dict[str, dict[str, Any]] = {
+    "of another service": {"to": "bless-prod"},
+    "under another key": {"key": "arn:aws:kms:us-east-1:000000000000:key/2"},
+    "expired": {"begin": -600, "end": -1},
+    "not yet valid": {"begin": 60, "end": 600},
+    "of two hours": {"begin": -180, "end": 2 * HOUR},
+    "of a year and ten minutes": {"begin": -180, "end": 365 * 24 * HOUR + 420},
+    "that ends before it begins": {"begin": 600, "end": -600},
+}
+
+
+@pytest.mark.parametrize("name", list(TOKENS))
+def test_kmsauth_tokens_that_do_not_hold(kmsauth: Attacked, name: str) -> None:
+    """For this service, under a known key, now, for an hour at most with its days."""
+    told = _token(kmsauth, **TOKENS[name])
+    kmsauth.refused("unproved", lambda: _with(kmsauth, told))
+
+
+def test_a_kmsauth_token_of_another_user(kmsauth: Attacked) -> None:
+    """Neither as its own user for another name, nor under the other's name."""
+    text = _token(kmsauth, "eve")["kmsauth"]["token"]
+    kmsauth.refused("denied", lambda: _with(kmsauth, _token(kmsauth, "eve")))
+    stolen = {"kmsauth": {"user": "ada", "token": text}}
+    kmsauth.refused("unproved", lambda: _with(kmsauth, stolen))
+
+
+SHAPES: list[Any] = [
+    {"kmsauth": None}, {"kmsauth": "x"}, {"kmsauth": {}}, {"kmsauth": {"user": "ada"}},
+    {"kmsauth": {"user": "ada", "token": 1}}, {"kmsauth": {"user": [], "token": "eA=="}}, "x", [1],
+    1, {"kmsauth": {"user": "ada", "token": "eA==", "x": 1}}, {"x": 1}, {"oidc": None}, {"oidc": 1},
+    {"oidc": "a" * 20_000}, {"oidc": {}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", SHAPES, ids=lambda told: ascii(told)[:40])
+def test_tokens_of_no_shape(kmsauth: Attacked, told: Any) -> None:
+    """An object with a token in it."""
+    kmsauth.refused("invalid", lambda: _with(kmsauth, told))
+
+
+@pytest.mark.parametrize("text", ["", "!", "eA", "eA=\n=", "A" * 10_000_000, "\u0430", "ZXZl"])
+def test_kmsauth_tokens_that_are_none(kmsauth: Attacked, text: str) -> None:
+    """Not base64, too long, or nothing that the KMS encrypted."""
+    told = {"kmsauth": {"user": "ada", "token": text}}
+    kmsauth.refused("unproved", lambda: _with(kmsauth, told))
+
+
+@pytest.mark.parametrize("user", ["", "a/b", "ada\n", "ada,root", "\u0430da", "x" * 65, "*"])
+def test_kmsauth_users_that_nobody_is(kmsauth: Attacked, user: str) -> None:
+    """Whatever the KMS lets somebody encrypt."""
+    told = _token(kmsauth, user)
+    answer = _with(kmsauth, told, principals=["ada"])
+    assert answer["error"] in {"unproved", "denied"}
+    assert kmsauth.records() == 0
+
+
+def test_no_token(kmsauth: Attacked) -> None:
+    """Where the rule wants one."""
+    for told in (None, {}, "", 0, False, []):
+        kmsauth.refused("denied", lambda told=told: _with(kmsauth, told))
+
+
+def test_a_kmsauth_token_that_was_used(kmsauth: Attacked) -> None:
+    """By the same key, by another key, and written in another way."""
+    key, told = Key(), _token(kmsauth)
+    assert "certificate" in _with(kmsauth, told, key)
+    kmsauth.refused("used", lambda: _with(kmsauth, told, key))
+    kmsauth.refused("used", lambda: _with(kmsauth, told))
+    text = told["kmsauth"]["token"]
+    last = text.rstrip("=")[-1]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    other = text.rstrip("=")[:-1] + letters[letters.index(last) ^ 1] + "=" * text.count("=")
+    if base64.b64decode(other) == base64.b64decode(text):
+        again = {"kmsauth": {"user": "ada", "token": other}}
+        assert _with(kmsauth, again)["error"] in {"used", "unproved"}
+    assert kmsauth.records() == 1
+
+
+def test_a_kms_that_is_down_proves_nobody(kmsauth: Attacked) -> None:
+    """It is not as if there were no token."""
+    told = _token(kmsauth)
+    _cloud(kmsauth).down = True
+    kmsauth.refused("unproved", lambda: _with(kmsauth, told))
+
+
+OIDC = """
+administrators = ["arn:aws:iam::*:user/ada"]
+[oidc.there]
+issuer = "https://issuer.example.org"
+audience = "ssh"
+keys = "URL/keys"
+[[rules]]
+name = "engineers"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+oidc = "there"
+email_domains = ["example.org"]
+claims = { groups = ["eng"] }
+[rules.allow]
+principals = ["{oidc.email_name}"]
+source_addresses = "any"
+valid_seconds = 60
+"""
+
+
+@pytest.fixture
+def issuer() -> Iterator[Served]:
+    with served() as there:
+        there.keys("RS", "ES256", "EdDSA")
+        yield there
+
+
+@pytest.fixture
+def oidc(tmp_path: Path, issuer: Served) -> Attacked:
+    return attacked(tmp_path, OIDC.replace("URL", issuer.url), oidc_issuer.NOW)
+
+
+def _said(key: Key, **changed: Any) -> dict[str, Any]:
+    return claims(nonce=oidc_issuer.nonce(key.public.blob), **changed)
+
+
+def _signed_in(made: Attacked, key: Key, text: str, **changed: Any) -> Any:
+    return _with(made, {"oidc": text}, key, **{"principals": ["alice"], **changed})
+
+
+CLAIMS: dict[str, dict[str, Any]] = {
+    "another issuer": {"iss": "https://issuer.example.com"}, "a longer issuer": {
+        "iss": "https://issuer.example.org/"}, "another audience": {"aud": "web"},
+    "several audiences": {"aud": ["ssh", "web"]}, "no audience": {"aud": None},
+    "expired": {"exp": oidc_issuer.NOW - 31}, "no end": {"exp": None},
+    "no beginning": {"iat": None}, "no subject": {"sub": None},
+    "from the future": {"iat": oidc_issuer.NOW + 300}, "not yet": {"nbf": oidc_issuer.NOW + 300},
+    "old": {"iat": oidc_issuer.NOW - 7200, "exp": oidc_issuer.NOW + 7200},
+    "an end as text": {"exp": str(oidc_issuer.NOW + 300)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(CLAIMS))
+def test_oidc_tokens_that_do_not_hold(oidc: Attacked, name: str) -> None:
+    """By this issuer, for us, now."""
+    key = Key()
+    text = token(_said(key, **CLAIMS[name]))
+    answer = oidc.refused("unproved", lambda: _signed_in(oidc, key, text))
+    assert not any(part in answer["message"] for part in text.split("."))
+
+
+IDENTITIES: dict[str, dict[str, Any]] = {
+    "an address that nobody verified": {"email_verified": False},
+    "verified, as text": {"email_verified": "true"},
+    "another domain": {"email": "alice@example.com"},
+    "a domain that ends so": {"email": "alice@evil-example.org"},
+    "two addresses": {"email": "alice@example.com@example.org"}, "no group": {"groups": []},
+    "another group": {"groups": ["engineers"]}, "a group as text in text": {"groups": "eng,ops"},
+    "no address": {"email": None}, "another person": {"email": "bob@example.org"},
+    "two names": {"email": "alice,root@example.org"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(IDENTITIES))
+def test_oidc_tokens_of_others(oidc: Attacked, name: str) -> None:
+    """They hold, and are not of whom the rule names."""
+    key = Key()
+    text = token(_said(key, **IDENTITIES[name]))
+    oidc.refused("denied", lambda: _signed_in(oidc, key, text))
+
+
+def test_an_oidc_token_that_was_taken(oidc: Attacked) -> None:
+    """It is bound to a key: whoever takes it cannot use it for theirs, nor its owner twice."""
+    key, thief = Key(), Key()
+    text = token(_said(key))
+    oidc.refused("unproved", lambda: _signed_in(oidc, thief, text))
+    assert "certificate" in _signed_in(oidc, key, text)
+    oidc.refused("used", lambda: _signed_in(oidc, key, text))
+
+
+def test_an_oidc_token_whose_signature_has_a_second_form(oidc: Attacked) -> None:
+    """ECDSA has two; the token is one."""
+    key = Key()
+    text = token(_said(key), "ES256")
+    head, _, last = text.rpartition(".")
+    raw = base64.urlsafe_b64decode(last + "==")
+    other = raw[:32] + (P256_ORDER - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")
+    assert "certificate" in _signed_in(oidc, key, text)
+    again = head + "." + base64.urlsafe_b64encode(other).rstrip(b"=").decode()
+    oidc.refused("used", lambda: _signed_in(oidc, key, again))
+
+
+def _by_secret(said: dict[str, Any], secret: bytes) -> str:
+    """A token by HS256, whose secret is what everybody knows."""
+    head = {"alg": "HS256", "typ": "JWT", "kid": "RS"}
+    parts = [base64.urlsafe_b64encode(json.dumps(each).encode()) for each in (head, said)]
+    body = b".".join(part.rstrip(b"=") for part in parts)
+    made = base64.urlsafe_b64encode(hmac.digest(secret, body, "sha256")).rstrip(b"=")
+    return f"{body.decode()}.{made.decode()}"
+
+
+def test_oidc_tokens_that_the_issuer_did_not_sign(oidc: Attacked, issuer: Served) -> None:
+    """No algorithm, the public key as a secret, another key, another's key id, a changed claim."""
+    key = Key()
+    said = _said(key)
+    none = jwt.encode(said, "", algorithm="none")
+    public = oidc_issuer.KEYS["RS"].public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )  # fmt: skip
+    good = token(said).split(".")
+    forged = token(_said(key, email="root@example.org")).split(".")
+    tried = [
+        none, _by_secret(said, public),
+        jwt.encode(said, oidc_issuer.KEYS["ES384"], algorithm="ES384", headers={"kid": "ES384"}),
+        jwt.encode(said, bless_kit.USER_RSA, algorithm="RS256", headers={"kid": "RS"}),
+        jwt.encode(said, bless_kit.USER_RSA, algorithm="RS256", headers={
+            "kid": "RS", "jku": issuer.url + "/mine", "jwk": oidc_issuer.public("RS")}),
+        ".".join((good[0], forged[1], good[2])), ".".join(good[:2]) + ".", ".".join(good[:2]),
+        "", "..", "a.b.c", ".".join(good) + ".x", "." .join(good) + "=",
+    ]  # fmt: skip
+    for text in tried:
+        oidc.refused("unproved", lambda text=text: _signed_in(oidc, key, text))
+    assert not any("mine" in path for path in issuer.asked)
+
+
+def test_an_issuer_that_is_down_proves_nobody(oidc: Attacked, issuer: Served) -> None:
+    """It is said that it is down; without its keys nothing is believed."""
+    issuer.answers["/keys"] = (500, b"{}")
+    key = Key()
+    text = token(_said(key))
+    oidc.refused("unavailable", lambda: _signed_in(oidc, key, text))
+
+
+# Approval
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Attacked:
+    return attacked(tmp_path)
+
+
+def _waiting(made: Attacked, key: Key) -> str:
+    answer = made.ca.issue(ADA, key, principals=["deploy"])
+    return str(answer["pending"])
+
+
+def _collected(made: Attacked, id_: str, key: Key, caller: Any = ADA, **changed: Any) -> Any:
+    asked = made.ca.asked(key)
+    request = {"id": id_, "nonce": asked["nonce"], "at": asked["at"]} | changed
+    return made.ca.do(caller, "collect", request=request, proof=key.proof(request))
+
+
+ROLE = "arn:aws:iam::000000000000:role/lead-x"
+
+
+def test_what_waits_is_not_had_before_its_time(made: Attacked) -> None:
+    """Asked by its owner, by an approver, by others; approved by whoever may not."""
+    key = Key()
+    id_ = _waiting(made, key)
+    made.refused("pending", lambda: _collected(made, id_, key))
+    made.refused("denied", lambda: made.ca.do(ADA, "approve", id=id_))
+    made.refused("unknown", lambda: made.ca.do(BOB, "approve", id=id_))
+    made.refused("unknown", lambda: _collected(made, id_, key, LEAD))
+    for other in ("", "0" * 32, id_.upper() if id_.upper() != id_ else id_ + "0", id_[:-1]):
+        made.refused("unknown", lambda other=other: made.ca.do(LEAD, "approve", id=other))
+    session = named("arn:aws:sts::000000000000:assumed-role/lead-x/lead-y", ROLE)
+    made.refused("unknown", lambda: made.ca.do(session, "approve", id=id_))
+    made.refused("pending", lambda: _collected(made, id_, key))
+
+
+def test_what_was_approved_is_had_once_by_its_key(made: Attacked) -> None:
+    """Not by another key, not with another proof, not twice, not for more than it was."""
+    key, thief = Key(), Key()
+    id_ = _waiting(made, key)
+    assert "error" not in made.ca.do(LEAD, "approve", id=id_)
+    made.refused("unproved", lambda: _collected(made, id_, thief))
+    made.refused("unknown", lambda: _collected(made, id_, key, BOB))
+    made.refused("unproved", lambda: _collected(made, id_, key, at=0))
+    made.refused("invalid", lambda: _collected(made, id_, key, principals=["root"]))
+    told = _collected(made, id_, key)
+    assert told["principals"] == ["deploy"]
+    assert _collected(made, id_, key)["error"] in {"unknown", "used"}
+    assert made.records() == 1
+
+
+TWO = """
+administrators = ["arn:aws:iam::*:user/ada"]
+[[rules]]
+name = "deploy"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+[rules.allow]
+principals = ["deploy"]
+source_addresses = "any"
+valid_seconds = 600
+[rules.approval]
+needs = 2
+approvers = ["arn:aws:iam::*:user/lead-*", "arn:aws:sts::*:assumed-role/lead-x/*", \
+"arn:aws:iam::*:role/lead-*"]
+seconds = 900
+"""
+
+
+def test_two_are_two(tmp_path: Path) -> None:
+    """One principal under two sessions' names is one; nobody approves twice."""
+    made = attacked(tmp_path, TWO)
+    key = Key()
+    id_ = _waiting(made, key)
+    assert "error" not in made.ca.do(LEAD, "approve", id=id_)
+    made.refused("invalid", lambda: made.ca.do(LEAD, "approve", id=id_))
+    made.refused("pending", lambda: _collected(made, id_, key))
+
+    other = _waiting(made, Key())
+    sessions = [
+        named(f"arn:aws:sts::000000000000:assumed-role/lead-x/{each}", ROLE) for each in "ab"
+    ]
+    first = made.ca.do(sessions[0], "approve", id=other)
+    assert "error" not in first, first
+    made.refused("invalid", lambda: made.ca.do(sessions[1], "approve", id=other))
+
+    assert "error" not in made.ca.do(CARL, "approve", id=id_)
+    assert "certificate" in _collected(made, id_, key)
+
+
+def test_what_changed_while_it_waited(made: Attacked) -> None:
+    """The key was revoked, the rule went, the time ended, an approver denied it."""
+    revoked, gone, late, denied = (Key() for _ in range(4))
+    ids = {key: _waiting(made, key) for key in (revoked, late, gone, denied)}
+    for id_ in ids.values():
+        assert "error" not in made.ca.do(LEAD, "approve", id=id_)
+    made.ca.do(ADA, "revoke", keys=[revoked.line], reason="lost")
+    made.refused("denied", lambda: _collected(made, ids[revoked], revoked))
+    assert "error" not in made.ca.do(LEAD, "deny", id=ids[denied])
+    made.refused("unknown", lambda: _collected(made, ids[denied], denied))
+    text = made.ca.do(ADA, "policy")["policy"]
+    made.ca.do(
+        ADA, "policy", text=text.replace('principals = ["deploy"]', 'principals = ["other"]')
+    )
+    made.refused("denied", lambda: _collected(made, ids[gone], gone))
+    made.ca.do(ADA, "policy", text=text)
+    made.ca.clock.now += 901
+    made.refused("unknown", lambda: _collected(made, ids[late], late))
+
+
+# Renewal
+
+
+HOSTNAME = "a.web.example.org"
+
+
+def _host(made: Attacked, key: Key) -> str:
+    told = made.ca.issue(ADA, key, type="host", principals=[HOSTNAME])
+    return str(told["certificate"])
+
+
+def _renewed(made: Attacked, key: Key, certificate: Any, caller: Any = ADA, **changed: Any) -> Any:
+    request = made.ca.asked(key, **{"type": "host", "principals": [HOSTNAME], **changed})
+    return made.ca.do(
+        caller, "renew", request=request, proof=key.proof(request), certificate=certificate
+    )
+
+
+def _forged(made: Attacked, key: Key, purpose: str = "host-1", **changed: Any) -> str:
+    """A certificate by one of the CA's own keys that the CA never issued."""
+    now = int(made.ca.clock.now)
+    values: dict[str, Any] = {
+        "type": HOST, "key_id": "k", "principals": (HOSTNAME, "root.example.org"),
+        "valid_after": now - 60, "valid_before": now + 60, "critical": {}, "extensions": {},
+        "nonce": bytes(32), "serial": 7,
+    } | changed  # fmt: skip
+    signer = next(made.memory.kept[name] for name in made.memory.kept if name.startswith(purpose))
+    certificate = Certificate(key=key.public, **values)
+    return line(certificate, signed(certificate, signer), "c")
+
+
+def test_renewals_for_more_than_there_is(made: Attacked) -> None:
+    """Other names, another key, as a user, by whom no rule lets."""
+    key = Key()
+    good = _host(made, key)
+    made.refused(
+        "denied", lambda: _renewed(made, key, good, principals=[HOSTNAME, "b.web.example.org"])
+    )
+    made.refused("invalid", lambda: _renewed(made, key, good, principals=["*.web.example.org"]))
+    made.refused("denied", lambda: _renewed(made, Key(), good))
+    made.refused("denied", lambda: _renewed(made, key, good, type="user", principals=["ada"]))
+    made.refused("denied", lambda: _renewed(made, key, good, BOB))
+    user = made.ca.issue(ADA, key)["certificate"]
+    made.refused("denied", lambda: _renewed(made, key, user))
+    assert "certificate" in _renewed(made, key, good)
+
+
+def test_renewals_of_what_is_no_certificate_of_ours(made: Attacked, tmp_path: Path) -> None:
+    """By another CA, by our key for users, never recorded, over, changed, or none at all."""
+    key = Key()
+    good = _host(made, key)
+    kind, encoded, *_ = good.split(" ")
+    data = base64.b64decode(encoded)
+    (tmp_path / "other").mkdir()
+    other = attacked(tmp_path / "other")
+    now = int(made.ca.clock.now)
+    denied = {
+        "another CA's": _host(other, key), "by the key for users": _forged(made, key, "user-1"),
+        "by the log's key": _forged(made, key, "audit"),
+        "over": _forged(made, key, valid_before=now - 1),
+        "not yet": _forged(made, key, valid_after=now + 30),
+        "a user's, by the key for hosts": _forged(made, key, type=USER),
+        "changed": f"{kind} {base64.b64encode(data.replace(b'a.web', b'b.web')).decode()} c",
+    }  # fmt: skip
+    for name, certificate in denied.items():
+        answer = made.refused("denied", lambda c=certificate: _renewed(made, key, c))
+        assert answer["message"], name
+    made.refused("unknown", lambda: _renewed(made, key, _forged(made, key)))
+    invalid = {
+        "type 3": data.replace(u32(HOST) + string(read(data).certificate.key_id.encode()),
+                               u32(3) + string(read(data).certificate.key_id.encode())),
+        "by a certificate": _by_a_certificate(data), "cut": data[:-1], "more": data + b"x", "": b"",
+    }  # fmt: skip
+    for told in invalid.values():
+        text = f"{kind} {base64.b64encode(told).decode()} c"
+        made.refused("invalid", lambda text=text: _renewed(made, key, text))
+    for told in (None, 1, [], "", "x", key.line, f"{kind} !!!! c"):
+        made.refused("invalid", lambda told=told: _renewed(made, key, told))
+
+
+def _by_a_certificate(data: bytes) -> bytes:
+    """The same, with a certificate in the place of the CA's key."""
+    seen = read(data)
+    ca = string(seen.ca.blob)
+    assert seen.signed.endswith(ca)
+    body = seen.signed[: -len(ca)] + string(data)
+    reader = Reader(data[len(seen.signed) :])
+    return body + string(reader.string())
+
+
+@pytest.mark.parametrize("how", ["serials", "key_ids", "keys", "ca"])
+def test_renewals_of_what_was_revoked(made: Attacked, how: str) -> None:
+    """By each sort of entry."""
+    key = Key()
+    certificate = _host(made, key)
+    seen = read(base64.b64decode(certificate.split(" ")[1]))
+    told: dict[str, Any] = {
+        "serials": [str(seen.certificate.serial)], "key_ids": [seen.certificate.key_id],
+        "keys": [key.line], "ca": made.ca.do(ADA, "authorities")["authorities"][1]["key"],
+    }  # fmt: skip
+    assert seen.ca.blob in base64.b64decode(told["ca"].split(" ")[1]) or how != "ca"
+    assert "krl_version" in made.ca.do(ADA, "revoke", **{how: told[how]}, reason="lost")
+    made.refused("denied", lambda: _renewed(made, key, certificate))
+
+
+def test_a_critical_option_that_nobody_knows_is_not_carried_on(made: Attacked) -> None:
+    """What a certificate has beside its names is not renewed: the rule says what there is."""
+    key = Key()
+    odd = _forged(made, key, critical={"x@example.org": "y"})
+    made.refused("unknown", lambda: _renewed(made, key, odd))
+    told = _renewed(made, key, _host(made, key))
+    assert read(base64.b64decode(told["certificate"].split(" ")[1])).certificate.critical == {}
+
+
+def test_keys_that_are_not_ed25519_prove_themselves_too(made: Attacked) -> None:
+    """Or the refusals above would be of the kit."""
+    assert "certificate" in made.ca.issue(key=by(bless_kit.USER_RSA))

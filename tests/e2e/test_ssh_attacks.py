@@ -1,0 +1,272 @@
+"""Attacks on the issuing CA from outside: signatures, roles, functions, the KMS, bodies, routes.
+
+Each ends in a refusal, and no certificate is recorded, so none is signed. Those that need no server
+are in `apps/bless/tests/test_bless_ca_attacks.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from issuing_kit import Key
+from tests.conftest import WAIT_SECONDS
+from tests.e2e.aws import kit
+from tests.e2e.serving import Server
+from tests.e2e.test_bless import _person, _policy, _role
+
+pytestmark = pytest.mark.e2e
+
+CA = "bless-ca"
+POLICY = """
+[[rules]]
+name = "own name"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+[rules.allow]
+principals = ["{caller.name}"]
+source_addresses = "any"
+valid_seconds = 60
+"""
+DEPUTY = """
+import json, os, boto3
+def handler(event, context):
+    aws = boto3.client("lambda", endpoint_url=event["at"], region_name="us-east-1")
+    answer = aws.invoke(FunctionName="bless-ca", Payload=json.dumps(event["asked"]),
+                        ClientContext=event["context"])
+    return json.loads(answer["Payload"].read())
+"""
+
+
+def asked(name: str, key: Key | None = None) -> dict[str, Any]:
+    """An event that is in order, for one's own name."""
+    key = key or Key()
+    request = {
+        "type": "user", "public_key": key.line, "principals": [name], "at": int(time.time()),
+        "nonce": base64.b16encode(key.public.fields[-16:]).decode().lower(),
+    }  # fmt: skip
+    return {"do": "issue", "request": request, "proof": key.proof(request)}
+
+
+def told(aws: Any, event: Any, function: str = CA, **more: Any) -> Any:
+    """What an invocation answers."""
+    payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+    answer = aws.invoke(FunctionName=function, Payload=payload, **more)
+    return json.loads(answer["Payload"].read() or b"null")
+
+
+@dataclass
+class Lab:
+    """A CA in a server, its owner and two users who may ask it."""
+
+    server: Server
+    owner: Any
+    ada: Any
+    eve: Any
+    keys: dict[str, str]
+
+    def size(self) -> int:
+        return int(told(self.owner, {"do": "audit", "what": "head"})["size"])
+
+    def rows(self) -> list[dict[str, Any]]:
+        found = told(self.owner, {"do": "audit", "what": "refusals"})["refusals"]
+        return list(found)
+
+    def refused(self, code: str, ask: Callable[[], Any]) -> dict[str, Any]:
+        """Ask; the row of the refusal, when nothing was recorded."""
+        size, rows = self.size(), len(self.rows())
+        answer = ask()
+        assert answer.get("error") == code, answer
+        assert (self.size(), len(self.rows())) == (size, rows + 1)
+        return self.rows()[-1]
+
+
+@pytest.fixture(scope="module")
+def lab(shared: Server, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    folder = tmp_path_factory.mktemp("people")
+    owner = kit.client(shared)
+    may = _policy("lambda:InvokeFunction", kit.ARN + CA)
+    made = told(owner, {"do": "init", "policy": POLICY, "origin": "lab"})
+    assert "user_ca" in made, made
+    people = [kit.client(shared, **_person(shared, folder, name, may)) for name in ("ada", "eve")]
+    return Lab(shared, owner, *people, keys=made)
+
+
+def test_what_is_attacked_works(lab: Lab) -> None:
+    """Or nothing that follows would say anything."""
+    assert "certificate" in told(lab.ada, asked("ada"))
+
+
+def test_another_persons_name(lab: Lab) -> None:
+    """Who signed is who asks, whatever stands beside the event."""
+    forged = {"custom": {"caller": "arn:aws:iam::000000000000:user/ada"}, "caller": {
+        "arn": "arn:aws:iam::000000000000:user/ada"}}  # fmt: skip
+    context = base64.b64encode(json.dumps(forged).encode()).decode()
+    row = lab.refused("denied", lambda: told(lab.eve, asked("ada"), ClientContext=context))
+    assert row["caller"] == "arn:aws:iam::000000000000:user/eve"
+
+
+def test_a_call_that_nobody_waits_for(lab: Lab) -> None:
+    """Nobody is known to have made it."""
+    size, rows = lab.size(), len(lab.rows())
+    lab.ada.invoke(FunctionName=CA, Payload=json.dumps(asked("ada")), InvocationType="Event")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while len(lab.rows()) == rows and time.monotonic() < deadline:
+        time.sleep(0.05)
+    row = lab.rows()[-1]
+    assert (row["code"], row["caller"], lab.size()) == ("denied", "", size)
+
+
+def test_signatures_roles_and_names_that_the_platform_refuses(lab: Lab, tmp_path: Path) -> None:
+    """A wrong secret, a changed session, no right, another qualifier, the CA's own role."""
+    stranger = _person(lab.server, tmp_path, "mallory", _policy("kms:*", "arn:aws:kms:*:*:key/no"))
+    forged = stranger | {"aws_secret_access_key": "x" * 40}
+    sts = kit.client(lab.server, "sts", **stranger)
+    size = lab.size()
+    attacks = [
+        lambda: told(kit.client(lab.server, **forged), asked("mallory")),
+        lambda: told(kit.client(lab.server, **stranger), asked("mallory")),
+        lambda: told(kit.client(lab.server, **stranger, aws_session_token="x"), asked("mallory")),
+        lambda: told(lab.ada, asked("ada"), CA, Qualifier="prod"),
+        lambda: told(lab.ada, asked("ada"), CA, Qualifier="7"),
+        lambda: told(lab.ada, asked("ada"), "bless-user"),
+        lambda: sts.assume_role(
+            RoleArn="arn:aws:iam::000000000000:role/apps/bless-ca", RoleSessionName="ada"),
+    ]  # fmt: skip
+    for attack in attacks:
+        with pytest.raises(ClientError) as caught:
+            attack()
+        assert kit.refused(caught.value)[0] in {403, 404}
+    assert lab.size() == size
+
+
+def test_a_session_that_is_called_as_a_user_is(lab: Lab, tmp_path: Path) -> None:
+    """Whoever takes a role names its session."""
+    user = {"AWS": "arn:aws:iam::000000000000:user/walter"}
+    _role(lab.server, tmp_path, "askers", user, _policy("lambda:InvokeFunction", kit.ARN + CA))
+    keys = _person(lab.server, tmp_path, "walter", _policy("sts:AssumeRole", "*"))
+    given = kit.client(lab.server, "sts", **keys).assume_role(
+        RoleArn="arn:aws:iam::000000000000:role/askers", RoleSessionName="ada"
+    )["Credentials"]
+    session = kit.client(
+        lab.server, aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"], aws_session_token=given["SessionToken"],
+    )  # fmt: skip
+    row = lab.refused("denied", lambda: told(session, asked("ada")))
+    assert row["caller"] == "arn:aws:sts::000000000000:assumed-role/askers/ada"
+
+
+def test_a_function_that_asks_for_somebody(lab: Lab, tmp_path: Path) -> None:
+    """It is itself, with whatever it was handed; and the CA's keys sign for it as for nobody."""
+    trusted = {"Service": "lambda.amazonaws.com"}
+    _role(lab.server, tmp_path, "deputy", trusted, _policy("lambda:InvokeFunction", "*"))
+    kit.create(lab.owner, "deputy", DEPUTY, Timeout=15,
+               Role="arn:aws:iam::000000000000:role/deputy")  # fmt: skip
+    event = {
+        "at": f"http://127.0.0.1:{lab.server.port}", "asked": asked("ada"),
+        "context": base64.b64encode(b'{"caller": {"arn": "x"}}').decode(),
+    }  # fmt: skip
+    row = lab.refused("denied", lambda: told(lab.owner, event, "deputy"))
+    assert row["caller"].startswith("arn:aws:sts::000000000000:assumed-role/deputy/")
+
+
+def test_the_kms_signs_for_the_ca_alone(lab: Lab, tmp_path: Path) -> None:
+    """Nobody who may ask the CA may ask its keys; nor a user who may use other keys."""
+    kms = kit.client(lab.server, "kms")
+    keys = [each["KeyId"] for each in kms.list_keys()["Keys"]]
+    assert len(keys) >= 3
+    other = kms.create_key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    given = _person(lab.server, tmp_path, "signer", _policy("kms:*", other["Arn"]))
+    for aws in (given, _person(lab.server, tmp_path, "asker", _policy("lambda:*", "*"))):
+        for key in keys:
+            with pytest.raises(ClientError) as caught:
+                kit.client(lab.server, "kms", **aws).sign(
+                    KeyId=key, Message=b"x", SigningAlgorithm="ED25519_SHA_512"
+                )
+            assert kit.refused(caught.value)[1] == "AccessDeniedException"
+
+
+BODIES = [
+    b"\xff", b"{", b"[" * 100_000, b"NaN", b"[]", b"null", b'"x"', b'{"do": NaN}', b"{}",
+    b'{"do": "issue", "request": ' + b'{"a":' * 5_000 + b"1" + b"}" * 5_001,
+    b'{"do": "issue", "request": {"principals": ["' + b"a" * 5_000_000 + b'"]}}',
+    b'{"do": "issue", "proof": "\\ud800"}', b'{"do": "issue", "do": "init"}',
+]  # fmt: skip
+
+
+def test_no_body_gets_more_than_a_refusal(lab: Lab) -> None:
+    """By the platform where it is no JSON, else by the CA; it serves on."""
+    size = lab.size()
+    for body in BODIES:
+        try:
+            code = told(lab.ada, body)["error"]
+        except ClientError as error:
+            code = kit.refused(error)[1]
+        assert code in {"invalid", "exists", "InvalidRequestContentException"}, body[:40]
+    assert lab.size() == size
+    assert "certificate" in told(lab.ada, asked("ada"))
+
+
+def test_a_member_that_is_twice_counts_once(lab: Lab) -> None:
+    """What is proved is what is certified, whichever of the two it is."""
+    event = json.dumps(asked("ada"))
+    twice = event.replace('"principals": ["ada"]', '"principals": ["root"], "principals": ["ada"]')
+    assert told(lab.ada, twice.encode())["principals"] == ["ada"]
+    twice = event.replace('"principals": ["ada"]', '"principals": ["ada"], "principals": ["root"]')
+    lab.refused("unproved", lambda: told(lab.ada, twice.encode()))
+
+
+def test_many_at_once_have_serials_of_their_own(lab: Lab) -> None:
+    """And of one that comes many times, one is certified."""
+    events = [asked("ada") for _ in range(16)]
+    same = asked("ada")
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda event: told(lab.ada, event), events))
+        again = list(threads.map(lambda event: told(lab.ada, event), [same] * 8))
+    assert len({each["serial"] for each in answers}) == len(events)
+    assert len({each["record"] for each in answers}) == len(events)
+    assert sorted("certificate" in each for each in again) == [False] * 7 + [True]
+    assert {each["error"] for each in again if "error" in each} == {"used"}
+
+
+def test_a_key_that_the_kms_does_not_use_signs_nothing(lab: Lab) -> None:
+    """Recorded, refused, and after it as before."""
+    kms = kit.client(lab.server, "kms")
+    line = lab.keys["user_ca"].split(" ")[1]
+    key = next(
+        each["KeyId"] for each in kms.list_keys()["Keys"]
+        if kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"]["KeyUsage"] == "SIGN_VERIFY"
+        and base64.b64decode(line)[-32:] in kms.get_public_key(KeyId=each["KeyId"])["PublicKey"]
+    )  # fmt: skip
+    kms.disable_key(KeyId=key)
+    try:
+        size, rows = lab.size(), len(lab.rows())
+        answer = told(lab.ada, asked("ada"))
+        assert answer["error"] == "unavailable", answer
+        assert (lab.size(), len(lab.rows())) == (size + 1, rows + 1)
+    finally:
+        kms.enable_key(KeyId=key)
+    assert "certificate" in told(lab.ada, asked("ada"))
+
+
+@pytest.mark.parametrize("path", [
+    "/ssh/ca/known_hosts?domains=*%0Aevil.example.org%20ssh-rsa",
+    "/ssh/ca/known_hosts?domains=a%20b", "/ssh/ca/known_hosts?domains=%00",
+    "/ssh/../ssh/krl", "/ssh/ca/user%00", "/ssh/ca.db", "/ssh/audit.db", "/ssh/%2e%2e/ca.db",
+])  # fmt: skip
+def test_what_is_public_is_only_what_is_public(lab: Lab, path: str) -> None:
+    """No file of the state, and no line that somebody else wrote."""
+    assert lab.server.get("/ssh/krl").body.startswith(b"SSHKRL")
+    answer = lab.server.get(path)
+    assert answer.status in {400, 404}, answer.body[:200]
+    assert b"SQLite" not in answer.body

@@ -32,6 +32,7 @@ from bench import (
     processor,
     rendering,
     spike,
+    ssh,
     starting_up,
     warm_calls,
 )
@@ -56,6 +57,7 @@ BENCHES: dict[str, tuple[str, Callable[[Setting], Report]]] = {
         idle,
         starting_up,
         spike,
+        ssh,
         endurance,
     )
 }

@@ -1,0 +1,186 @@
+"""Certificates a second: in process, beside ``ssh-keygen -s``, and through boto3's invoke.
+
+In process two ways in turns, sixteen at once, with the CA's own code and files: *issued* is
+policy, build, durable log, a signature by an Ed25519 key in memory; *whole* is the operation as it
+is asked, with the proof of possession checked before and the certificate read and checked after.
+Each is told by the clock, which waits for the disk, and by processor time; the best round counts,
+since what others do to the machine only ever adds. ``ssh-keygen`` signs in between, one process for
+each certificate, and records nothing. Requests and their proofs are made before the clock starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import figures, in_process, ssh_client, ssh_kit
+from bench.figures import Report
+from bench.peers.dynimo_functions import DynimoFunctions
+from bench.setting import ROOT, Setting, Unavailable
+
+NAME = "ssh"
+ABOUT = "SSH certificates a second: in process, beside ssh-keygen -s, through boto3's invoke"
+AT_ONCE = 16
+ISSUED_GOAL, INVOKED_GOAL, MEDIAN_GOAL_MS = 5_000, 500, 4.0
+ROUNDS, CERTIFICATES, SSH_KEYGEN = 20, 640, 20
+CLIENTS, CALLS = 4, 400
+COLD, COLD_GOAL_MS = 30, 30.0
+COLD_FUNCTION = "cold-ca"
+
+
+def run(setting: Setting) -> Report:
+    """Measure in process, then through HTTP, then from scaled to zero."""
+    report = Report(bench=NAME)
+    in_process.run(lambda: _in_process(setting, report))
+    with DynimoFunctions(setting, folder="ssh").platform() as serving:
+        assert serving.keys is not None, "a platform has keys"
+        _invoked(setting, report, serving.port, serving.keys)
+    in_process.run(lambda: _cold(setting, report))
+    return report
+
+
+async def _in_process(setting: Setting, report: Report) -> None:
+    folder = setting.folder("ssh", "state")
+    shutil.rmtree(folder)
+    folder.mkdir()
+    desk = ssh_kit.Desk(folder)
+    await desk.found()
+    rounds = setting.rounds(ROUNDS, quick=5)
+    issued, whole = _Rates(), _Rates()
+    keygen: list[float] = []
+    for _ in range(rounds):
+        await issued.measure([desk.issued] * CERTIFICATES)
+        await whole.measure(desk.requests(CERTIFICATES // 4))
+        keygen.append(_ssh_keygen(setting.folder("ssh", "keygen")))
+    desk.close()
+    note = f"{AT_ONCE} at once, {rounds} rounds of {CERTIFICATES}"
+    report.add("issued, of a core's processor time", issued.processor(), "/s",
+               at_least=ISSUED_GOAL, note=note)  # fmt: skip
+    report.add("issued, by the clock", issued.clock(), "/s")
+    report.add("whole operation, of a core's processor time", whole.processor(), "/s",
+               note=f"{ssh_kit.signatures_us():.0f} us are a signature and two checks")  # fmt: skip
+    report.add("whole operation, by the clock", whole.clock(), "/s")
+    report.add("ssh-keygen -s, a process each", max(keygen), "/s")
+    report.add("issued / ssh-keygen -s", issued.clock() / max(keygen), "x")
+
+
+class _Rates:
+    """Certificates a second of several rounds."""
+
+    def __init__(self) -> None:
+        self._clock: list[float] = []
+        self._processor: list[float] = []
+
+    async def measure(self, work: list[Callable[[], Awaitable[object]]]) -> None:
+        """One round, so many at once."""
+        left: Iterator[Callable[[], Awaitable[object]]] = iter(work)
+
+        async def one() -> None:
+            for each in left:
+                await each()
+
+        clock, processor = time.monotonic(), time.process_time()
+        await asyncio.gather(*(one() for _ in range(AT_ONCE)))
+        self._clock.append(len(work) / (time.monotonic() - clock))
+        self._processor.append(len(work) / (time.process_time() - processor))
+
+    def clock(self) -> float:
+        return max(self._clock)
+
+    def processor(self) -> float:
+        return max(self._processor)
+
+
+def _ssh_keygen(folder: Path) -> float:
+    """Certificates a second, one after the other."""
+    ca, user = folder / "ca", folder / "user"
+    for key in (ca, user):
+        if not key.exists():
+            _run("-q", "-t", "ed25519", "-N", "", "-f", str(key))
+    began = time.monotonic()
+    for serial in range(SSH_KEYGEN):
+        _run("-q", "-s", str(ca), "-I", "ada", "-n", "ada", "-V", "+1h", "-z", str(serial + 1),
+             str(user) + ".pub")  # fmt: skip
+    return SSH_KEYGEN / (time.monotonic() - began)
+
+
+def _run(*words: str) -> None:
+    try:
+        subprocess.run(["ssh-keygen", *words], check=True, capture_output=True)
+    except FileNotFoundError:
+        raise Unavailable("ssh-keygen: apt-get install openssh-client") from None
+
+
+def _invoked(setting: Setting, report: Report, port: int, keys: Any) -> None:
+    """Clients in processes of their own, which begin together."""
+    ssh_client.found(port, keys)
+    calls = setting.rounds(CALLS, quick=100)
+    command = [sys.executable, "-m", "bench.ssh_client", str(port), keys.access_key, str(calls)]
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for _ in range(CLIENTS)
+        ]
+        for line in (f"{keys.secret}\n", "go\n"):
+            for client in clients:
+                assert client.stdin is not None, "it is a pipe"
+                assert client.stdout is not None, "it is a pipe"
+                client.stdin.write(line)
+                client.stdin.flush()
+                if line != "go\n" and client.stdout.readline() != "ready\n":
+                    raise Unavailable("a client did not start")
+        told = [json.loads(client.communicate(timeout=300)[0]) for client in clients]
+    seconds = max(each["ended"] for each in told) - min(each["began"] for each in told)
+    samples = [sample for each in told for sample in each["ms"]]
+    note = f"{CLIENTS} clients in processes of their own, {len(samples)} calls"
+    report.add("through boto3's invoke", len(samples) / seconds, "/s", at_least=INVOKED_GOAL,
+               note=note)  # fmt: skip
+    report.add("through boto3's invoke, median", figures.median(samples), "ms",
+               at_most=MEDIAN_GOAL_MS)  # fmt: skip
+    report.add("through boto3's invoke, p99", figures.percentile(samples, 99), "ms")
+
+
+async def _cold(setting: Setting, report: Report) -> None:
+    """From scaled to zero to the handler, and to the answer: fork, files opened."""
+    folder = _always_cold(setting)
+    starts, answers = list[float](), list[float]()
+    async with in_process.platform(setting, (folder,), {}) as platform:
+        caller = in_process.Caller(platform)
+        for number in range(-3, setting.rounds(COLD, quick=10)):
+            await caller.until_gone(COLD_FUNCTION, 0.02) if number > -3 else None
+            outcome, before, after = await caller.call(COLD_FUNCTION, b'{"do":"authorities"}')
+            if number < 0:
+                continue  # the first ones import it and warm the page cache
+            if not outcome.cold:
+                raise Unavailable(f"{COLD_FUNCTION} was not cold")
+            starts.append((outcome.started_ns - before) / 1e6)
+            answers.append((after - before) / 1e6)
+    report.add("cold start, to the handler, median", figures.median(starts), "ms",
+               at_most=COLD_GOAL_MS, note=f"{len(starts)} samples, in-process caller")  # fmt: skip
+    report.add("cold start, to its first answer, median", figures.median(answers), "ms",
+               at_most=COLD_GOAL_MS, note="a refusal, with its row on the disk")  # fmt: skip
+
+
+def _always_cold(setting: Setting) -> Path:
+    """Copy the app with its CA alone, and let that go at once when idle."""
+    folder = setting.folder("apps") / "cold-ssh"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ssh_kit.APP, folder, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    text = (ssh_kit.APP / "app.toml").read_text("utf-8")
+    begin = text.index("[functions.ca]")
+    end = text.index("[[functions.ca.permissions]]")
+    own = text[begin:end].replace("on_demand", "idle_seconds = 0\non_demand")
+    (folder / "app.toml").write_text(f'name = "cold"\n\n{own}', "utf-8")
+    return folder

@@ -80,6 +80,13 @@ class Kms:
         """The key signs no more from now on, and is gone in so many days."""
         self._call("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=days)
 
+    def close(self) -> None:
+        """Close the connection of the thread that calls."""
+        kept = getattr(self._kept, "connection", None)
+        self._kept.connection = None
+        if kept is not None:
+            kept[2].close()
+
     def identity(self) -> str:
         """The ARN of whose credentials these are (sts:GetCallerIdentity). Raises CloudError."""
         given = {"content-type": "application/x-www-form-urlencoded"}

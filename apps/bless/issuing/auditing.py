@@ -75,7 +75,8 @@ def _inclusion(log: Log, event: Mapping[str, Any]) -> dict[str, Any]:
     if number is None:
         number = _number(event, "record", None)
     head = log.head()
-    size = _number(event, "size", head.head.size if head else log.size())
+    signed_for = head is not None and number < head.head.size
+    size = _number(event, "size", head.head.size if head and signed_for else log.size())
     proof = _proof(lambda: log.inclusion(number, size))
     body = log.record(number)
     return {

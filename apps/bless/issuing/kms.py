@@ -121,9 +121,7 @@ class Kms:
         for fresh in (False, True):
             connection = self._connection(address.scheme, address.netloc, fresh=fresh)
             try:
-                connection.request("POST", "/", body, headers)
-                answer = connection.getresponse()
-                return answer.status, answer.read(ANSWER_BYTES_MAX)
+                return self._exchanged(connection, headers, body)
             except (OSError, http.client.HTTPException) as error:
                 self._kept.connection = None
                 connection.close()
@@ -132,6 +130,20 @@ class Kms:
                         f"The KMS cannot be reached for {operation} ({type(error).__name__})."
                     ) from None
         raise AssertionError("the second connection answers or fails")
+
+    def _exchanged(
+        self, connection: http.client.HTTPConnection, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, bytes]:
+        """Head and body in one packet, as `http.client` does not send them."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+        connection.send(head.encode("latin-1") + body)
+        with connection.response_class(connection.sock, method="POST") as answer:
+            answer.begin()
+            data = answer.read(ANSWER_BYTES_MAX)
+            if answer.will_close or len(data) == ANSWER_BYTES_MAX:
+                self.close()
+            return answer.status, data
 
     def _connection(self, scheme: str, place: str, *, fresh: bool) -> http.client.HTTPConnection:
         kept = getattr(self._kept, "connection", None)

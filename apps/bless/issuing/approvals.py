@@ -84,7 +84,8 @@ def remove(sql: sqlite3.Connection, id_: str) -> bool:
 
 def found(state: State, id_: object, now: int) -> Pending:
     """By its id. Raises Refused when there is none, or its time has ended."""
-    rows = state.rows("SELECT * FROM pending WHERE id = ?", (str(id_),))
+    known = isinstance(id_, str) and id_.isascii()
+    rows = state.rows("SELECT * FROM pending WHERE id = ?", (id_,)) if known else []
     if not rows or rows[0][7] < now:
         raise Refused(UNKNOWN, "No request of this id waits: its time has ended, or it was denied.")
     return _pending(rows[0])

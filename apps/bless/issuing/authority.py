@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 
 from asking import policy as policies
+from asking.policy import PolicyError
 from asking.rules import Policy
 from asking.who import Who
 from issuing import generations, revoked
@@ -17,7 +19,7 @@ from issuing.ca_keys import HeadSigner, Signers
 from issuing.generations import Generation
 from issuing.published import AUDIT_KEY, HEAD, KRL, Published
 from issuing.refusal import DENIED, NO_CA, Refused
-from issuing.state import State
+from issuing.state import State, StateError
 from sshca.public_key import PublicKey, parse
 from sshca.signers import Signer
 from transparency.log import Log
@@ -74,6 +76,7 @@ class Authority:
     _log: Log | None = None
     _opened: dict[str, Signer] = field(default_factory=dict)
     _blobs: tuple[int, frozenset[bytes]] = (-1, frozenset())
+    _reading: Lock = field(default_factory=Lock, repr=False)
 
     def close(self) -> None:
         """Close the files."""
@@ -88,13 +91,14 @@ class Authority:
 
     def now(self) -> Snapshot:
         """The CA as it is. Raises StateError."""
-        version = self.state.version()
-        if version != self._version:
-            changes = self.state.changes()
-            if changes != self._snapshot.changes:
-                self._snapshot = self._read(changes)
-            self._version = version
-        return self._snapshot
+        with self._reading:  # else an older one could be kept under a newer version
+            version = self.state.version()
+            if version != self._version:
+                changes = self.state.changes()
+                if changes != self._snapshot.changes:
+                    self._snapshot = self._read(changes)
+                self._version = version
+            return self._snapshot
 
     def founded(self) -> Snapshot:
         """The same. Raises Refused as long as there is no CA."""
@@ -114,7 +118,7 @@ class Authority:
             origin=state.meta("origin"),
             founded=bool(state.meta("origin")),
             generations=generations.read(state),
-            policy=before.policy if same else policies.read(text),
+            policy=before.policy if same else _understood(text),
             policy_version=version,
             audit_name=state.meta("audit_name"),
             audit_line=state.meta("audit_line"),
@@ -126,9 +130,10 @@ class Authority:
 
     def log(self, found: Snapshot) -> Log:
         """The audit log. Raises StoreError."""
-        if self._log is None:
-            self._log = Log(self.state.folder / AUDIT_FILE, found.origin)
-        return self._log
+        with self._reading:
+            if self._log is None:
+                self._log = Log(self.state.folder / AUDIT_FILE, found.origin)
+            return self._log
 
     def signer(self, found: Snapshot, one: Generation) -> Signer:
         """What signs by a generation; kept."""
@@ -171,3 +176,14 @@ class Authority:
     def publish_head(self, line: str) -> None:
         """Write the head that was signed last. Raises OSError."""
         self.published.write(HEAD, f"{line}\n".encode())
+
+
+def _understood(text: str) -> Policy:
+    """A policy that was taken once. Raises StateError where this version of the app cannot."""
+    try:
+        return policies.read(text)
+    except PolicyError as error:
+        raise StateError(
+            f"The CA's policy cannot be read by this version of the app ({error}), so nothing is"
+            " issued: use the one that took it."
+        ) from None

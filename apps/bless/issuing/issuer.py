@@ -23,7 +23,7 @@ from issuing.approvals import Approval, Pending
 from issuing.authority import Authority, Snapshot
 from issuing.certifying import Draft, Wanted
 from issuing.proving import Tokens
-from issuing.refusal import DENIED, UNAVAILABLE, USED, Refused
+from issuing.refusal import DENIED, NO_CA, UNAVAILABLE, USED, Refused
 from issuing.together import Together
 from sshca.signers import InMemory, Signer, SignerError
 from transparency.log import Entry, Taken
@@ -98,6 +98,10 @@ class Issuer:
         """Record, sign, check. Raises Refused, StateError, StoreError."""
         one = generations.signing(found.generations, asked.type)
         signer = self._authority.signer(found, one)
+        if found.revoked and signer.public_key.sha256 in found.revoked:
+            raise Refused(
+                NO_CA, f"The {asked.type} CA's key is revoked: an administrator must rotate it."
+            )
         valid_before = int(asked.now) + grant.valid_seconds
         if valid_before > one.valid_until:
             await self._blocking(

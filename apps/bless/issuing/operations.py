@@ -68,7 +68,7 @@ class Operations:
         except OverflowError:
             refusal = Refused(UNAVAILABLE, "The CA has too much to do: ask again in a moment.")
         await self._refuse(event, caller, refusal)
-        return {"error": refusal.code, "message": str(refusal)}
+        return {"error": refusal.code, "message": str(refusal).encode(errors="replace").decode()}
 
     async def _done(self, event: object, caller: Caller | None) -> Answer:
         doing = event.get("do") if isinstance(event, dict) else None
@@ -84,6 +84,7 @@ class Operations:
             return await renew(issuer, self._authority, event, caller)
         if doing == "collect":
             return await approving.collect(issuer, self._authority, event, caller)
+        _text_only(event)
         who, now = proving.caller(caller), issuer.clock()
         return await asyncio.to_thread(lambda: self._settled(doing, event, who, now))
 
@@ -111,13 +112,21 @@ class Operations:
         refusal = Refusal(
             at=int(self._issuer.clock()), doing=doing if doing in MEMBERS else "", code=error.code,
             caller=caller.arn if caller else "", key=_fingerprint(told.get("request")),
-            message=str(error),
+            message=str(error).encode(errors="replace").decode(),
         )  # fmt: skip
         sys.stdout.write(json.dumps({"refused": refusal.told()}, separators=(",", ":")) + "\n")
         try:
             await self._refusing.do(refusal)
         except (StateError, OverflowError) as failed:
             sys.stdout.write(json.dumps({"unrecorded": type(failed).__name__}) + "\n")
+
+
+def _text_only(event: Mapping[str, Any]) -> None:
+    """Raise Refused for half a character, which JSON lets in and no file keeps."""
+    try:
+        json.dumps(event, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Refused(INVALID, "Half a character stands in a text.") from None
 
 
 def _fingerprint(request: object) -> str:

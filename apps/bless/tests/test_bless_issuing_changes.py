@@ -97,6 +97,10 @@ def test_a_ca_key_is_revoked_as_such(ca: Ca) -> None:
     assert ca.do(ADA, "revoke", ca=[own])["krl_version"] == 1
     krl = reading.read(base64.b64decode(ca.do(ADA, "krl")["krl"]))
     assert parse(own).blob in krl.keys
+    _refused(ca, ca.issue(), "no_ca")
+    for stage in ("publish", "sign"):
+        ca.do(ADA, "rotate", kind="user", stage=stage, force=True)
+    assert "certificate" in ca.issue()
 
 
 def _stages(ca: Ca, kind: str) -> list[str]:
@@ -171,3 +175,20 @@ def test_explain_says_what_would_be_and_signs_nothing(ca: Ca) -> None:
     assert ca.do(ADA, "explain", **about)["allowed"] is True
     _refused(ca, ca.do(BOB, "explain", request=ca.asked(Key()), caller=ADA.arn), "denied")
     assert ca.records() == 0
+
+
+@pytest.mark.parametrize(
+    ("doing", "members"),
+    [
+        ("policy", {"text": "# \ud800"}), ("revoke", {"key_ids": ["\ud800"]}),
+        ("revoke", {"serials": [7], "reason": "\ud800"}), ("approve", {"id": "\ud800"}),
+        ("explain", {"request": {}, "caller": "arn:\ud800"}), ("krl", {"\ud800": 1}),
+        ("collect", {"request": {"id": "\ud800", "nonce": "0" * 32, "at": 1}, "proof": ""}),
+        ("issue", {"request": {}, "proof": "\ud800", "\ud800": 1}),
+    ],
+)  # fmt: skip
+def test_half_a_character_is_refused(ca: Ca, doing: str, members: dict[str, Any]) -> None:
+    """JSON lets it in, and no file keeps it."""
+    answer = ca.do(ADA, doing, **members)
+    assert answer["error"] in {"invalid", "unknown"}
+    answer["message"].encode()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from ssh_commands import __main__ as program
 from tests.e2e import sshds
 from tests.e2e.serving import Server
 from tests.e2e.sshds import SSH_SECONDS
@@ -43,13 +46,24 @@ class Person:
     variables: dict[str, str]
     home: Path
 
-    def ssh(self, *words: Any, **more: str) -> Ran:
+    def program(self, *words: Any, **more: str) -> Ran:
         """Run `dynimo ssh` as they would."""
         return self.run([sys.executable, "-m", "dynimo", "ssh", *map(str, words)], **more)
 
-    def told(self, *words: Any, **more: str) -> Any:
-        """The same, when it must succeed: what it says in JSON."""
-        ran = self.ssh(*words, "--json", **more)
+    def ssh(self, *words: Any) -> Ran:
+        """The same in this process, which is sooner; the CA is asked as ever."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environment(), clear=True),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            code = program.main([*map(str, words)])
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    def told(self, *words: Any) -> Any:
+        """The same, when it must succeed: its answer in JSON."""
+        ran = self.ssh(*words, "--json")
         if ran.code:
             raise RuntimeError(f"dynimo ssh {words}: {ran.code}: {ran.err}")
         return ran.json
@@ -80,6 +94,11 @@ class Lab:
     def url(self) -> str:
         """The server's address."""
         return f"http://127.0.0.1:{self.server.port}"
+
+    def fresh(self) -> str:
+        """The address, once the edge has forgotten what it keeps of the CA for half a minute."""
+        self.server.purge(tags=["ssh-ca"])
+        return self.url
 
     def person(self, name: str) -> Person:
         """Somebody who may invoke; made on first use."""

@@ -29,7 +29,7 @@ def test_every_kind_of_command_is_run_here() -> None:
     """A new one in the README must be run by a test, or this one fails."""
     assert {command.split()[0] for command in COMMANDS} == {"./dynimo", "curl", "eval", "aws"}
     verbs = {command.split()[1] for command in COMMANDS if command.startswith("./dynimo")}
-    assert verbs == {"up", "check", "new", "deploy", "invoke", "logs", "simulate"}
+    assert verbs == {"up", "check", "new", "deploy", "invoke", "logs", "simulate", "ssh"}
 
 
 def test_the_addresses_give_pictures(serve: Callable[..., Server]) -> None:
@@ -85,32 +85,49 @@ def test_the_readme_shows_the_example_as_it_is() -> None:
         assert line in code
 
 
+def _block(folder: Path, word: str) -> subprocess.CompletedProcess[str]:
+    """Run the one block that has a word in it, in a folder with a server's data."""
+    (block,) = (each for each in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if word in each)
+    program = folder / "dynimo"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dynimo "$@"\n')
+    program.chmod(0o755)
+    tools = str(Path(sys.executable).parent)
+
+    return subprocess.run(
+        ["bash", "-e", "-c", block],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(folder), "LANG": "C.UTF-8"},
+    )
+
+
 def test_lambdas_commands_work_one_after_the_other(
     serve: Callable[..., Server], tmp_path: Path
 ) -> None:
     """The block as it stands, in a folder of its own, with the aws CLI."""
     serve(data=tmp_path / ".dynimo")
-    (block,) = (
-        each for each in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if "aws " in each
-    )
-    program = tmp_path / "dynimo"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dynimo "$@"\n')
-    program.chmod(0o755)
-    tools = str(Path(sys.executable).parent)
-
-    ran = subprocess.run(
-        ["bash", "-e", "-c", block],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path), "LANG": "C.UTF-8"},
-    )
+    ran = _block(tmp_path, "aws ")
 
     assert ran.returncode == 0, ran.stderr
     assert '"Hello, Ada!"' in ran.stdout
     assert '"ExecutedVersion": "$LATEST"' in ran.stdout
     assert "REPORT RequestId: " in ran.stdout
+
+
+def test_the_certificate_authoritys_commands_work_one_after_the_other(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    """The block as it stands; there is no agent, so the certificate is in a file."""
+    serve(data=tmp_path / ".dynimo")
+    ran = _block(tmp_path, "ssh init")
+
+    assert ran.returncode == 0, ran.stderr
+    assert "TrustedUserCAKeys" in ran.stdout
+    assert "Allowed by" in ran.stdout
+    assert (tmp_path / ".ssh" / "dynimo-cert.pub").exists()
+    assert ran.stdout.rstrip().endswith("whole")
 
 
 def test_check_says_good(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from dynimo.sdk.commands import CommandError
 
-FAILED, DENIED, INTERRUPTED = 1, 4, 130
+OK, FAILED, DENIED, INTERRUPTED = 0, 1, 4, 130
 VERBS = {
     "init": ("set_up", "Make a certificate authority, and show what to put on hosts."),
     "login": ("login", "Get a certificate for yourself, into the agent or a file."),
@@ -41,9 +42,13 @@ def main(arguments: Sequence[str]) -> int:
     typed = parser.parse_args(arguments)
     try:
         code: int = typed.run(typed)
+        sys.stdout.flush()
     except CommandError as error:
         sys.stderr.write(f"dynimo ssh: {error}\n")
         return error.code
+    except BrokenPipeError:  # a reader that left has what it wants
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except PermissionError as error:
         sys.stderr.write(f"dynimo ssh: {error.filename}: {error.strerror}\n")
         return DENIED

@@ -318,7 +318,8 @@ def test_two_others_must_agree(lab: Lab, ada: Person, host: Host) -> None:
     assert "user/lead-*" in asked.err
     assert f"dynimo ssh login --collect {name} --out {out}" in asked.err
     assert ada.ssh("approve", name).code == 4
-    assert [each["id"] for each in leads[0].told("waiting")] == [name]
+    (seen,) = leads[0].told("waiting")
+    assert (seen["id"], seen["reason"]) == (name, "it burns")
     leads[0].told("approve", name)
     assert ada.ssh("login", *words, "--collect", name).code == 1
     leads[1].told("approve", name)

@@ -114,7 +114,11 @@ def _agrees(approvers: tuple[str, ...], approval: Approval) -> bool:
 def _told(authority: Authority, one: Pending) -> dict[str, Any]:
     asked = stored.read(one.asked, 0)
     return {
-        "id": one.id, "asker": one.asker, "rule": one.rule, "needs": one.needs, "until": one.until,
-        "type": asked.type, "principals": list(asked.principals), "key": asked.key.sha256,
+        "id": one.id, "asker": one.asker, "tokens": [each.told for each in asked.tokens],
+        "reason": stored.reason(one.asked), "rule": one.rule, "needs": one.needs,
+        "until": one.until, "type": asked.type, "principals": list(asked.principals),
+        "source_addresses": asked.source_addresses, "force_command": asked.force_command,
+        "extensions": asked.extensions, "valid_seconds": asked.valid_seconds,
+        "address": asked.address, "key": asked.key.sha256,
         "approved_by": [each.arn for each in approvals.approvals(authority.state, one.id)],
     }  # fmt: skip

@@ -69,20 +69,19 @@ class Issuer:
         nonce = used.nonce(request.key, request.nonce, request.at)
         claims = (nonce, *map(used.token, tokens))
         if grant.needs:
-            return await self._wait(asked, decision.rule, grant, claims, now)
+            one = Pending(
+                id=approvals.fresh_id(), asker=who.arn, principal=who.principal,
+                asked=stored.written(asked, request.reason), rule=decision.rule,
+                needs=grant.needs, approvers=grant.approvers,
+                until=int(now) + grant.approval_seconds,
+            )  # fmt: skip
+            return await self._wait(one, claims, now)
         return await self.certify(found, asked, decision.rule, grant, claims)
 
-    async def _wait(
-        self, asked: Asked, rule: str, grant: Grant, claims: tuple[Claim, ...], now: float
-    ) -> Answer:
+    async def _wait(self, one: Pending, claims: tuple[Claim, ...], now: float) -> Answer:
         """Let it wait for approval."""
         if await self._recording.do(Entry(None, claims)) is Taken.CLAIM:
             raise Refused(USED, _USED)
-        one = Pending(
-            id=approvals.fresh_id(), asker=asked.who.arn, principal=asked.who.principal,
-            asked=stored.written(asked), rule=rule, needs=grant.needs, approvers=grant.approvers,
-            until=int(now) + grant.approval_seconds,
-        )  # fmt: skip
 
         def put() -> None:
             with self._authority.state.changing(counted=False) as sql:

@@ -32,6 +32,8 @@ def asked(authority: Authority, event: Mapping[str, Any], who: Who, now: float) 
     if what == "sign":
         return signed(authority, found, now)
     if what == "inclusion":
+        if "serial" not in event:  # numbers are counted, so with them everything is read
+            found.audits(who)
         return _inclusion(log, event)
     if what == "consistency":
         old, new = _number(event, "old", None), _number(event, "new", log.size())

@@ -382,6 +382,7 @@ def test_an_address_that_sshd_reads_otherwise_is_refused(wanted: tuple[str, ...]
 
 @pytest.mark.parametrize(("rules", "wanted"), [
     ("caller", "192.0.2.8"), ("caller", "192.0.2.0/24"), ("caller", "2001:db8::1"),
+    (["2001:db8::/32"], "2001:db9::1"), (["2001:db8::/32"], "10.0.0.1"),
     (["10.0.0.0/8"], "11.0.0.0/8"), (["10.0.0.0/8"], "10.0.0.0/7"), (["10.0.0.0/8"], "2001:db8::1"),
 ], ids=str)  # fmt: skip
 def test_no_address_outside_the_rules(rules: Any, wanted: str) -> None:
@@ -483,6 +484,16 @@ def test_touch_and_verification_are_the_rules_to_say(
 def test_rsa_of_the_rules_size_is_taken() -> None:
     """The bits are counted, not the bytes of the line."""
     assert granted(allowing(rsa_bits=3072), key=rsa_key(3072))
+
+
+def test_what_is_just_within_the_limits_is_granted() -> None:
+    """256 principals, 32 addresses."""
+    names = tuple(f"u{number}" for number in range(256))
+    addresses = tuple(f"10.0.{number}.1/32" for number in range(32))
+    text = allowing(principals=list(names), source_addresses=["10.0.0.0/8"])
+    grant = granted(text, principals=names, source_addresses=addresses)
+
+    assert (grant.principals, grant.source_addresses) == (names, addresses)
 
 
 def test_approvals_are_named() -> None:

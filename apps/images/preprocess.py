@@ -79,6 +79,7 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
     if "explain" in event:
         return await _explained(event)
     request = http.HttpRequest.from_event(event)
+    seen: View | None = None
     try:
         if (request.path, request.method) == (derive.PATH, "POST"):
             return derive.answer(request, decide)
@@ -91,7 +92,7 @@ async def handler(event: Mapping[str, Any], context: context_module.Context) -> 
             return operating.told(operating.account(asked, seen, decide_for), ours["explain"])
         decided = decide_for(asked, seen)
     except refusals.Refusal as refusal:
-        return replies.refused(refusal)
+        return _refused(refusal, seen)
     if not isinstance(decided, Decision):
         return decided
     return _forward(operating.marked(decided, seen) if ours else decided)
@@ -170,6 +171,19 @@ async def _explained(event: Mapping[str, Any]) -> dict[str, Any]:
         if not seen.situation.pending or time.monotonic() > until:
             return told
         await asyncio.sleep(0.05)
+
+
+def _refused(refusal: refusals.Refusal, seen: View | None) -> http.Reply:
+    """Refuse; for whom else that holds hangs on what the rules looked at."""
+    reply = replies.refused(refusal)
+    if seen is None:
+        return reply
+    situation = seen.situation
+    headers = dict(reply.headers)
+    if situation.personal or situation.until is not None:
+        headers["cache-control"] = "no-store"
+    told = http.varying(", ".join(situation.vary), situation.apart)
+    return replace(reply, headers=(*headers.items(), *told))
 
 
 def _forward(decided: Decision) -> http.Reply:

@@ -16,10 +16,13 @@ from PIL import Image
 
 import engine
 import limits
+import preprocess
 import refusals
 import render
 import spelled
+from deciding import Book
 from dynimo.sdk import app, http
+from rulesets import reading
 
 Ask = Callable[..., http.Reply]
 Look = Callable[[http.Reply], Image.Image]
@@ -69,6 +72,28 @@ def test_only_negotiated_decisions_vary(decide: Ask, query: str, vary: str | Non
     headers = dict(decide("pics/boats.jpg", query).headers)
     assert headers.get("vary") == vary
     assert headers["cache-control"] == "max-age=30, stale-if-error=86400"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_refusal_by_rules_says_for_whom_it_holds(
+    decide: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else may be given it by a cache: another device may have that size."""
+    rules = "[[rule]]\nsizes = [100]\nwhen = {{ {} }}\n"
+    by_device, by_viewer = (
+        Book(ruleset=reading.parse(rules.format(when), "f"))
+        for when in ("device = 'phone'", "bucket = { by = 'cookie:a' }")
+    )
+    monkeypatch.setattr(preprocess, "_book", lambda *_: by_device)
+    refused = decide("pics/a.jpg", "w=200", **{"user-agent": "x Mobile"})
+    told = dict(refused.headers)
+    assert (refused.status, told["cache-control"]) == (400, "public, max-age=60")
+    assert told["vary"] == "sec-ch-ua-mobile, sec-ch-ua-platform, user-agent"
+    assert told[http.VARY_HEADER].endswith("user-agent=device")
+    assert decide("pics/a.jpg", "w=200", **{"user-agent": "x"}).status == 200
+    monkeypatch.setattr(preprocess, "_book", lambda *_: by_viewer)
+    refused = decide("pics/a.jpg", "w=200", cookie="a=1")
+    assert (refused.status, dict(refused.headers)["cache-control"]) == (400, "no-store")
 
 
 @pytest.mark.usefixtures("boats")

@@ -94,6 +94,12 @@ def hand_over(path: str, body: bytes, *, content_type: str = "application/json")
     return Reply(headers=((FORWARD_HEADER, path), ("content-type", content_type)), body=body)
 
 
+def varying(vary: str, apart: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Give the headers that say what an answer depended on, as ``forward`` takes it."""
+    told = ", ".join(f"{name}={how}" for name, how in apart.items())
+    return [(name, value) for name, value in (("vary", vary), (VARY_HEADER, told)) if value]
+
+
 def forward(
     path: str,
     *,
@@ -123,14 +129,11 @@ def forward(
     if stale_if_error:
         kept += f", stale-if-error={stale_if_error}"
     headers = [(FORWARD_HEADER, path), ("cache-control", kept)]
-    if vary:
-        headers.append(("vary", vary))
+    headers += varying(vary, apart or {})
     if group:
         headers += [(GROUP_HEADER, group), (RANK_HEADER, rank)]
     if fallback:
         links = " ".join(f"{step}={target}" for step, target in fallback.items())
         headers.append((FALLBACK_HEADER, links))
-    if apart:
-        headers.append((VARY_HEADER, ", ".join(f"{name}={how}" for name, how in apart.items())))
     headers += [(SAID_HEADER, f"{name}={value}") for name, value in said]
     return Reply(status=200, headers=tuple(headers))

@@ -58,7 +58,9 @@ def slim(data: bytes) -> bytes | None:
         if end <= body + 2 or end > len(data) or marker in (_SOI, _DNL):
             return None
         if marker in _FRAMES:
-            frame = _frame(data[body + 2 : end]) if marker == _PROGRESSIVE else None
+            if frame is not None or marker != _PROGRESSIVE:
+                return None  # two frames are for a decoder to judge
+            frame = _frame(data[body + 2 : end])
             if frame is None:
                 return None
         if marker == _SOS:

@@ -77,6 +77,13 @@ def test_a_file_that_ends_early_is_left_to_the_decoder(kept: float) -> None:
     assert progressive.slim(data[: int(len(data) * kept)]) is None
 
 
+def test_a_second_frame_is_not_for_it() -> None:
+    """Which of two sizes a file has is for a decoder to say (T.81, B.2.1: there is one)."""
+    data, other = _jpeg(64, 64), _jpeg(48, 64)
+    at, end = other.index(b"\xff\xc2"), other.index(b"\xff\xda")
+    assert progressive.slim(data[:-2] + other[at:end] + b"\xff\xd9") is None
+
+
 def test_a_baseline_file_is_not_for_it() -> None:
     """There is nothing to leave out."""
     assert progressive.slim(_jpeg(64, 64, progressive=False)) is None

@@ -101,8 +101,9 @@ def expanded(wanted: query.Wanted, admission: Admission) -> query.Wanted:
     names = wanted.given.get("preset", ())
     for name in reversed(names):
         if name not in admission.presets:
-            known = ", ".join(sorted(admission.presets)) or "nothing: there are no presets"
-            raise refusals.parameter("preset", name, f"of {known}")
+            known = ", ".join(sorted(admission.presets))
+            allowed = f"one or more of {known}" if known else "left out: there are no presets"
+            raise refusals.parameter("preset", name, allowed)
         wanted = wanted.over(admission.presets[name])
     return wanted
 

@@ -80,7 +80,9 @@ def check_step(size: Size, limits: limit_names.Limits) -> None:
     area = INNER_AREA_FACTOR * limits.output_pixels
     if size[0] * size[1] > area or max(size) > limits.source_side:
         raise refusals.unusable(
-            "too_elongated", "the source is too elongated to cover that size (limit output_pixels)"
+            "too_elongated",
+            f"a step on the way would be {size[0]} x {size[1]}, more than {area} pixels or"
+            f" {limits.source_side} a side (limits output_pixels, source_side)",
         )
 
 

@@ -179,7 +179,7 @@ def test_presets_are_filled_in() -> None:
         geometry.Resize("outside", across, values.pixels(200), enlarge=True),
         geometry.Cut(across, values.pixels(200)),
     )
-    assert refused("preset=nobody").facts["allowed"] == "of dark, thumb"
+    assert refused("preset=nobody").facts["allowed"] == "one or more of dark, thumb"
 
 
 @pytest.mark.parametrize(

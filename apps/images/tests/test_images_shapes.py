@@ -110,6 +110,14 @@ def test_a_strict_resize_refuses_to_enlarge() -> None:
         shapes.resized((100, 50), _inside(200, strict=True))
 
 
+def test_a_step_that_is_too_large_is_told_with_its_size() -> None:
+    """It may be a canvas, which says nothing about the source."""
+    with pytest.raises(refusals.Refusal) as caught:
+        shapes.check_step((131_005, 131_003), limits.Limits())
+    assert caught.value.code == "too_elongated"
+    assert "131005 x 131003" in caught.value.message
+
+
 @given(
     width=sides, height=sides, w=st.integers(1, 500), off=st.integers(0, 300),
     turned=st.booleans(),

@@ -6,7 +6,7 @@ The values and the decision; `rules_file` reads them from TOML.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
@@ -18,6 +18,8 @@ import limits as limit_names
 import query
 import recipe
 import refusals
+from ops import geometry
+from ops.base import Op
 from parameters import output, sizing, table
 
 QUALITY: Mapping[str, int] = {"jpg": 80, "webp": 78, "avif": 55}
@@ -116,20 +118,29 @@ def decide(
         ttl_seconds=rule.ttl_seconds,
     )
     ops = table.ops(full.given, w, h, bg)
-    if fm == "avif" and negotiated and is_slow(w, h, limits):
-        allowed = [name for name in rule.formats or USUAL if name == "webp"]
-        out = replace(out, among=accept.best(accepts, allowed) or "source")
+    if fm == "avif" and negotiated:
+        out = replace(out, among=stands_in(ops, rule, accepts, limits))
     made = recipe.canonical(source=source, path=path, engine=engine, ops=ops, out=out)
     return made, negotiated
 
 
-def is_slow(w: int | None, h: int | None, limits: limit_names.Limits) -> bool:
-    """Tell whether a box may hold so many pixels that nobody should wait for them as AVIF.
+def stands_in(ops: Sequence[Op], rule: Rule, accepts: str, limits: limit_names.Limits) -> str:
+    """Name what is given first where a negotiated AVIF may be too slow to wait for; else nothing.
 
-    A side that follows the picture is taken for twice the other.
+    By the box of the first resize; a side that follows the picture is taken for twice the other.
     """
-    across, down = w or 2 * (h or 0), h or 2 * (w or 0)
-    return not across or across * down > limits.avif_wait_pixels
+    w, h = next((_box(op) for op in ops if isinstance(op, geometry.Resize)), (0, 0))
+    across, down = w or 2 * h, h or 2 * w
+    if across and across * down <= limits.avif_wait_pixels:
+        return ""
+    allowed = [name for name in rule.formats or USUAL if name == "webp"]
+    return accept.best(accepts, allowed) or "source"
+
+
+def _box(op: geometry.Resize) -> tuple[int, int]:
+    """Give the sides in pixels; 0 for one that is not said so."""
+    w, h = (0 if side.share else int(side.value) for side in (op.w, op.h))
+    return w, h
 
 
 def hinted(full: query.Wanted, rule: Rule, told: hints.Hints) -> query.Wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ import preprocess
 import query
 import recipe as recipes
 import rules
+from conftest import CONTEXT, event
 from dynimo.sdk import http
 from tests.e2e.serving import Server
 
@@ -147,6 +149,28 @@ def test_a_negotiated_avif_may_be_stood_in_for_where_it_may_be_large(
 ) -> None:
     """By what the client shows as well; small ones and those asked for by name are just made."""
     made = decided(asked, accepts=accepts)
+    assert (made.out.fm, made.out.among) == ("avif", among)
+
+
+@pytest.mark.parametrize(
+    ("path", "among"),
+    [
+        ("/thumbor/unsafe/400x300/pics/b.jpg", ""),
+        ("/thumbor/unsafe/2000x1500/pics/b.jpg", "webp"),
+        ("/thumbor/unsafe/pics/b.jpg", "webp"),
+        ("/thumbor/unsafe/2000x1500/filters:format(avif)/pics/b.jpg", ""),
+        ("/imgproxy/_/rs:fill:400:300/plain/local:///pics/b.jpg", ""),
+        ("/imgproxy/_/rs:fill:2000:1500/plain/local:///pics/b.jpg", "webp"),
+        ("/imgproxy/_/w:1000/dpr:3/plain/local:///pics/b.jpg", "webp"),
+        ("/imgproxy/_/rs:fill:2000:1500/plain/local:///pics/b.jpg@avif", ""),
+    ],
+)
+def test_it_is_stood_in_for_in_every_url_language(folder: Path, path: str, among: str) -> None:
+    """Nobody waits for an AVIF that was negotiated, however its URL is written."""
+    (folder / "b.jpg").write_bytes(SAMPLE.read_bytes())
+    asked = event(path, "", {"accept": "image/avif,image/webp"})
+    reply = asyncio.run(preprocess.handler(asked, CONTEXT))
+    made = recipes.parse(dict(reply.headers)[http.FORWARD_HEADER])
     assert (made.out.fm, made.out.among) == ("avif", among)
 
 

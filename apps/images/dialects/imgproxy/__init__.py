@@ -13,6 +13,7 @@ from typing import Any
 import paths
 import recipe as recipes
 import refusals
+import rules
 import urls
 from dialects.dialect import Asked, Decision, World
 from dialects.imgproxy import (
@@ -98,6 +99,9 @@ def _decide(asked: Asked, world: World) -> Decision:
     ops: list[Op] = []
     for said in chains if out.fm != "original" else ():
         ops += _ops(said, world, settings, last=said is chains[-1])
+    if out.fm == "avif" and negotiated and finish.fm != "avif":
+        accepts = asked.headers.get("accept", "")
+        out = replace(out, among=rules.stands_in(ops, rule, accepts, world.limits))
     made = recipes.canonical(source=source, path=path, engine=world.engine, ops=ops, out=out)
     vary = (*(("accept",) if negotiated else ()), *(_HINTS if settings.hints else ()))
     return Decision(recipe=made, vary=vary, until=float(finish.expires) or None)

@@ -84,6 +84,8 @@ def _output(made: Compiled, world: World, accepts: str) -> tuple[Output, bool]:
         return Output(fm="original", **given), False
     if not asked:
         asked, negotiated = rules.format_for("auto", rule, accepts)
+        if asked == "avif":
+            given["among"] = rules.stands_in(made.ops, rule, accepts, world.limits)
         if asked == "source" and "autojpg" in made.job.flags:
             asked, given["among"] = "best", "jpg"  # PNG where something is clear
     elif rule.formats and asked not in rule.formats:

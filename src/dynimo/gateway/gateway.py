@@ -18,7 +18,7 @@ from dynimo.gateway.routes import Match, Routes, Target
 from dynimo.model.errors import DynimoError
 from dynimo.model.invocation import Invocation, Outcome
 from dynimo.model.names import Place
-from dynimo.sdk.http import GROUP_HEADER
+from dynimo.sdk.http import FALLBACK_HEADER, FORWARD_HEADER, GROUP_HEADER
 from dynimo.web import ids
 from dynimo.web.message import Request, Response
 
@@ -31,6 +31,9 @@ Origin: TypeAlias = Callable[[Request, float], Awaitable[Response]]
 NO_ORIGINS: Mapping[str, Origin] = MappingProxyType({})
 TRIES_HEADER = "dynimo-tries"
 """What an origin says of its tries; the edge lets it go no further."""
+
+_LEADING_ON = (FORWARD_HEADER, FALLBACK_HEADER)
+"""What names internal paths: a function may, a server that others run may not."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
@@ -137,6 +140,8 @@ class Gateway:
         if target.pass_headers:
             request = shaping.reduced(request, target.pass_headers)
         response = await origin(request, target.timeout_seconds)
+        for name in _LEADING_ON:
+            response.headers.remove(name)
         passport = CURRENT.get()
         if passport is not None:
             tries = response.headers.get(TRIES_HEADER).replace(", ", " ")

@@ -11,7 +11,7 @@ from dynimo.gateway.gateway import Gateway
 from dynimo.gateway.routes import Routes, Target
 from dynimo.model.errors import DynimoError, FunctionNotFound
 from dynimo.model.invocation import HttpReply, Invocation, Outcome
-from dynimo.web.message import Request
+from dynimo.web.message import Headers, Request, Response
 
 OK = {"value": b'"ok"'}
 CRASH = {"error": {"errorType": "Runtime.ExitError"}, "killed": "crash"}
@@ -90,3 +90,19 @@ async def test_a_platform_error_becomes_its_status() -> None:
     )
 
     assert response.status == 404
+
+
+async def test_an_upstream_names_no_internal_path() -> None:
+    """What a server of others answers never leads to a function's internal route."""
+
+    async def origin(request: Request, seconds: float) -> Response:
+        del request, seconds
+        told = [("dynimo-forward", "/_made/1"), ("dynimo-fallback", "a=/_made/2"), ("x-a", "b")]
+        return Response(status=200, headers=Headers(told), body=b"own")
+
+    gateway = Gateway(
+        Routes([Target(path="/a/", upstream="shop")]), Invoked([]), testing.VirtualClock(),
+        origins={"shop": origin},
+    )  # fmt: skip
+    answer = await gateway(Request(method="POST", path="/a/b", headers=Headers()))
+    assert (answer.body, answer.headers.pairs) == (b"own", [("x-a", "b")])

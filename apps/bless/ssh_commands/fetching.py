@@ -10,6 +10,7 @@ import http.client
 import ipaddress
 import json
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from ssh_commands.options import FAILED, UNAVAILABLE, USAGE
 from ssh_commands.replacing import PUBLIC, replace
 
 ANSWER_SECONDS = 30.0
+FETCH_SECONDS_MAX = 300.0
+"""Of a whole answer, however slowly it drips: a timer's next call should find this one gone."""
+CHUNK_BYTES = 1 << 20
 ETAG_CHARACTERS_MAX = 256
 Check = Callable[[bytes, bytes | None], None]
 """Raises CommandError when the new content, or the step from the old to it, is not to be taken."""
@@ -63,7 +67,7 @@ def tag_of(beside: Path, url: str, data: bytes | None) -> str:
         kept = json.loads(beside.read_text())
         same = (kept["url"], kept["sha256"]) == (url, hashlib.sha256(data).hexdigest())
         tag = kept["etag"] if same else ""
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
     usable = isinstance(tag, str) and tag.isascii() and tag.isprintable()
     return tag if usable and len(tag) <= ETAG_CHARACTERS_MAX else ""
@@ -79,16 +83,25 @@ def _asked(source: Source, tag: str) -> tuple[bytes, str] | None:
             return None
         if answer.status != 200:
             raise CommandError(f"{source.url} answered {answer.status} {answer.reason}", FAILED)
-        data = answer.read(source.bytes_max + 1)
-        if len(data) > source.bytes_max:
-            raise CommandError(f"{source.url} gives more than {source.bytes_max} bytes", FAILED)
-        if answer.length:
-            raise CommandError(f"{source.url} ended before its end", UNAVAILABLE)
-        return data, answer.headers.get("etag", "")
+        return _body(source, answer), answer.headers.get("etag", "")
     except (OSError, http.client.HTTPException) as error:
         raise CommandError(f"{source.url} does not answer ({error})", UNAVAILABLE) from None
     finally:
         connection.close()
+
+
+def _body(source: Source, answer: http.client.HTTPResponse) -> bytes:
+    deadline, parts, size = time.monotonic() + FETCH_SECONDS_MAX, [], 0
+    while part := answer.read1(CHUNK_BYTES):
+        size += len(part)
+        if size > source.bytes_max:
+            raise CommandError(f"{source.url} gives more than {source.bytes_max} bytes", FAILED)
+        if time.monotonic() > deadline:
+            raise CommandError(f"{source.url} answers too slowly", UNAVAILABLE)
+        parts.append(part)
+    if answer.length:
+        raise CommandError(f"{source.url} ended before its end", UNAVAILABLE)
+    return b"".join(parts)
 
 
 def _connection(source: Source) -> tuple[http.client.HTTPConnection, str]:

@@ -14,7 +14,7 @@ from dynimo.sdk.commands import CommandError
 from ssh_commands.options import FAILED
 from ssh_commands.replacing import SECRET, replace
 from transparency import heads
-from transparency.heads import HeadError, SignedHead
+from transparency.heads import SignedHead
 
 FILE_NAME = "dynimo/ssh-audit-seen.json"
 
@@ -49,7 +49,7 @@ def load(path: Path) -> dict[str, Seen]:
             )
             for origin, each in told.items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError, HeadError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         text = f"{path} is damaged ({error}); if you know why, move it away"
         raise CommandError(text, FAILED) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -114,6 +115,18 @@ def test_nobody_answers(to: Path) -> None:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/"
         assert _run("krl", "fetch", "--url", url, "--to", to) == 69
     assert to.read_bytes() == OLD
+
+
+def test_an_answer_that_drips_or_has_no_end_is_left(
+    web: kit.Web, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By time and by size."""
+    monkeypatch.setattr(fetching, "FETCH_SECONDS_MAX", -1.0)
+    assert _fetch(web, to) == 69
+    monkeypatch.undo()
+    monkeypatch.setattr(krl, "KRL_BYTES_MAX", len(OLD) - 1)
+    assert _fetch(web, to) == 1
+    assert not to.exists()
 
 
 def test_an_older_list_is_taken_if_that_is_meant(web: kit.Web, to: Path) -> None:
@@ -237,6 +250,27 @@ def test_what_was_seen_is_kept_and_never_forgotten_in_silence(tmp_path: Path) ->
             seen.load(path)
 
 
+@given(
+    st.text(max_size=200)
+    | st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda part: st.lists(part) | st.dictionaries(st.text(), part),
+    ).map(json.dumps)
+)
+@settings(max_examples=100)
+def test_any_file_of_what_was_seen_is_read_or_damaged(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    """And nothing else comes out."""
+    path = tmp_path_factory.mktemp("seen") / "seen.json"
+    path.write_text(text, "utf-8", "surrogatepass")
+    try:
+        told = seen.load(path)
+    except CommandError:
+        return
+    assert all(isinstance(each, seen.Seen) for each in told.values())
+
+
 def test_a_log_has_the_key_that_it_had(tmp_path: Path) -> None:
     """Whatever is named or said now."""
     (tmp_path / "key").write_text("ssh-ed25519 B log\n")
@@ -294,3 +328,14 @@ def test_the_first_rules_are_rules() -> None:
         read = policy.read(starting.rules([arn], local))
         assert [each.text for each in read.administrators] == [arn]
         assert [each.type for each in read.rules] == ["user", "user", "host"]
+
+
+def test_the_policies_of_the_how_to_are_policies() -> None:
+    """Each by itself; what is only a part of a rule stands behind one."""
+    text = (Path(program.__file__).parents[3] / "docs" / "how-to" / "ssh-ca.md").read_text()
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    whole = [each for each in blocks if "[[rules]]" in each]
+
+    assert len(whole) == 3
+    assert all(policy.read(each).rules for each in whole)
+    assert policy.read(whole[0] + blocks[-1]).rules[0].approval

@@ -152,14 +152,17 @@ def test_the_agent_holds_it_and_the_host_is_known(ada: Person, host: Host) -> No
 
 
 def test_without_an_agent_both_are_files_of_ones_own(ada: Person, host: Host) -> None:
-    """And the line that is printed leads in."""
-    told = ada.told("login", "--principal", host.sshd.user)
+    """Or with one that does not answer; and the line that is printed leads in."""
+    gone = {"SSH_AUTH_SOCK": str(ada.home / "gone")}
+    ran = ada.program("login", "--principal", host.sshd.user, "--json", **gone)
+    told = ran.json
     path = ada.home / ".ssh" / "dynimo"
     line = told["ssh"].split()
 
     came = enter(host.sshd, ada, *line[1:-1], *NOT_KNOWN)
 
     assert told["agent"] is False
+    assert "so they are written to files" in ran.err
     assert [each.stat().st_mode & 0o777 for each in (path, _certificate(path))] == [0o600] * 2
     assert came.out == "inside\n", came.err
 

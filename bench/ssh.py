@@ -1,6 +1,6 @@
 """Certificates a second: in process, beside ``ssh-keygen -s``, and through boto3's invoke.
 
-In process two ways in turns, sixteen at once, with the CA's own code and files: *issued* is
+In process two ways in turns, sixteen at once and the one also 64 at once, with the CA's own code and files: *issued* is
 policy, build, durable log, a signature by an Ed25519 key in memory; *whole* is the operation as it
 is asked, with the proof of possession checked before and the certificate read and checked after.
 Each is told by the clock, which waits for the disk, and by processor time; the best round counts,
@@ -28,7 +28,7 @@ from bench.setting import ROOT, Setting, Unavailable
 
 NAME = "ssh"
 ABOUT = "SSH certificates a second: in process, beside ssh-keygen -s, through boto3's invoke"
-AT_ONCE = 16
+AT_ONCE, MANY_AT_ONCE = 16, 64
 ISSUED_GOAL, INVOKED_GOAL, MEDIAN_GOAL_MS = 5_000, 500, 4.0
 ROUNDS, CERTIFICATES, SSH_KEYGEN = 20, 640, 20
 CLIENTS, CALLS = 4, 400
@@ -54,10 +54,11 @@ async def _in_process(setting: Setting, report: Report) -> None:
     desk = ssh_kit.Desk(folder)
     await desk.found()
     rounds = setting.rounds(ROUNDS, quick=5)
-    issued, whole = _Rates(), _Rates()
+    issued, many, whole = _Rates(AT_ONCE), _Rates(MANY_AT_ONCE), _Rates(AT_ONCE)
     keygen: list[float] = []
     for _ in range(rounds):
         await issued.measure([desk.issued] * CERTIFICATES)
+        await many.measure([desk.issued] * CERTIFICATES)
         await whole.measure(desk.requests(CERTIFICATES // 4))
         keygen.append(_ssh_keygen(setting.folder("ssh", "keygen")))
     desk.close()
@@ -65,6 +66,8 @@ async def _in_process(setting: Setting, report: Report) -> None:
     report.add("issued, of a core's processor time", issued.processor(), "/s",
                at_least=ISSUED_GOAL, note=note)  # fmt: skip
     report.add("issued, by the clock", issued.clock(), "/s")
+    report.add("the same, 64 at once, of a core's processor time", many.processor(), "/s")
+    report.add("the same, 64 at once, by the clock", many.clock(), "/s")
     report.add("whole operation, of a core's processor time", whole.processor(), "/s",
                note=f"{ssh_kit.signatures_us():.0f} us are a signature and two checks")  # fmt: skip
     report.add("whole operation, by the clock", whole.clock(), "/s")
@@ -75,7 +78,8 @@ async def _in_process(setting: Setting, report: Report) -> None:
 class _Rates:
     """Certificates a second of several rounds."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
         self._clock: list[float] = []
         self._processor: list[float] = []
 
@@ -88,7 +92,7 @@ class _Rates:
                 await each()
 
         clock, processor = time.monotonic(), time.process_time()
-        await asyncio.gather(*(one() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(one() for _ in range(self._at_once)))
         self._clock.append(len(work) / (time.monotonic() - clock))
         self._processor.append(len(work) / (time.process_time() - processor))
 

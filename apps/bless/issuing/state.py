@@ -110,8 +110,11 @@ class State:
 
     def version(self) -> int:
         """Changes with each commit of anybody else on the file; cheap."""
-        with self._reading, _translated():
-            return int(self._reader.execute("PRAGMA data_version").fetchone()[0])
+        try:
+            with self._reading:
+                return int(self._reader.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise _down(error) from error
 
     def changes(self) -> int:
         """How many counted changes there were."""
@@ -140,7 +143,11 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise StateError(
-            f"The CA's file cannot be used ({error}), so nothing is issued:"
-            " see to its disk, and ask again."
-        ) from error
+        raise _down(error) from error
+
+
+def _down(error: Exception) -> StateError:
+    return StateError(
+        f"The CA's file cannot be used ({error}), so nothing is issued:"
+        " see to its disk, and ask again."
+    )

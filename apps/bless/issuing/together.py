@@ -32,15 +32,16 @@ class Together(Generic[Item, Result]):
         """
         if len(self._waiting) >= self._most:
             raise OverflowError("too many wait")
-        told: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, told))
         if not self._busy:
-            self._begin()
+            self._busy = True
+            loop.call_soon(self._begin)  # whoever is ready by then comes along
         return await told
 
     def _begin(self) -> None:
         batch, self._waiting = self._waiting, []
-        self._busy = True
         loop = asyncio.get_running_loop()
         running = loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
         running.add_done_callback(lambda done: self._end(batch, done))
@@ -50,7 +51,6 @@ class Together(Generic[Item, Result]):
         batch: list[tuple[Item, asyncio.Future[Result]]],
         done: asyncio.Future[Sequence[Result]],
     ) -> None:
-        self._busy = False
         error = done.exception()
         for number, (_, told) in enumerate(batch):
             if told.done():  # whoever waited was cancelled
@@ -59,5 +59,6 @@ class Together(Generic[Item, Result]):
                 told.set_exception(error)
             else:
                 told.set_result(done.result()[number])
-        if self._waiting:
-            self._begin()
+        self._busy = bool(self._waiting)
+        if self._busy:
+            asyncio.get_running_loop().call_soon(self._begin)

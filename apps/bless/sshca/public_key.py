@@ -10,12 +10,15 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sshca.kinds import KINDS, Kind
 from sshca.wire import Reader, WireError, string
 
 LINE_CHARACTERS_MAX = 8192
 """An RSA key of 16,384 bits takes 2,800; the rest is a long comment."""
+
+FINGERPRINTS_KEPT = 1024
 
 
 class KeyLineError(ValueError):
@@ -48,8 +51,14 @@ class PublicKey:
     @property
     def sha256(self) -> str:
         """The fingerprint as OpenSSH prints it."""
-        told = base64.b64encode(hashlib.sha256(self.blob).digest()).decode()
-        return f"SHA256:{told.rstrip('=')}"
+        return _sha256(self.kind.name, self.fields)
+
+
+@lru_cache(maxsize=FINGERPRINTS_KEPT)
+def _sha256(name: str, fields: bytes) -> str:
+    """Asked again and again for the same few keys, such as a CA's."""
+    digest = hashlib.sha256(string(name.encode()) + fields).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def from_blob(blob: bytes, comment: str = "") -> PublicKey:

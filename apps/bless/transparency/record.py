@@ -47,8 +47,12 @@ class Record:
         problem = _problem(self)
         if problem:
             raise RecordError(problem)
-        told = {name: getattr(self, name) for name in _MEMBERS}
-        told |= {name: str(told[name]) for name in _NUMBERS}
+        told = {
+            "serial": str(self.serial), "type": self.type, "key_id": self.key_id,
+            "principals": self.principals, "valid_after": str(self.valid_after),
+            "valid_before": str(self.valid_before), "key": self.key, "ca": self.ca,
+            "caller": self.caller, "decision": self.decision, "issued": str(self.issued),
+        }  # fmt: skip
         try:
             data = _CANONICAL.encode(told).encode()
         except UnicodeEncodeError:

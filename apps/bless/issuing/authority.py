@@ -156,15 +156,16 @@ class Authority:
 
     def publish(self, *, krl: bool = False) -> None:
         """Write what everybody may read, after a change. Raises OSError, StateError."""
-        found = self.now()
-        if not found.founded:
-            return
         published = self.published
-        published.write_authorities(found.generations, found.changes, found.origin)
-        if krl or published.read(KRL) is None:
-            published.write(KRL, revoked.listed(self.state, found.origin))
-        if published.read(AUDIT_KEY) is None:
-            published.write(AUDIT_KEY, f"{found.audit_line}\n".encode())
+        with published.alone():  # who comes later reads later, and so never writes what was before
+            found = self.now()
+            if not found.founded:
+                return
+            published.write_authorities(found.generations, found.changes, found.origin)
+            if krl or published.read(KRL) is None:
+                published.write(KRL, revoked.listed(self.state, found.origin))
+            if published.read(AUDIT_KEY) is None:
+                published.write(AUDIT_KEY, f"{found.audit_line}\n".encode())
 
     def mend(self) -> None:
         """Write it where a process ended between a change and its publication."""
@@ -175,7 +176,8 @@ class Authority:
 
     def publish_head(self, line: str) -> None:
         """Write the head that was signed last. Raises OSError."""
-        self.published.write(HEAD, f"{line}\n".encode())
+        with self.published.alone():
+            self.published.write(HEAD, f"{line}\n".encode())
 
 
 def _understood(text: str) -> Policy:

@@ -6,17 +6,19 @@ no database. A file is replaced as a whole, and never half there.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from issuing.generations import Generation
 
-FOLDER = "published"
+FOLDER, LOCK = "published", ".lock"
 KRL, AUTHORITIES, HEAD, AUDIT_KEY = "krl", "authorities.json", "head", "audit_key"
 
 
@@ -26,11 +28,19 @@ class Published:
 
     state: Path
 
-    def write(self, name: str, data: bytes) -> None:
-        """Replace a file. Raises OSError."""
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One at a time, of all threads and processes, until the end. Raises OSError."""
         folder = self.state / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
-        new = folder / f".{name}.{os.getpid()}"
+        with (folder / LOCK).open("wb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a file, `alone`. Raises OSError."""
+        folder = self.state / FOLDER
+        new = folder / f".{name}.new"
         with new.open("wb") as opened:
             opened.write(data)
             opened.flush()

@@ -14,8 +14,10 @@ import pytest
 from attacked_kit import Attacked, attacked
 from bless_kit import CA_ED25519, pem
 from contract.cloud import CloudError
+from issuing.published import KRL
 from issuing_kit import ADA, POLICY, Ca, Key
 from possession.signatures import verify
+from revocation import reading
 from sshca.certificate import Read, read
 from sshca.signers import load
 from sshca.wire import Reader, string
@@ -222,3 +224,18 @@ def test_a_key_is_not_retired_while_its_certificates_hold(made: Attacked) -> Non
     made.ca.clock.now += 2 * 86_400
     assert "error" not in made.ca.do(ADA, "rotate", kind="user", stage="retire")
     assert made.memory.ended == ["user-1" + made.memory.ended[0][6:]]
+
+
+def test_many_changes_at_once_are_all_published(made: Attacked) -> None:
+    """The list is whole at any time, and at the end has everything: sshd reads nothing by half."""
+    serials = range(1, 25)
+
+    async def all_at_once() -> list[Any]:
+        events = [{"do": "revoke", "serials": [str(each)], "reason": "x"} for each in serials]
+        return await asyncio.gather(*(made.ca.operations.answer(event, ADA) for event in events))
+
+    versions = [answer["krl_version"] for answer in asyncio.run(all_at_once())]
+    assert sorted(versions) == list(serials)
+    found = reading.read(made.ca.authority.published.read(KRL) or b"")
+    assert found.version == len(serials)
+    assert [each.serials for each in found.certificates.values()] == [((1, 24),)]

@@ -203,12 +203,29 @@ CLAIMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", list(CLAIMS))
-def test_oidc_tokens_that_do_not_hold(oidc: Attacked, name: str) -> None:
-    """By this issuer, for us, now."""
+def test_oidc_tokens_that_do_not_hold(
+    oidc: Attacked, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By this issuer, for us, now; neither answer, row nor log has a part of the token in it."""
     key = Key()
     text = token(_said(key, **CLAIMS[name]))
     answer = oidc.refused("unproved", lambda: _signed_in(oidc, key, text))
-    assert not any(part in answer["message"] for part in text.split("."))
+    seen = f"{answer} {oidc.rows()} {capsys.readouterr()}"
+    assert not any(part in seen for part in text.split("."))
+
+
+@pytest.mark.parametrize("sub", [
+    "x rule=admin caller=root", "x] ssh_key[RSA 00] ca[evil", "x\u202ey", "x,root", "\U0001f600",
+    "a" * 255,
+])  # fmt: skip
+def test_a_subject_that_would_be_more_than_one_word(oidc: Attacked, sub: str) -> None:
+    """In the key id, which sshd logs, it is one."""
+    key = Key()
+    told = _signed_in(oidc, key, token(_said(key, sub=sub)))
+    words = told["key_id"].split(" ")
+    assert [word.partition("=")[0] for word in words] == ["rule", "caller", "oidc"]
+    assert told["key_id"].isascii()
+    assert not set("[],") & set(told["key_id"])
 
 
 IDENTITIES: dict[str, dict[str, Any]] = {

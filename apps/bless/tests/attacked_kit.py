@@ -6,6 +6,7 @@ No asserts but those of an attack: its code, a row, no record and no signature.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ from dynimo.sdk.context import Caller
 from issuing import canonical, refused
 from issuing_kit import ADA, BOB, Ca, Clock, Key, Memory
 from possession.armour import Envelope, written
-from sshca.public_key import parse
+from sshca.public_key import from_blob, parse
 from sshca.signers import Signer, load
+from sshca.wire import string, u32
 
 
 @dataclass
@@ -137,6 +139,24 @@ def by(private: Any) -> Key:
         unsigned = Envelope(key.public, namespace, "sha512", b"")
         digest = hashlib.sha512(canonical.encoded(message)).digest()
         return written(replace(unsigned, signature=signer.sign(unsigned.signed(digest))))
+
+    key.proof = proof  # type: ignore[method-assign]
+    return key
+
+
+def in_token(flags: int) -> Key:
+    """A key as a security key has it, which signs with these flags (PROTOCOL.u2f)."""
+    key, name = Key(), b"sk-ssh-ed25519@openssh.com"
+    key.public = from_blob(string(name) + key.public.fields + string(b"ssh:"))
+    key.line = f"{name.decode()} {base64.b64encode(key.public.blob).decode()} token"
+    told = bytes([flags]) + u32(7)
+
+    def proof(message: object, namespace: str = "issue@dynimo-ssh") -> str:
+        unsigned = Envelope(key.public, namespace, "sha512", b"")
+        data = unsigned.signed(hashlib.sha512(canonical.encoded(message)).digest())
+        body = hashlib.sha256(b"ssh:").digest() + told + hashlib.sha256(data).digest()
+        made = string(name) + string(key.private.sign(body)) + told
+        return written(replace(unsigned, signature=made))
 
     key.proof = proof  # type: ignore[method-assign]
     return key

@@ -7,6 +7,7 @@ those that need a server.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attacked_kit import STRANGERS, Attacked, attacked, by
+from attacked_kit import STRANGERS, Attacked, attacked, by, in_token
 from dynimo.sdk.context import Caller
 from issuing import operations
 from issuing.refusal import CODES
-from issuing_kit import ADA, BOB, LEAD, Key
+from issuing_kit import ADA, BOB, LEAD, POLICY, Key, certificate
 from test_bless_attacks import ADDRESSES, SECURITY_KEYS, WEAK, _keys
 
 
@@ -249,6 +250,55 @@ def test_a_revoked_key(made: Attacked, how: str) -> None:
     told = key.line if how == "keys" else key.public.sha256
     assert "krl_version" in made.ca.do(ADA, "revoke", **{how: [told]}, reason="lost")
     made.issue("denied", key=key)
+
+
+PINNED = POLICY.replace('source_addresses = "any"', 'source_addresses = "caller"')
+
+
+@pytest.mark.parametrize("value", ["10.0.0.1", "192.0.2.0/24", "192.0.2.8", "2001:db8::1"])
+def test_addresses_other_than_ones_own(tmp_path: Path, value: str) -> None:
+    """Where a rule pins the caller's, which is where the call came from."""
+    made = attacked(tmp_path, PINNED)
+    made.issue("denied", source_addresses=[value])
+    made.issue("denied", replace(ADA, address=""))
+    told = certificate(made.ca.issue()).certificate
+    assert told.critical == {"source-address": "192.0.2.7/32"}
+
+
+HARDWARE = """
+administrators = ["arn:aws:iam::*:user/ada"]
+[[rules]]
+name = "in hardware"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+[rules.allow]
+principals = ["{caller.name}"]
+source_addresses = "any"
+valid_seconds = 60
+hardware = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "flags", "says"),
+    [("", 0, None), ("", 4, None), ("", 1, []), ("touch = false", 0, ["no-touch-required"]),
+     ("verify = true", 1, None), ("verify = true", 4, None), ("verify = true", 0, None),
+     ("verify = true", 5, ["verify-required"]),
+     ("verify = true\ntouch = false", 1, None)],
+)  # fmt: skip
+def test_security_keys_whose_owner_did_too_little(
+    tmp_path: Path, more: str, flags: int, says: list[str] | None
+) -> None:
+    """Touched (1), verified (4): as the rule says, and then the certificate says so too."""
+    made = attacked(tmp_path, HARDWARE + more)
+    made.issue("denied")  # a key in a file
+    if says is None:
+        made.issue("denied", key=in_token(flags))
+        return
+    answer = made.ca.issue(key=in_token(flags))
+    told = certificate(answer).certificate
+    assert [*told.critical, *told.extensions] == says
 
 
 @pytest.mark.parametrize("value", [0, -1, 2**64 - 1, 2**64, 1.5, "60", True, [60], float("nan")])

@@ -95,7 +95,7 @@ class Verifier:
         except (PyJWTError, ValueError, RecursionError):
             raise self._wrong("it is no signed token") from None
         algorithm, key_id = header.get("alg"), header.get("kid")
-        if not isinstance(algorithm, str) or algorithm not in self._issuer.algorithms:
+        if algorithm not in self._issuer.algorithms:
             raise self._wrong("its algorithm is none that is taken")
         kind = header.get("typ", "")
         if "crit" in header or "b64" in header or str(kind).lower() not in _TYPES:

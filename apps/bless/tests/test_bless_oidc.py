@@ -88,7 +88,9 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
     "another audience": ({"aud": "web"}, "another audience"),
     "audience by prefix": ({"aud": "ssh2"}, "another audience"),
     "no audience": ({"aud": None}, "audience"),
-    "audience is a number": ({"aud": [7]}, "audience"),
+    "audience is a number": ({"aud": ["ssh", 7], "azp": "ssh"}, "audience is no text"),
+    "audience is a list in a list": ({"aud": [["ssh"]]}, "audience is no text"),
+    "audience is an object": ({"aud": {"ssh": 1}}, "audience is no text"),
     "several audiences, no azp": ({"aud": ["ssh", "web"]}, "azp"),
     "several audiences, given to another": ({"aud": ["ssh", "web"], "azp": "web"}, "azp"),
     "expired": ({"exp": NOW - 31}, "expired"),
@@ -143,6 +145,10 @@ def _forged(header: dict[str, Any], sign: Callable[[bytes], bytes]) -> str:
     return f"{text}.{_b64(sign(text.encode()))}"
 
 
+def _by_the_issuer(data: bytes) -> bytes:
+    return bytes(KEYS["RS"].sign(data, padding.PKCS1v15(), hashes.SHA256()))
+
+
 def _hmac_with_public_key(data: bytes) -> bytes:
     pem = KEYS["RS"].public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -166,6 +172,11 @@ FORGED = {
         headers={"kid": "RS", "jwk": public("RS")},
     ),
     "crit": token(claims(), crit=["exp"], exp=NOW),
+    "crit of what is known": _forged(
+        {"alg": "RS256", "kid": "RS", "crit": ["b64"], "b64": True}, _by_the_issuer
+    ),
+    "b64": _forged({"alg": "RS256", "kid": "RS", "b64": True}, _by_the_issuer),
+    "signed, and too large": token(claims(more="a" * 12_500)),
     "detached": _forged({"alg": "RS256", "kid": "RS", "b64": False}, lambda _: b"x" * 256),
     "an access token": token(claims(), typ="at+jwt"),
     "body changed": f"{HEAD}.{_b64(json.dumps(claims(sub='root')).encode())}.{SIGNATURE}",
@@ -230,6 +241,11 @@ def test_a_short_rsa_key_holds_no_token() -> None:
     text = _forged(header, lambda data: short.sign(data, padding.PKCS1v15(), hashes.SHA256()))
     with pytest.raises(TokenError, match="size"):
         _verify(text, verifier)
+
+
+def test_what_the_issuer_signed_by_hand_is_taken() -> None:
+    """So that the forged ones above fail for what is wrong with them."""
+    assert _verify(_forged({"alg": "RS256", "kid": "RS"}, _by_the_issuer)).name == "alice"
 
 
 def test_two_keys_by_one_id_hold_no_token() -> None:

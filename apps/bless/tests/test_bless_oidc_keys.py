@@ -182,6 +182,15 @@ def test_any_text_is_an_address_or_none(text: str) -> None:
     )  # fmt: skip
 
 
+def test_a_discovery_document_of_another_issuer_is_not_followed(issuer: Served) -> None:
+    """Though its keys could be had."""
+    said = {"issuer": issuer.url + "/", "jwks_uri": issuer.url + "/keys"}
+    issuer.say("/.well-known/openid-configuration", said)
+    with pytest.raises(Unavailable, match="another issuer"):
+        KeySet(settings(issuer=issuer.url)).key("RS", "RS256")
+    assert issuer.asked == ["/.well-known/openid-configuration"]
+
+
 def test_nobody_at_the_address_is_said_so() -> None:
     """The issuer's host, and what kind of trouble."""
     with served() as state:

@@ -17,6 +17,10 @@ FACES_MAX = 64
 """Faces read of one collection."""
 TABLES_MAX = 64
 TABLE_BYTES_MAX = 4 << 20
+NAMES_MAX = 4_000
+"""Names read of one face; there are up to 26 in each of its languages."""
+NAME_BYTES_MAX = 400
+"""Of one family's name; longer ones are nobody's."""
 _OUTLINES = {b"glyf", b"CFF ", b"CFF2"}
 """Without one of them a font has only pictures, which are no outlines to fill."""
 _FAMILY, _TYPOGRAPHIC_FAMILY = 1, 16
@@ -121,10 +125,10 @@ def _face(file: BinaryIO, offset: int, maps: dict[tuple[int, int], Ranges]) -> F
 
 def _families(table: bytes) -> Iterator[str]:
     _, count, storage = struct.unpack_from(">HHH", table)
-    for index in range(count):
+    for index in range(min(count, NAMES_MAX)):
         entry = struct.unpack_from(">HHHHHH", table, 6 + 12 * index)
         platform, encoding, _, name, size, at = entry
-        if name not in (_FAMILY, _TYPOGRAPHIC_FAMILY):
+        if name not in (_FAMILY, _TYPOGRAPHIC_FAMILY) or size > NAME_BYTES_MAX:
             continue
         text = table[storage + at : storage + at + size]
         if platform in (0, 3):
@@ -167,12 +171,15 @@ def _segments(table: bytes, at: int) -> Iterator[tuple[int, int]]:
     starts = struct.unpack_from(f">{count}H", table, ends_at + doubled + 2)
     offsets_at = ends_at + 3 * doubled + 2
     offsets = struct.unpack_from(f">{count}H", table, offsets_at)
-    for index, (start, end, offset) in enumerate(zip(starts, ends, offsets, strict=True)):
-        if start == 0xFFFF:
+    last = -1
+    for index, (begin, end, offset) in enumerate(zip(starts, ends, offsets, strict=True)):
+        # They come in order. What lies in an earlier one is not read again: this has to end.
+        start, last = max(begin, last + 1), max(end, last)
+        if start == 0xFFFF or start > end:
             continue
         if not offset:
             yield start, end
             continue
-        first = offsets_at + 2 * index + offset
+        first = offsets_at + 2 * index + offset + 2 * (start - begin)
         glyphs = struct.unpack_from(f">{end - start + 1}H", table, first)
         yield from ((start + step, start + step) for step, glyph in enumerate(glyphs) if glyph)

@@ -33,7 +33,7 @@ from dialects.imgproxy import aes
 FONT = Path(__file__).parents[1] / "fonts" / "NotoSansHebrew-Bold.ttf"
 SIZE = (32, 24)
 _LOADS = re.compile(
-    rb"<\s*script|(?:href|src)\s*=\s*[\"']?\s*(?!#|data:image/)\w+:|\son\w+\s*=", re.I
+    rb"<\s*script|[\s:](?:href|src)\s*=\s*[\"']?\s*(?!#|data:image/)\w+:|\son\w+\s*=", re.I
 )
 
 

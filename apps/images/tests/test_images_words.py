@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -491,6 +492,20 @@ def test_a_font_without_outlines_is_not_used(tmp_path: Path) -> None:
     data[at : at + 4] = b"CBDT"
     (tmp_path / "a.ttf").write_bytes(data)
     assert sfnt.read(tmp_path / "a.ttf") == ()
+
+
+def test_a_font_cannot_make_one_read_its_table_over_and_over() -> None:
+    """Segments that lie in each other give each character once; a name that is a book is none."""
+    count = 50
+    ends = struct.pack(f">{count}H", *[0xFFFE] * count)
+    starts, offsets = bytes(2 * count), struct.pack(f">{count}H", *[2] * count)
+    head = struct.pack(">HHHHHHH", 4, 0, 0, 2 * count, 0, 0, 0)
+    table = head + ends + b"\0\0" + starts + bytes(2 * count) + offsets + b"\0\1" * 0x10000
+    assert sum(1 for _ in sfnt._segments(table, 0)) <= 0xFFFF
+    names = struct.pack(">HHH", 0, 2, 30) + b"".join(
+        struct.pack(">HHHHHH", 3, 1, 0x409, 1, size, 0) for size in (8, 60_000)
+    )
+    assert list(sfnt._families(names + "Name".encode("utf-16-be") * 9_000)) == ["Name"]
 
 
 @given(at=st.integers(0, 3_000), junk=st.binary(min_size=1, max_size=8))

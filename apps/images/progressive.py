@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 SCANS_MAX = 1_000
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # inside a scan only these stand unescaped
-_SOI, _EOI, _SOS, _DNL, _PROGRESSIVE = 0xD8, 0xD9, 0xDA, 0xDC, 0xC2
+_TEM, _SOI, _EOI, _SOS, _DNL, _PROGRESSIVE = 0x01, 0xD8, 0xD9, 0xDA, 0xDC, 0xC2
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _RUN_BITS_MAX = 14
 _NO_RESTARTS = b"\xff\xdd\x00\x04\x00\x00"
@@ -55,8 +55,8 @@ def slim(data: bytes) -> bytes | None:
         if marker == _EOI:
             return _finished(kept, frame) if frame is not None and scans else None
         end = body + int.from_bytes(data[body : body + 2], "big")
-        if end <= body + 2 or end > len(data) or marker in (_SOI, _DNL):
-            return None
+        if end <= body + 2 or end > len(data) or marker in (_TEM, _SOI, _DNL):
+            return None  # a marker without a length, or a height told late
         if marker in _FRAMES:
             if frame is not None or marker != _PROGRESSIVE:
                 return None  # two frames are for a decoder to judge

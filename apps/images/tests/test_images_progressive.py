@@ -84,6 +84,16 @@ def test_a_second_frame_is_not_for_it() -> None:
     assert progressive.slim(data[:-2] + other[at:end] + b"\xff\xd9") is None
 
 
+def test_a_marker_without_a_length_hides_no_other_frame() -> None:
+    """What is left has the size that was judged: a frame behind TEM (T.81, B.1.1.3) counts."""
+    data, other = _jpeg(64, 64), _jpeg(640, 640)
+    at, end = other.index(b"\xff\xc2"), other.index(b"\xff\xda")
+    frame = other[at : at + 19]
+    assert frame in other[at:end]
+    hidden = b"\xff\x01" + (2 + len(frame)).to_bytes(2, "big") + frame
+    assert progressive.slim(data[:2] + hidden + data[2:]) is None
+
+
 def test_a_baseline_file_is_not_for_it() -> None:
     """There is nothing to leave out."""
     assert progressive.slim(_jpeg(64, 64, progressive=False)) is None

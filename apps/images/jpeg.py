@@ -80,6 +80,8 @@ def read(data: bytes) -> Header:
         if marker == _SOS:
             if frame is None:
                 break
+            if length < 3:
+                raise _truncated()
             return _header(data, position, frame, orientation, profile)
         if marker in _FRAMES:
             frame = _frame(marker, data[position + 2 : end])

@@ -400,6 +400,16 @@ def test_what_libvips_quotes_of_a_file_is_read_whatever_it_is() -> None:
     assert noted.get("note") == "\ufffd"
 
 
+def test_a_jpeg_that_ends_in_the_head_of_its_scan_is_refused(give: Make) -> None:
+    """Wherever it is cut, and whatever length the scan's header tells of itself."""
+    whole = saved("JPEG")
+    at = whole.index(b"\xff\xda")
+    for end in range(at, at + 16):
+        for length in (b"", b"\0\2", b"\0\3"):
+            cut = whole[:at] + b"\xff\xda" + length if length else whole[:end]
+            assert give(cut).status == 422
+
+
 def test_a_raw_file_without_a_picture_is_refused_by_name(give: Make) -> None:
     """422 no_preview."""
     reply = give(raw_file().replace(b"\xff\xd8\xff", b"\0\0\0"))

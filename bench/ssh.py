@@ -1,11 +1,12 @@
 """Certificates a second: in process, beside ``ssh-keygen -s``, and through boto3's invoke.
 
-In process two ways in turns, sixteen at once and the one also 64 at once, with the CA's own code and files: *issued* is
-policy, build, durable log, a signature by an Ed25519 key in memory; *whole* is the operation as it
-is asked, with the proof of possession checked before and the certificate read and checked after.
-Each is told by the clock, which waits for the disk, and by processor time; the best round counts,
-since what others do to the machine only ever adds. ``ssh-keygen`` signs in between, one process for
-each certificate, and records nothing. Requests and their proofs are made before the clock starts.
+In process two ways in turns, sixteen at once (the first also 64), with the CA's own code and files:
+*issued* is policy, build, durable log, a signature by an Ed25519 key in memory; *whole* is the
+operation as it is asked, with the proof of possession checked before and the certificate read and
+checked after. Each is told by the clock, which waits for the disk, and by processor time; the best
+round counts, since what others do to the machine only ever adds. ``ssh-keygen`` signs in between,
+one process for each certificate, and records nothing. Requests and their proofs are made before the
+clock starts.
 """
 
 from __future__ import annotations

@@ -62,11 +62,16 @@ class State:
             if not path.exists():
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._writer, self._reader = _connected(path), _connected(path)
-        with self.changing(counted=False):
-            self._prepare()
+        if self._schema() != SCHEMA:
+            with self.changing(counted=False):
+                self._prepare()
+
+    def _schema(self) -> int:
+        with _translated():
+            return int(self._writer.execute("PRAGMA user_version").fetchone()[0])
 
     def _prepare(self) -> None:
-        found = int(self._writer.execute("PRAGMA user_version").fetchone()[0])
+        found = self._schema()
         if found > SCHEMA:
             raise StateError(
                 f"{FILE_NAME} is of version {found}, and this app knows {SCHEMA}: use a newer one."

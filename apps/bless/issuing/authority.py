@@ -161,7 +161,7 @@ class Authority:
             found = self.now()
             if not found.founded:
                 return
-            published.write_authorities(found.generations, found.changes, found.origin)
+            published.write_authorities(found.generations, found.origin)
             if krl or published.read(KRL) is None:
                 published.write(KRL, revoked.listed(self.state, found.origin))
             if published.read(AUDIT_KEY) is None:
@@ -170,8 +170,12 @@ class Authority:
     def mend(self) -> None:
         """Write it where a process ended between a change and its publication."""
         found = self.now()
-        told = self.published.authorities() if found.founded else None
-        if found.founded and (told is None or told["changes"] != found.changes):
+        if not found.founded:
+            return
+        told = self.published.authorities()
+        if told is None or told["authorities"] != [one.told() for one in found.generations]:
+            self.publish()
+        if self.published.krl_version() != int(found.krl_version or 0):
             self.publish(krl=True)
 
     def publish_head(self, line: str) -> None:

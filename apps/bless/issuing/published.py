@@ -21,6 +21,9 @@ from issuing.generations import Generation
 FOLDER, LOCK = "published", ".lock"
 KRL, AUTHORITIES, HEAD, AUDIT_KEY = "krl", "authorities.json", "head", "audit_key"
 
+_KRL_VERSION, _KRL_HEAD = 12, 20
+"""Where a list's version begins and ends, after magic and format (PROTOCOL.krl)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -54,9 +57,17 @@ class Published:
         except FileNotFoundError:
             return None
 
-    def write_authorities(self, found: Sequence[Generation], changes: int, origin: str) -> None:
+    def krl_version(self) -> int:
+        """The version of the list that is there, -1 without one. Raises OSError."""
+        try:
+            with (self.state / FOLDER / KRL).open("rb") as opened:
+                return version_of(opened.read(_KRL_HEAD))
+        except FileNotFoundError:
+            return -1
+
+    def write_authorities(self, found: Sequence[Generation], origin: str) -> None:
         """Write which keys there are. Raises OSError."""
-        told = {"changes": changes, "origin": origin, "authorities": [one.told() for one in found]}
+        told = {"origin": origin, "authorities": [one.told() for one in found]}
         self.write(AUTHORITIES, json.dumps(told, separators=(",", ":")).encode())
 
     def authorities(self) -> dict[str, Any] | None:
@@ -68,3 +79,8 @@ class Published:
 def etag(data: bytes) -> str:
     """A strong one."""
     return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+def version_of(krl: bytes) -> int:
+    """Which version of the list these bytes, or the first of them, are."""
+    return int.from_bytes(krl[_KRL_VERSION:_KRL_HEAD], "big")

@@ -13,7 +13,7 @@ from issuing import founding, generations, revoked
 from issuing.authority import Authority, Snapshot
 from issuing.ca_keys import SPECS
 from issuing.generations import KINDS, OVERLAP, PUBLISHED, RETIRED, SIGNING, Generation
-from issuing.published import KRL, etag
+from issuing.published import KRL, etag, version_of
 from issuing.refusal import INVALID, UNAVAILABLE, Refused
 from sshca.public_key import parse
 from sshca.signers import SignerError
@@ -101,11 +101,11 @@ def revoke(authority: Authority, event: Mapping[str, Any], who: Who, now: float)
 def krl(authority: Authority) -> dict[str, Any]:
     """The list as it is published. Raises Refused, OSError."""
     authority.founded()
-    data, wanted = authority.published.read(KRL), int(authority.state.meta("krl_version") or 0)
-    if data is None or _version(data) != wanted:  # whoever changed it could not write the file
+    published, wanted = authority.published, int(authority.state.meta("krl_version") or 0)
+    if published.krl_version() != wanted:  # whoever changed it could not write the file
         authority.publish(krl=True)
-        data = authority.published.read(KRL) or b""
-    version = _version(data)
+    data = published.read(KRL) or b""
+    version = version_of(data)
     return {"krl": base64.b64encode(data).decode(), "version": version, "etag": etag(data)}
 
 
@@ -129,8 +129,3 @@ def policy(authority: Authority, event: Mapping[str, Any], who: Who, now: float)
             )
     rows = authority.state.rows("SELECT version, text FROM policies ORDER BY version DESC LIMIT 1")
     return {"policy": rows[0][1], "version": rows[0][0]}
-
-
-def _version(krl: bytes) -> int:
-    """What stands after magic and format (PROTOCOL.krl)."""
-    return int.from_bytes(krl[12:20], "big")

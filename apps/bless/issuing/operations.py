@@ -30,7 +30,7 @@ REFUSALS_WAITING_MAX = 1024
 MEMBERS: Mapping[str, frozenset[str]] = {
     "init": frozenset({"key", "origin", "policy"}),
     "issue": frozenset({"request", "proof", "token"}),
-    "renew": frozenset({"request", "proof", "token", "certificate"}),
+    "renew": frozenset({"request", "proof", "certificate"}),
     "explain": frozenset({"request", "token", "caller"}),
     "waiting": frozenset(),
     "approve": frozenset({"id"}),

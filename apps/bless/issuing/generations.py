@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from issuing.refusal import INVALID, NO_CA, Refused
+from issuing.refusal import INVALID, NO_CA, UNAVAILABLE, Refused
 from issuing.state import State
 from sshca.public_key import PublicKey, parse
 
@@ -158,5 +158,5 @@ def reserve(state: State, one: Generation, valid_before: int, now: int) -> int:
             (valid_before + ahead, one.kind, one.number, SIGNING),
         ).fetchone()
     if row is None:
-        raise Refused(INVALID, "The CA's key was just replaced: ask again.")
+        raise Refused(UNAVAILABLE, "The CA's key was just replaced: ask again.")
     return int(row[0])

@@ -15,7 +15,7 @@ import bless_kit
 from contract.cloud import CloudError
 from issuing.ca_keys import as_line
 from issuing.refusal import CODES
-from issuing_kit import ADA, BOB, POLICY, Ca, Key, certificate
+from issuing_kit import ADA, BOB, POLICY, Ca, Key, Memory, certificate
 from possession.armour import ARMOUR_CHARACTERS_MAX
 from sshca.public_key import parse
 from sshca.wire import Reader
@@ -92,6 +92,27 @@ def test_what_init_cannot_use_is_named(tmp_path: Path, members: dict[str, Any], 
     assert answer["error"] == "invalid"
     assert names in answer["message"]
     assert not ca.memory.kept
+
+
+def test_a_kms_that_fails_in_the_middle_makes_no_ca(tmp_path: Path) -> None:
+    """Then it can be asked again, and the CA is whole."""
+
+    class Failing(Memory):
+        left = 2
+
+        def make(self, purpose: str, kind: str) -> tuple[str, str]:
+            self.left -= 1
+            if self.left < 0:
+                raise CloudError("The KMS cannot be reached.")
+            return super().make(purpose, kind)
+
+    failing = Failing()
+    ca = Ca(tmp_path, failing)
+    assert ca.founded()["error"] == "unavailable"
+    assert ca.do(ADA, "authorities")["error"] == "no_ca"
+    failing.left = 3
+    assert ca.founded()["generation"] == 1
+    assert "certificate" in ca.issue()
 
 
 @pytest.mark.parametrize(("kind", "name"), [("ecdsa", "ecdsa-sha2-nistp256"), ("rsa", "ssh-rsa")])

@@ -10,7 +10,7 @@ import pytest
 
 import bless_kit
 from attacked_kit import Attacked, attacked, by, named
-from issuing_kit import ADA, BOB, CARL, LEAD, Key
+from issuing_kit import ADA, BOB, CARL, LEAD, POLICY, Key
 from sshca.certificate import HOST, USER, Certificate, line, read, signed
 from sshca.wire import Reader, string, u32
 
@@ -47,6 +47,14 @@ def test_what_waits_is_not_had_before_its_time(made: Attacked) -> None:
     session = named("arn:aws:sts::000000000000:assumed-role/lead-x/lead-y", ROLE)
     made.refused("unknown", lambda: made.ca.do(session, "approve", id=id_))
     made.refused("pending", lambda: _collected(made, id_, key))
+
+
+def test_an_administrator_is_no_approver(made: Attacked) -> None:
+    """Who may see what waits may neither approve nor end it for that."""
+    answer = made.ca.issue(BOB, Key(), principals=["deploy"])
+    assert [each["id"] for each in made.ca.do(ADA, "waiting")["waiting"]] == [answer["pending"]]
+    made.refused("denied", lambda: made.ca.do(ADA, "approve", id=answer["pending"]))
+    made.refused("denied", lambda: made.ca.do(ADA, "deny", id=answer["pending"]))
 
 
 def test_what_was_approved_is_had_once_by_its_key(made: Attacked) -> None:
@@ -169,6 +177,37 @@ def test_renewals_for_more_than_there_is(made: Attacked) -> None:
     user = made.ca.issue(ADA, key)["certificate"]
     made.refused("denied", lambda: _renewed(made, key, user))
     assert "certificate" in _renewed(made, key, good)
+
+
+def test_a_renewal_that_was_used(made: Attacked) -> None:
+    """Once, as any request; nor is it a request to issue after that."""
+    key = Key()
+    certificate = _host(made, key)
+    request = made.ca.asked(key, type="host", principals=[HOSTNAME])
+    asked = {"request": request, "proof": key.proof(request)}
+    assert "certificate" in made.ca.do(ADA, "renew", certificate=certificate, **asked)
+    made.refused("used", lambda: made.ca.do(ADA, "renew", certificate=certificate, **asked))
+    made.refused("used", lambda: made.ca.do(ADA, "issue", **asked))
+
+
+APPROVED = (
+    'valid_seconds = 86400\n[rules.approval]\nneeds = 1\napprovers = ["arn:aws:iam::*:user/x"]'
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("valid_seconds = 86400", APPROVED), ('name = "hosts"', 'name = "other hosts"'),
+     ('principals = ["*.web.example.org"]', 'principals = ["*.db.example.org"]'),
+     ('callers = ["arn:aws:iam::*:user/ada"]', 'callers = ["arn:aws:iam::*:user/bob"]')],
+)  # fmt: skip
+def test_renewals_that_the_rule_no_longer_allows(made: Attacked, old: str, new: str) -> None:
+    """It wants approval now, is gone, or is for other hosts or callers."""
+    key = Key()
+    certificate = _host(made, key)
+    assert old in POLICY
+    assert "version" in made.ca.do(ADA, "policy", text=POLICY.replace(old, new))
+    made.refused("denied", lambda: _renewed(made, key, certificate))
 
 
 def test_renewals_of_what_is_no_certificate_of_ours(made: Attacked, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import bless_kit
 from attacked_kit import Attacked, attacked, by, named
+from issuing.approvals import OF_ONE_MAX
 from issuing_kit import ADA, BOB, CARL, LEAD, POLICY, Key
 from sshca.certificate import HOST, USER, Certificate, line, read, signed
 from sshca.wire import Reader, string, u32
@@ -112,6 +113,18 @@ def test_two_are_two(tmp_path: Path) -> None:
     assert "certificate" in _collected(made, id_, key)
 
 
+def test_who_asks_does_not_approve_under_another_name(tmp_path: Path) -> None:
+    """A role is one principal, whatever its sessions are called."""
+    callers = 'callers = ["arn:aws:iam::*:user/*", "arn:aws:sts::*:assumed-role/lead-x/*"]'
+    made = attacked(tmp_path, TWO.replace('callers = ["arn:aws:iam::*:user/*"]', callers))
+    one, other = (
+        named(f"arn:aws:sts::000000000000:assumed-role/lead-x/{each}", ROLE) for each in "ab"
+    )
+    id_ = made.ca.issue(one, Key(), principals=["deploy"])["pending"]
+    made.refused("denied", lambda: made.ca.do(one, "approve", id=id_))
+    made.refused("denied", lambda: made.ca.do(other, "approve", id=id_))
+
+
 def test_what_changed_while_it_waited(made: Attacked) -> None:
     """The key was revoked, the rule went, the time ended, an approver denied it."""
     revoked, gone, late, denied = (Key() for _ in range(4))
@@ -130,6 +143,24 @@ def test_what_changed_while_it_waited(made: Attacked) -> None:
     made.ca.do(ADA, "policy", text=text)
     made.ca.clock.now += 901
     made.refused("unknown", lambda: _collected(made, ids[late], late))
+
+
+def test_another_rule_needs_approval_of_its_own(made: Attacked) -> None:
+    """Whoever agreed to one rule did not agree to another, not even with the same approvers."""
+    key = Key()
+    id_ = _waiting(made, key)
+    assert "error" not in made.ca.do(LEAD, "approve", id=id_)
+    text = POLICY.replace('name = "deploy"', 'name = "deploy at night"')
+    assert "version" in made.ca.do(ADA, "policy", text=text)
+    made.refused("pending", lambda: _collected(made, id_, key))
+
+
+def test_nobody_fills_the_queue(made: Attacked) -> None:
+    """So many of one principal wait at once; others are heard."""
+    for _ in range(OF_ONE_MAX):
+        _waiting(made, Key())
+    made.issue("denied", principals=["deploy"])
+    assert "pending" in made.ca.issue(BOB, principals=["deploy"])
 
 
 # Renewal

@@ -13,14 +13,11 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from attacked_kit import STRANGERS, Attacked, attacked, by, in_token
 from dynimo.sdk.context import Caller
-from issuing import operations
-from issuing.refusal import CODES
 from issuing_kit import ADA, BOB, LEAD, POLICY, Key, certificate
+from sshca.certificate import HOST
 from test_bless_attacks import ADDRESSES, SECURITY_KEYS, WEAK, _keys
 
 
@@ -81,8 +78,10 @@ def test_nobody_writes_the_policy_but_administrators(shared: Attacked) -> None:
 
 
 def test_a_ca_is_made_once(shared: Attacked) -> None:
-    """Whoever asks again gets no other one, and is no administrator."""
+    """Whoever asks again gets no other one, no key is made, and they are no administrator."""
+    keys = list(shared.memory.kept)
     shared.refused("exists", lambda: shared.ca.do(BOB, "init"))
+    assert list(shared.memory.kept) == keys
     shared.refused("denied", lambda: shared.ca.do(BOB, "policy"))
 
 
@@ -194,6 +193,39 @@ def test_principals_of_others(shared: Attacked, value: str) -> None:
     """Compared as they are; and all that are asked must be had."""
     shared.issue("denied", principals=[value])
     shared.issue("denied", principals=["ada", value])
+
+
+HOSTS = {
+    "invalid": [
+        "*", "*.web.example.org", "a?.web.example.org", "!a.web.example.org", "", "a b", "a\nb",
+        "a,b.web.example.org", "-a.web.example.org", "a.web.example.org\n",
+        "\u0430.web.example.org",
+    ],
+    "denied": [
+        "web.example.org", "a.web.example.org.", "A.web.example.org", "a.web.example.org:22",
+        "x@a.web.example.org", "a.web.example.org/x", "a..web.example.org", "[::1]", "192.0.2.1",
+        "a.web.example.com", "a.web.example.org.evil.com", "aweb.example.org",
+        "a_b.web.example.org", "ssh://a.web.example.org", ".web.example.org",
+        "x" * 64 + ".web.example.org",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "value"), [(code, value) for code, values in HOSTS.items() for value in values]
+)
+def test_hosts(shared: Attacked, code: str, value: str) -> None:
+    """Patterns are no hosts, since clients would take them for any; others are not of the rule."""
+    shared.issue(code, type="host", principals=[value])
+
+
+def test_a_host_is_certified_for_whom_the_rule_names(shared: Attacked) -> None:
+    """And a user's rule gives no host, nor a host's rule a user."""
+    shared.issue("denied", BOB, type="host", principals=["a.web.example.org"])
+    shared.issue("denied", type="host", principals=["ada"])
+    shared.issue("denied", principals=["a.web.example.org"])
+    told = certificate(shared.ca.issue(type="host", principals=["a.web.example.org"])).certificate
+    assert (told.type, told.critical, told.extensions) == (HOST, {}, {})
 
 
 @pytest.mark.parametrize("value", [each for each in ADDRESSES if "," not in each] + [
@@ -372,102 +404,3 @@ def test_extensions_that_no_rule_gives(shared: Attacked, value: list[str]) -> No
 def test_extensions_that_are_none(shared: Attacked, value: Any) -> None:
     """Names, each once."""
     shared.issue("invalid", extensions=value)
-
-
-# Shapes
-
-
-MEMBERS = ["type", "public_key", "principals", "nonce", "at"]
-VALUES: list[Any] = [None, {}, [], "", "x", -1, True, 2**70, [[]], {"a": {"b": []}}]
-
-
-@pytest.mark.parametrize("member", MEMBERS)
-@pytest.mark.parametrize("value", VALUES, ids=ascii)
-def test_members_of_another_shape(shared: Attacked, member: str, value: Any) -> None:
-    """Each has one."""
-    code = "invalid"
-    if member == "at" and value is None:
-        code = "unproved"  # no time is long ago
-    shared.issue(code, **{member: value})
-
-
-@pytest.mark.parametrize("member", MEMBERS)
-def test_members_that_are_missing(shared: Attacked, member: str) -> None:
-    """All five must be there."""
-    key = Key()
-    request = shared.ca.asked(key, **{member: ...})
-    shared.refused("invalid", lambda: shared.ca.do(
-        ADA, "issue", request=request, proof=key.proof(request)))  # fmt: skip
-
-
-@pytest.mark.parametrize("member", [
-    "valid_before", "valid_after", "serial", "key_id", "critical", "no_touch", "rule", "caller",
-    "who", "Principals", "principals ", "__class__", "",
-])  # fmt: skip
-def test_members_that_nobody_knows(shared: Attacked, member: str) -> None:
-    """Nothing is slipped in."""
-    key = Key()
-    request = shared.ca.asked(key) | {member: 2**64 - 1}
-    event = {"do": "issue", "request": request, "proof": key.proof(request)}
-    shared.event("invalid", ADA, event)
-
-
-EVENTS: list[Any] = [
-    None, [], "x", 1, float("nan"), {}, {"do": None}, {"do": []}, {"do": {}}, {"do": "Issue"},
-    {"do": "issue"}, {"do": "issue", "request": None}, {"do": "issue", "request": []},
-    {"do": "issue", "request": "x"}, {"do": "sign"}, {"do": "_done"}, {"do": "issue", "x": 1},
-    {"do": "init", "key": []}, {"do": "audit", "what": []}, {"do": "audit", "what": {}},
-    {"do": "rotate", "kind": []}, {"do": "rotate", "kind": "user", "stage": {}},
-    {"do": "rotate", "kind": "user", "stage": "publish", "key": []},
-    {"do": "rotate", "kind": "user", "stage": "sign", "force": "no"},
-    {"do": "revoke"}, {"do": "revoke", "serials": {}}, {"do": "revoke", "serials": [[]]},
-    {"do": "revoke", "serials": ["0"]}, {"do": "revoke", "serials": [2**64]},
-    {"do": "revoke", "ca": {}}, {"do": "revoke", "key_ids": [""]}, {"do": "revoke", "keys": ["x"]},
-    {"do": "revoke", "reason": 1},
-    {"do": "revoke", "fingerprints": ["SHA256:x"]}, {"do": "policy", "text": None},
-    {"do": "policy", "text": "x"}, {"do": "policy", "text": "administrators = []"},
-    {"do": "approve", "id": []}, {"do": "audit", "what": "inclusion", "record": -1},
-    {"do": "collect", "request": {"id": [], "nonce": "0" * 32, "at": 0}},
-    {"do": "audit", "what": "inclusion", "record": 2**63},
-    {"do": "audit", "what": "consistency", "old": 9, "new": 1}, {"do": "explain", "caller": []},
-    {"do": "explain", "request": {}, "caller": "x"}, {"do": "renew", "request": {}},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: ascii(event)[:60])
-def test_events_of_no_shape(shared: Attacked, event: Any) -> None:
-    """An answer for each: no traceback, and a row."""
-    rows = len(shared.rows())
-    answer = asyncio.run(shared.ca.operations.answer(event, ADA))
-    assert set(answer) == {"error", "message"}
-    assert answer["error"] in {"invalid", "unknown", "exists"}
-    assert len(shared.rows()) == rows + 1
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 2**65) | st.floats() | st.text(max_size=9)
-    | st.sampled_from(["user", "sign", "publish", "head", "inclusion", "export", "ed25519"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)  # fmt: skip
-MEMBER = st.sampled_from(
-    sorted({"do", *(each for names in operations.MEMBERS.values() for each in names)})
-)
-
-
-@given(
-    doing=st.sampled_from(sorted(operations.MEMBERS)),
-    members=st.dictionaries(MEMBER, JSON, max_size=4),
-)
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_event_is_answered(shared: Attacked, doing: str, members: dict[str, Any]) -> None:
-    """Whatever JSON it is: an object, and no signature but of a head."""
-    allowed = operations.MEMBERS[doing]
-    event = {"do": doing} | {name: value for name, value in members.items() if name in allowed}
-    signatures = len(shared.memory.signatures)
-    answer = asyncio.run(shared.ca.operations.answer(event, BOB))
-    assert isinstance(answer, dict)
-    assert answer.get("error", "invalid") in CODES
-    assert "certificate" not in answer
-    assert len(shared.memory.signatures) - signatures <= (doing == "audit")

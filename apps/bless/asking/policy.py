@@ -19,7 +19,6 @@ from asking.tables import PolicyError, Table
 __all__ = ["Policy", "PolicyError", "read"]
 
 POLICY_BYTES_MAX = 262_144
-RULES_MAX = 256
 APPROVAL_SECONDS, APPROVAL_SECONDS_MAX = 900, 7 * 86_400
 APPROVALS_MAX = 16
 RESERVED = ("root",)
@@ -92,8 +91,6 @@ def _kmsauth(table: Table) -> Kmsauth:
 def _rules(
     listed: list[Any], issuers: dict[str, Issuer], kmsauth: Kmsauth | None
 ) -> tuple[Rule, ...]:
-    if len(listed) > RULES_MAX:
-        raise PolicyError(f"A policy has at most {RULES_MAX} rules.")
     found: dict[str, Rule] = {}
     for number, values in enumerate(listed, 1):
         rule = _rule(number, values, issuers, kmsauth)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from issuing_kit import Key
 from tests.conftest import WAIT_SECONDS
 from tests.e2e.aws import kit
 from tests.e2e.serving import Server
-from tests.e2e.test_bless import _person, _policy, _role
+from tests.e2e.test_bless import _held, _person, _policy, _role
 
 pytestmark = pytest.mark.e2e
 
@@ -35,6 +36,19 @@ type = "user"
 callers = ["arn:aws:iam::*:user/*"]
 [rules.allow]
 principals = ["{caller.name}"]
+source_addresses = "any"
+valid_seconds = 60
+[kmsauth]
+key_ids = ["KEY"]
+service = "ssh"
+[[rules]]
+name = "by token"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+kmsauth = true
+[rules.allow]
+principals = ["{kmsauth.user}"]
 source_addresses = "any"
 valid_seconds = 60
 """
@@ -96,10 +110,11 @@ def lab(shared: Server, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     folder = tmp_path_factory.mktemp("people")
     owner = kit.client(shared)
     may = _policy("lambda:InvokeFunction", kit.ARN + CA)
-    made = told(owner, {"do": "init", "policy": POLICY, "origin": "lab"})
+    key = kit.client(shared, "kms").create_key()["KeyMetadata"]["Arn"]
+    made = told(owner, {"do": "init", "policy": POLICY.replace("KEY", key), "origin": "lab"})
     assert "user_ca" in made, made
     people = [kit.client(shared, **_person(shared, folder, name, may)) for name in ("ada", "eve")]
-    return Lab(shared, owner, *people, keys=made)
+    return Lab(shared, owner, *people, keys=made | {"kmsauth": key})
 
 
 def test_what_is_attacked_works(lab: Lab) -> None:
@@ -270,3 +285,35 @@ def test_what_is_public_is_only_what_is_public(lab: Lab, path: str) -> None:
     answer = lab.server.get(path)
     assert answer.status in {400, 404}, answer.body[:200]
     assert b"SQLite" not in answer.body
+
+
+def test_no_token_is_kept_anywhere(lab: Lab) -> None:
+    """Neither one that was believed nor one that was refused: no log, file or answer has it."""
+    now = datetime.now(UTC)
+    times = {
+        name: (now + timedelta(minutes=minutes)).strftime("%Y%m%dT%H%M%SZ")
+        for name, minutes in (("not_before", -3), ("not_after", 7))
+    }
+    blob = kit.client(lab.server, "kms").encrypt(
+        KeyId=lab.keys["kmsauth"], Plaintext=json.dumps(times),
+        EncryptionContext={"to": "ssh", "from": "walter", "user_type": "user"},
+    )["CiphertextBlob"]  # fmt: skip
+    token = base64.b64encode(blob).decode()
+
+    def tried(user: str, text: str, key: Key) -> Any:
+        more = {"token": {"kmsauth": {"user": user, "token": text}}}
+        return told(lab.ada, asked("walter", key) | more)
+
+    key = Key()
+    assert "certificate" in tried("walter", token, key)
+    codes = [
+        tried("walter", token, Key()),
+        tried("ada", token, Key()),
+        tried("walter", "!" + token, key),
+    ]
+    assert [each["error"] for each in codes] == ["used", "unproved", "unproved"]
+
+    held = _held(lab.server) | {"answers": json.dumps(codes).encode()}
+    assert any(key.public.sha256.encode() in data for data in held.values())  # what may be is seen
+    for secret in (token[:64].encode(), blob[:48], blob[:48].hex().encode()):
+        assert [place for place, data in held.items() if secret in data] == []

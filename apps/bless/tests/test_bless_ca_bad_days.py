@@ -239,3 +239,17 @@ def test_many_changes_at_once_are_all_published(made: Attacked) -> None:
     found = reading.read(made.ca.authority.published.read(KRL) or b"")
     assert found.version == len(serials)
     assert [each.serials for each in found.certificates.values()] == [((1, 24),)]
+
+
+def test_a_clock_that_was_set_back_over_a_restart(made: Attacked) -> None:
+    """What was forgotten stays behind: a new process does not begin to remember earlier."""
+    key = Key()
+    request = made.ca.asked(key)
+    event = {"request": request, "proof": key.proof(request)}
+    _seen(made.ca.do(ADA, "issue", **event))
+    made.ca.clock.now += 86_400
+    _seen(made.ca.issue())
+    made.ca.clock.now -= 86_400
+    other = Ca(made.ca.folder, made.memory, made.ca.clock)
+    assert other.issue()["error"] == "used"
+    assert other.do(ADA, "issue", **event)["error"] == "used"

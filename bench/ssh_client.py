@@ -1,6 +1,7 @@
 """One boto3 client that asks for certificates, in a process of its own.
 
-``python -m bench.ssh_client PORT ACCESS_KEY COUNT``; the secret comes on stdin, then ``go``. It
+``python -m bench.ssh_client PORT ACCESS_KEY COUNT``; the secret comes on stdin, then ``go``. With
+``found`` in place of the count it makes the CA of a fresh server. Else it
 makes its requests and their proofs first, says ``ready``, and at the end when it began and ended
 (monotonic time, which is one for all processes) and the milliseconds of each call.
 """
@@ -20,8 +21,9 @@ from bench.signed import Keys
 FUNCTION = "bless-ca"
 
 
-def found(port: int, keys: Keys) -> None:
+def found(port: int, access_key: str) -> None:
     """Make the CA of a fresh server. Raises Unavailable."""
+    keys = Keys(access_key, sys.stdin.readline().strip())
     policy = ssh_kit.issuing_kit.POLICY.replace("user/ada", "user/*").replace(
         "{caller.name}", "ada"
     )
@@ -65,4 +67,7 @@ def _asked(client: Any, event: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    if sys.argv[3] == "found":
+        found(int(sys.argv[1]), sys.argv[2])
+    else:
+        main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -17,6 +17,10 @@ from pathlib import Path
 
 BUSY_SECONDS = 10
 """How long a writer waits for others before the store counts as down."""
+CHECKPOINT_PAGES = 8000
+"""Of 4 KiB, until the journal is written back: serials go all over their index, so pages that come
+again and again are written once."""
+CACHE_KIB = 8192
 _LEVEL_SHIFT = 48
 """A subtree's row: its level above, its index below."""
 _ROWS_AT_ONCE = 1000
@@ -60,6 +64,8 @@ class Store:
             )
             self._sql.execute("PRAGMA journal_mode=WAL")
             self._sql.execute("PRAGMA synchronous=FULL")
+            self._sql.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            self._sql.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             with self.writing():
                 self._prepare(origin)
 

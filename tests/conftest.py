@@ -28,6 +28,8 @@ WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.01
 PROCESSES_MAX = 4
 """More would meet at the same disk and at the same cores as the servers that they start."""
+ADDRESS = " at 0x"
+"""What a test's name has in it where a value has no word for itself."""
 STRICT = "skip_is_failure"
 """What a process that divides the tests tells the processes that run them."""
 
@@ -89,7 +91,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests have more time than others come first; else the order stays."""
+    """Files whose tests have more time than others come first; else the order stays.
+
+    A name that each process makes anew would end every divided run, so one process refuses it too.
+    """
+    anew = next((item.nodeid for item in items if ADDRESS in item.nodeid), "")
+    if anew:
+        raise pytest.UsageError(f"{anew}: an address in memory is no part of a test's name")
     allowed: dict[Path, float] = {}
     for item in items:
         marker = item.get_closest_marker("timeout")

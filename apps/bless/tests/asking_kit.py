@@ -25,6 +25,15 @@ SK = PublicKey(
 )  # fmt: skip
 
 
+def named(value: object) -> str:
+    """A value as a part of a test's name, the same in every process: of a key its kind."""
+    if isinstance(value, PublicKey):
+        return value.kind.name
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={named(member)}" for name, member in value.items())
+    return str(value)
+
+
 def rsa_key(bits: int) -> PublicKey:
     """A new RSA key."""
     made = rsa.generate_private_key(65537, bits).public_key()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from asking_kit import RSA, SK, allowing, granted, rsa_key, rule, why_not
+from asking_kit import RSA, SK, allowing, granted, named, rsa_key, rule, why_not
 
 
 @pytest.mark.parametrize(("rules", "wanted", "given"), [
@@ -130,7 +130,7 @@ TOUCHED = {"key": SK, "hardware": True, "touched": True}
     ({}, {"key": SK, "touched": True}, "none of a security key"),
     ({}, TOUCHED | {"touched": False}, "not touched"),
     ({"hardware": True, "verify": True}, TOUCHED, "did not verify"),
-], ids=str)  # fmt: skip
+], ids=named)  # fmt: skip
 def test_a_key_that_the_rule_does_not_take(
     told_: dict[str, Any], changed: dict[str, Any], why: str
 ) -> None:
@@ -145,7 +145,7 @@ def test_a_key_that_the_rule_does_not_take(
     ({"touch": False}, TOUCHED | {"touched": False}, True, False),
     ({"touch": False}, {}, False, False),
     ({"hardware": True, "verify": True}, TOUCHED | {"verified": True}, False, True),
-], ids=str)  # fmt: skip
+], ids=named)  # fmt: skip
 def test_touch_and_verification_are_the_rules_to_say(
     told_: dict[str, Any], changed: dict[str, Any], *, no_touch: bool, verify: bool
 ) -> None:

@@ -278,7 +278,7 @@ def test_a_full_disk_is_said_and_served_on(
         pytest.skip("a small file system needs root to mount")
     data = tmp_path / "small"
     data.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(data)])
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(data)])
     if mounted.returncode:
         pytest.skip("mounting is not allowed here")
     server = serve(data=data)

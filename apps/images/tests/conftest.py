@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 import generate
+import kept
 import preprocess
 import spare
 from dynimo.sdk import context, http
@@ -87,8 +88,10 @@ def decide_info() -> Ask:
 
 
 @pytest.fixture
-def make() -> Ask:
-    """Ask the Generator for an internal path."""
+def make(monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Ask the Generator for an internal path, in an environment that has kept nothing yet."""
+    monkeypatch.setattr(generate, "_PICTURES", kept.Pictures())
+    monkeypatch.setattr(generate, "_FILES", kept.Files())
 
     def call(path: str, headers: dict[str, str] | None = None, kin: int = 0) -> http.Reply:
         return generate.handler(event(path, headers=headers), replace(CONTEXT, kin=kin))

@@ -11,7 +11,6 @@ import pytest
 import pyvips
 from PIL import Image
 
-import generate
 import kept
 import limits
 import opening
@@ -25,13 +24,6 @@ from picture_server import running
 Ask = Callable[..., http.Reply]
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
 DATA = SAMPLE.read_bytes()
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that has kept nothing yet."""
-    monkeypatch.setattr(generate, "_PICTURES", kept.Pictures())
-    monkeypatch.setattr(generate, "_FILES", kept.Files())
 
 
 def rendered(place: kept.Picture | None, w: int, data: bytes = DATA) -> np.ndarray:

@@ -281,8 +281,8 @@ def test_a_full_disk_is_said_and_served_on(
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(data)])
     if mounted.returncode:
         pytest.skip("mounting is not allowed here")
-    server = serve(data=data)
     try:
+        server = serve(data=data)
         _fill(data / "fill")
         answers = [server.get(f"/img/sample/boats.jpg?w={width}") for width in range(400, 420)]
         again = server.get("/img/sample/boats.jpg?w=400")
@@ -290,9 +290,9 @@ def test_a_full_disk_is_said_and_served_on(
         assert {answer.status for answer in answers} == {200}
         assert again.headers["cache-status"].startswith("Dynimo; hit")
         wait_until(lambda: server.statistics()["edge"]["disk_error"])
-    finally:
         server.stop()
-        subprocess.run(["umount", str(data)], check=True)
+    finally:
+        subprocess.run(["umount", "--lazy", str(data)], check=True)
 
 
 def _fill(path: Path) -> None:

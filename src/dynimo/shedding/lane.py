@@ -34,18 +34,22 @@ REASONS = (LATE, OVERLOAD, YIELD, FULL, GONE)
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """How one class is treated: of the limit, ``places`` (0 to 1) may be its own at once."""
+    """How one class is treated: of the limit, ``places`` (0 to 1) may be its own at once.
+
+    While a higher class waits, one that would wait longer than ``yield_seconds`` is turned away.
+    """
 
     places: float
     target_seconds: float
     interval_seconds: float
+    yield_seconds: float
 
 
 CLASSES = {
-    Priority.LIVE: Class(1.0, 1.2, 2.0),
-    Priority.REVALIDATE: Class(1.0, 0.5, 1.0),
-    Priority.PREFETCH: Class(0.9, 0.1, 0.5),
-    Priority.WARM: Class(0.5, 0.5, 1.0),
+    Priority.LIVE: Class(1.0, 1.2, 2.0, math.inf),
+    Priority.REVALIDATE: Class(1.0, 0.5, 1.0, 0.5),
+    Priority.PREFETCH: Class(0.9, 0.1, 0.5, 0.03),
+    Priority.WARM: Class(0.5, 0.5, 1.0, 0.5),
 }
 """Live requests are given patience: their queue works off bursts. A prefetch that must wait is
 better not made. Nobody waits for a warm-up, but it must leave room."""
@@ -114,6 +118,8 @@ class Lane:
             self._queues[ticket.priority][ticket] = None
             self.waiting += 1
             decided += self._drain(now)
+            if ticket.verdict is None:
+                self._yield_to(ticket.priority, decided)
         return decided
 
     def finish(self, ticket: Ticket, now: float, seconds: float = 0.0) -> list[Ticket]:
@@ -172,11 +178,29 @@ class Lane:
         own = len(self._queues[priority])
         wait = (ahead + 1) * self.typical / self.limit
         has_next_turn = not own and self._passed_over[priority] >= SHARE_ONE_IN
-        if ahead > own and wait > CLASSES[priority].target_seconds and not has_next_turn:
+        if ahead > own and wait > CLASSES[priority].yield_seconds and not has_next_turn:
             return YIELD  # a higher class takes all there is
         if wait > self._codels[priority].patience:
             return OVERLOAD
         return LATE if now + wait + self.typical > self.deadline(ticket) else ""
+
+    def _yield_to(self, arrived: Priority, decided: list[Ticket]) -> None:
+        """Turn away those of lower classes who would not be let in any more, the last first.
+
+        They would be told so in the end, and sooner is better. Who has the next turn keeps it.
+        """
+        ahead = self.waiting
+        for priority in reversed(Priority):
+            queue = self._queues[priority]
+            if priority <= arrived or not queue:
+                ahead -= len(queue)
+                continue
+            kept = 1 if self._passed_over[priority] >= SHARE_ONE_IN else 0
+            most = CLASSES[priority].yield_seconds
+            while len(queue) > kept and ahead * self.typical / self.limit > most:
+                self._turn_away(next(reversed(queue)), YIELD, decided)
+                ahead -= 1
+            ahead -= len(queue)
 
     def _make_room(self, ticket: Ticket) -> list[Ticket]:
         """Too many wait: those whom nobody waits for go first, then one of the lowest class."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from dynimo.backends.sandboxes import cgroup_own
 from dynimo.backends.sandboxes.config import Config
 from dynimo.backends.sandboxes.process import ProcessSandbox
 from dynimo.runtime.isolation import landlock
@@ -449,6 +450,24 @@ def test_probe_speaks_json() -> None:
         [sys.executable, "-I", "-S", "-c", source], capture_output=True, timeout=30, check=True
     )
     assert "seccomp" in json.loads(done.stdout)
+
+
+async def test_the_platform_keeps_its_part(tmp_path: Path) -> None:
+    """It has a share of its own while it is open, and is where it was afterwards."""
+    before = _processor_group()
+    sandbox = await ProcessSandbox.open(Config(scratch=tmp_path / "scratch"))
+    try:
+        if sandbox.describe()["processor shares"] != "on":
+            pytest.skip(f"processor shares: {sandbox.describe()['processor shares']}")
+        assert _processor_group().endswith(f"/{cgroup_own.PREFIX}{os.getpid()}")
+    finally:
+        await sandbox.close()
+    assert _processor_group() == before
+
+
+def _processor_group() -> str:
+    lines = (each.split(":", 2) for each in Path("/proc/self/cgroup").read_text().splitlines())
+    return next((group for _, names, group in lines if "cpu" in names.split(",")), "")
 
 
 async def test_each_version_weighs_the_same(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 A zygote joins its version's group before it imports a line, and what it forks is born there; so it
 costs an environment nothing. A version with a thousand busy environments then gets as much of the
-cores as one with a single one, and the platform itself keeps its part beside all of them. Only in
-version 1, where a process may be in another group for each controller. Source: the kernel's
-scheduler/sched-design-CFS and cgroup-v1 documents.
+cores as one with a single one, and the platform itself (``cgroup_own``) keeps its part beside all
+of them. Only in version 1, where a process may be in another group for each controller. Source: the
+kernel's scheduler/sched-design-CFS and cgroup-v1 documents.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dynimo.backends.sandboxes import cgroup_places, cgroup_slots
+from dynimo.backends.sandboxes import cgroup_own, cgroup_places, cgroup_slots
 
 MEASURE = "processor shares"
 PREFIX = "dynimo-"
@@ -35,10 +35,11 @@ class Share:
 class Shares:
     """The groups of this platform's versions."""
 
-    def __init__(self, parent: Path | None, found: str) -> None:
+    def __init__(self, parent: Path | None, found: str, own: Path | None = None) -> None:
         self.found = found
         """``on``, or why not."""
         self._parent = parent
+        self._own = own
         self._count = 0
         self._leaving: list[Path] = []
 
@@ -63,7 +64,7 @@ class Shares:
             (parent / "cpu.shares").write_text(str(WEIGHT * (os.cpu_count() or 1)))
         except OSError as error:
             return cls(None, f"{folder}: {error.strerror}")
-        return cls(parent, "on")
+        return cls(parent, "on", cgroup_own.enter(folder))
 
     def make(self) -> Share | None:
         """A group for one version; None where there are none, or the kernel refuses one."""
@@ -91,7 +92,9 @@ class Shares:
         for folder in [*self._leaving, *([self._parent] if self._parent is not None else [])]:
             cgroup_slots.remove(folder)
         self._leaving.clear()
-        self._parent = None
+        if self._own is not None:
+            cgroup_own.leave(self._own)
+        self._parent = self._own = None
 
     def _tidy(self) -> None:
         left = []

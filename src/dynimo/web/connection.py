@@ -454,7 +454,13 @@ class Connection(asyncio.Protocol):
     def _write(
         self, request: message.Request, response: message.Response | bytes, extra: bytes
     ) -> None:
-        if isinstance(response, bytes):
+        if (
+            type(response) is message.Prepared
+            and response.status == 200
+            and (not extra and request.method == "GET")
+        ):
+            self._send(response.head, response.body)  # the commonest: as it was prepared
+        elif isinstance(response, bytes):
             self._transport.write(response)
         else:
             self._send(*whole.encoded(request, response, self._date.now, extra))

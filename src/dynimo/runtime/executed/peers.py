@@ -13,15 +13,22 @@ import socket
 import struct
 
 DESCENDANTS_MAX = 1_000
+LOOKS_MAX = 3
+"""The kernel gives its table piece by piece: while others connect, a line may be missed."""
 Address = tuple[str, int]
 
 
 def is_own(connection: socket.socket) -> bool:
     """Whether the peer of this accepted connection is a process of this environment."""
-    table = _table()
-    if table is None:
-        return True
-    found = find(table, connection.getpeername(), connection.getsockname())
+    local, remote = connection.getpeername(), connection.getsockname()
+    found = None
+    for _ in range(LOOKS_MAX):
+        table = _table()
+        if table is None:
+            return True
+        found = find(table, local, remote)
+        if found is not None:
+            break
     if found is None:
         return False
     uid, inode = found

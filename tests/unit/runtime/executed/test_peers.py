@@ -36,6 +36,20 @@ def test_this_process_sees_its_own_connection() -> None:
             assert client.getsockname() == server.getpeername()
 
 
+def test_a_line_that_the_kernel_missed_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once or twice; a connection that is in no table is nobody's."""
+    whole = peers._table
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, socket.create_connection(listener.getsockname()):
+        server, _ = listener.accept()
+        with server:
+            tables = iter(["head\n", "head\n"])
+            monkeypatch.setattr(peers, "_table", lambda: next(tables, None) or whole())
+            assert peers.is_own(server)
+            monkeypatch.setattr(peers, "_table", lambda: "head\n")
+            assert not peers.is_own(server)
+
+
 def test_steps_that_are_not_in_the_table_change_nothing() -> None:
     """For every state and step."""
     for state in State:

@@ -201,9 +201,14 @@ def _open(name: str, path: str) -> originals.Found:
 
 
 def _read(found: originals.Found, name: str, path: str) -> originals.Original:
+    key = f"{source.base(name, settings.sources())}\n{path}"
+    again = _FILES.same(key, found.revision)
+    if again is not None:
+        return again
     original = found.read()
-    if isinstance(found, remote.RemoteFile):
-        _FILES.keep(f"{source.base(name, settings.sources())}\n{path}", original)
+    downloaded = isinstance(found, remote.RemoteFile)
+    if downloaded or _PICTURES.many_likely:
+        _FILES.keep(key, original, downloaded=downloaded)
     return original
 
 

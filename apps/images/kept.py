@@ -22,7 +22,7 @@ from shapes import Size
 PIXELS_BYTES_MAX = 64 << 20
 """Decoded pictures kept in one environment, all together."""
 FILES_BYTES_MAX = 48 << 20
-"""Downloaded files kept in one environment, all together."""
+"""Files of sources kept in one environment, all together."""
 FILE_SECONDS = 10.0
 """How long a downloaded file is used without asking its server again."""
 BANDS_MAX = 4
@@ -128,6 +128,8 @@ class Picture:
     def find(self, least: Size) -> pyvips.Image | None:
         """Give a decoded picture of at least that size, if there is one."""
         found = self.pictures.find(self.key, least)
+        if found is not None:  # this, too, tells what sources are like these days
+            self.pictures.see(self.key, self.recipe)
         self.shared = found is not None
         return found
 
@@ -187,7 +189,7 @@ class _Downloaded:
 
 
 class Files:
-    """Downloaded files, for as long as nobody would notice that they are not quite new."""
+    """Files of sources, for as long as nobody would notice that they are not quite new."""
 
     def __init__(
         self, bytes_max: int = FILES_BYTES_MAX, clock: Callable[[], float] = time.monotonic
@@ -196,22 +198,27 @@ class Files:
         self._bytes_max = bytes_max
         self._clock = clock
         self._bytes = 0
-        self._held: OrderedDict[str, tuple[float, originals.Original]] = OrderedDict()
+        self._held: OrderedDict[str, tuple[float | None, originals.Original]] = OrderedDict()
 
     def find(self, key: str) -> originals.Found | None:
-        """Give the file if it was kept less than ``FILE_SECONDS`` ago."""
+        """Give the file if it was downloaded less than ``FILE_SECONDS`` ago."""
         held = self._held.get(key)
-        if held is None:
+        if held is None or held[0] is None:
             return None
         if self._clock() > held[0] + FILE_SECONDS:
             self._drop(key)
             return None
         return _Downloaded(held[1])
 
-    def keep(self, key: str, original: originals.Original) -> None:
-        """Keep a file for a moment."""
+    def same(self, key: str, revision: str | None) -> originals.Original | None:
+        """Give the file if it was kept in that revision, however long ago."""
+        held = self._held.get(key) if revision else None
+        return held[1] if held is not None and held[1].revision == revision else None
+
+    def keep(self, key: str, original: originals.Original, *, downloaded: bool) -> None:
+        """Keep a file: ``downloaded`` for a moment, else for whoever knows its revision."""
         self._drop(key)
-        self._held[key] = (self._clock(), original)
+        self._held[key] = (self._clock() if downloaded else None, original)
         self._bytes += len(original.data)
         while self._bytes > self._bytes_max:
             self._drop(next(iter(self._held)))

@@ -191,7 +191,7 @@ def _shared(
     image = None
     if header.plain_jpeg is not None:
         with contextlib.suppress(turbo.NotPlain):  # as in open_canvas
-            image = _fast(data, header, useful, out, exact=False)
+            image = _fast(data, header, useful, out, exact=False, alike=True)
     if image is None and header.kind in WHOLE:
         factor = round(max(size) / max(useful))
         image = _usual(_halved(_lines(data, header, out), factor), header, out)
@@ -205,13 +205,17 @@ def _shared(
 
 
 def _fast(
-    data: bytes, header: decode.Header, least: Size, out: Output, *, exact: bool
-) -> pyvips.Image:
-    """Decode a plain JPEG; to that size if ``exact``, else to no smaller one."""
+    data: bytes, header: decode.Header, least: Size, out: Output, *, exact: bool,
+    alike: bool = False,
+) -> pyvips.Image:  # fmt: skip
+    """Decode a plain JPEG; to that size if ``exact``, else to no smaller one.
+
+    ``alike``: as in `turbo.decode`.
+    """
     found = header.plain_jpeg
     assert found is not None
     stored = _turn(least, turned=out.upright and found.orientation >= 5)
-    rows = turbo.decode(data, found, stored)
+    rows = turbo.decode(data, found, stored, alike=alike)
     image = turbo.wrap(rows)
     if exact and (image.width, image.height) != stored:
         image = image.resize(stored[0] / image.width, vscale=stored[1] / image.height)

@@ -19,20 +19,23 @@ class NotPlain(ValueError):
     """libjpeg-turbo has doubts about the file."""
 
 
-def decode(data: bytes, header: jpeg.Header, least: tuple[int, int]) -> Any:
+def decode(
+    data: bytes, header: jpeg.Header, least: tuple[int, int], *, alike: bool = False
+) -> Any:
     """Decode to rows of samples, at least ``least`` (w, h) pixels if the source has them.
+
+    ``alike``: the samples may differ by what nobody sees.
 
     Raises:
         NotPlain: the decoder warned or failed.
     """
     width, height = min(least[0], header.width), min(least[1], header.height)
-    if (
-        header.is_progressive
-        and -(-header.width // 8) >= width
-        and -(-header.height // 8) >= height
-    ):
-        # At 1/8, where most scans are never looked at, reading them is most of the work.
-        data = progressive.slim(data) or data
+    if header.is_progressive:
+        # Reading scans is most of the work, and at 1/8 most of them are never looked at.
+        if _suffices(8, header, (width, height)):
+            data = progressive.slim(data) or data
+        elif alike and _suffices(2, header, (width, height)):
+            data = progressive.coarse(data) or data
     try:
         return simplejpeg.decode_jpeg(
             data,
@@ -43,6 +46,11 @@ def decode(data: bytes, header: jpeg.Header, least: tuple[int, int]) -> Any:
         )
     except (ValueError, MemoryError) as error:
         raise NotPlain(str(error)) from error
+
+
+def _suffices(divisor: int, header: jpeg.Header, size: tuple[int, int]) -> bool:
+    """Tell whether a picture so many times smaller is still large enough."""
+    return -(-header.width // divisor) >= size[0] and -(-header.height // divisor) >= size[1]
 
 
 def wrap(rows: Any) -> pyvips.Image:

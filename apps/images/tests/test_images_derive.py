@@ -92,9 +92,9 @@ def test_all_come_from_one_decode(ask_many: Derive, monkeypatch: pytest.MonkeyPa
     decoded: list[object] = []
     real = generate.making.render.opening.turbo.decode  # type: ignore[attr-defined]
 
-    def counted(*given: Any) -> Any:
+    def counted(*given: Any, **how: Any) -> Any:
         decoded.append(given)
-        return real(*given)
+        return real(*given, **how)
 
     monkeypatch.setattr(generate.making.render.opening.turbo, "decode", counted)  # type: ignore[attr-defined]
     variants = [f"w={width}&fm=jpg" for width in (100, 900, 200, 700, 400)]

@@ -60,9 +60,9 @@ def test_one_decode_serves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[tuple[int, int]] = []
     real = opening.turbo.decode
 
-    def counted(*given: object) -> object:
+    def counted(*given: object, **how: object) -> object:
         decoded.append(given[2])  # type: ignore[arg-type]
-        return real(*given)  # type: ignore[arg-type]
+        return real(*given, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(opening.turbo, "decode", counted)
     pictures = kept.Pictures()
@@ -86,6 +86,18 @@ def test_where_many_sizes_are_usual_the_first_decodes_for_them() -> None:
     assert [first(f"many {n}", "2", "3") for n in range(5)] == [False, False, False, True, True]
     alone = [first(f"one {n}", "1") for n in range(6)]
     assert alone == [True, True, True, True, False, False]
+
+
+def test_it_stays_learnt_while_pictures_come_from_what_is_kept() -> None:
+    """Whoever finds a decoded picture asks for one more size, too: nothing is unlearnt by that."""
+    pictures = kept.Pictures()
+    shared = []
+    for number in range(2 * kept.FIRSTS):
+        places = [kept.Picture(pictures, f"many {number}", str(w)) for w in (100, 200, 300)]
+        for place, w in zip(places, (100, 200, 300), strict=True):
+            rendered(place, w)
+        shared.append(places[0].shared)
+    assert shared == [False] * kept.FOLLOWED_MIN + [True] * (2 * kept.FIRSTS - kept.FOLLOWED_MIN)
 
 
 def test_another_revision_is_another_picture() -> None:
@@ -123,14 +135,39 @@ def test_files_are_forgotten_in_time_and_within_the_budget() -> None:
     now = [0.0]
     files = kept.Files(bytes_max=10, clock=lambda: now[0])
     for key in "ab":
-        files.keep(key, original.Original(data=b"12345", revision=key, modified=None))
+        files.keep(key, original.Original(data=b"12345", revision=key, modified=None), downloaded=True)
     found = files.find("a")
     assert found is not None
     assert found.read().revision == "a"
-    files.keep("c", original.Original(data=b"1", revision="c", modified=None))
+    files.keep("c", original.Original(data=b"1", revision="c", modified=None), downloaded=True)
     assert [files.find(key) is not None for key in "abc"] == [False, True, True]
     now[0] = kept.FILE_SECONDS + 0.1
     assert files.find("c") is None
+
+
+def test_a_file_of_a_known_revision_is_not_read_again() -> None:
+    """A folder tells what it has without reading; where nobody can tell, it is read."""
+    files = kept.Files()
+    file = original.Original(data=b"1", revision="a", modified=None)
+    files.keep("key", file, downloaded=False)
+    assert files.find("key") is None
+    assert files.same("key", "a") is file
+    assert [files.same(*each) for each in (("key", "b"), ("key", None), ("other", "a"))] == [None] * 3
+
+
+def test_a_changed_file_is_seen_although_the_old_is_kept(
+    folder: Path, make: Ask, look: Callable[[http.Reply], Image.Image]
+) -> None:
+    """Where many sizes are usual the file stays in memory, and never longer than it is true."""
+    for number in range(kept.FOLLOWED_MIN + 1):
+        (folder / f"{number}.jpg").write_bytes(DATA)
+        for w in (100, 200):
+            make(recipe.spell(spelled.canonical(source="pics", path=f"{number}.jpg", w=w)))
+    path = recipe.spell(spelled.canonical(source="pics", path=f"{number}.jpg", w=100))
+    before = look(make(path))
+    (folder / f"{number}.jpg").write_bytes(pyvips.Image.black(200, 200).jpegsave_buffer())
+    after = look(make(path))
+    assert (before.height, after.height) == (63, 100)
 
 
 def test_shared_pixels_have_their_own_validator(folder: Path, make: Ask) -> None:

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from dynimo.functions import scaling
+from dynimo.functions.kinship import Kinship
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,8 @@ KIN_LOOK = 16
 """How far down the queue an environment looks for what shares work with what it did last."""
 KIN_ROW_MAX = 16
 """After so many that were passed over for the sake of kin, the first of the queue is next."""
-KIN_WAIT_SECONDS = 0.1
-"""How long somebody waits for the environment that is at work on what it shares, before it goes
-elsewhere and does all of it again."""
 
+_LONG_AGO = float("-inf")
 Action: TypeAlias = Start | Assign | Stop | Reject
 
 
@@ -85,7 +84,8 @@ class _Environment:
     """``running`` are the invocations inside; ``idle_since`` means something when it is empty.
 
     A ``condemned`` one gets nothing more: it has been killed but is not gone yet, or it is ``old``
-    and goes when it is empty. ``kin`` is that of the last invocation in it.
+    and goes when it is empty. ``kin`` is that of the last invocation in it, ``first`` whether it
+    was another before, and others of it wait for that one until ``patient``.
     """
 
     running: set[str] = field(default_factory=set)
@@ -93,6 +93,8 @@ class _Environment:
     condemned: bool = False
     old: bool = False
     kin: str = ""
+    first: bool = False
+    patient: float = 0.0
 
 
 class Pool:
@@ -113,10 +115,9 @@ class Pool:
         # Insertion order is age; within it the most lately used are tried first (see _free).
         self._environments: dict[str, _Environment] = {}
         self._queue: OrderedDict[str, float] = OrderedDict()  # invocation → when it is late
-        self._kin: dict[str, str] = {}  # of those waiting or running that have any
-        self._kindred: dict[str, int] = {}  # how many of each
+        self._kin = Kinship()
         self._passed = 0
-        self._drained_at = float("-inf")
+        self._drained_at = _LONG_AGO
         self._service_seconds = 0.0
         self._cold_start_seconds = cold_start_seconds
         self._burst = scaling.Burst(limits.burst, limits.burst_per_second)
@@ -129,21 +130,19 @@ class Pool:
         Invocations of one ``kin`` share work: they go to one environment, and wait for it if it is
         at work on it, but not for long.
         """
-        if kin:
-            self._kin[invocation] = kin
-            self._kindred[kin] = self._kindred.get(kin, 0) + 1
+        self._kin.add(invocation, kin)
         name = self._free(kin)
-        awaits = bool(kin) and self._at_work(kin) and self.waiting < self.limits.queue
+        awaits = now < self._patient(kin) and self.waiting < self.limits.queue
         if name is not None and (not awaits or self._environments[name].kin == kin):
-            return [self._assign(name, invocation)]
+            return [self._assign(name, invocation, now)]
         if not awaits and self._should_start(now):
             start = self._start(now)
             if self._queue:  # whoever has waited longest comes first, also here
                 self._queue[invocation] = now + self.limits.queue_seconds
                 invocation, _ = self._queue.popitem(last=False)
-            return [start, self._assign(start.environment, invocation)]
+            return [start, self._assign(start.environment, invocation, now)]
         if self.waiting >= self.limits.queue:
-            self._forget(invocation)
+            self._kin.forget(invocation)
             return [Reject(invocation, "full")]
         self._queue[invocation] = now + self.limits.queue_seconds
         return []
@@ -154,7 +153,9 @@ class Pool:
         if slot is None or invocation not in slot.running:
             return []
         slot.running.discard(invocation)
-        self._forget(invocation)
+        if self._kin.of(invocation):
+            self._kin.observe(seconds, first=slot.first)
+        self._kin.forget(invocation)
         slot.idle_since = now
         self._service_seconds = scaling.smoothed(self._service_seconds, seconds)
         return self._leave(environment, now) if slot.old else self._drain(now)
@@ -165,13 +166,13 @@ class Pool:
         if slot is None:
             return []
         for invocation in slot.running:
-            self._forget(invocation)
+            self._kin.forget(invocation)
         return [*self._drain(now), *self.fill(now)]
 
     def withdraw(self, invocation: str) -> None:
         """Its caller has left: if it still waits, it shall not run."""
         if self._queue.pop(invocation, None) is not None:
-            self._forget(invocation)
+            self._kin.forget(invocation)
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed: turn away the late, let the long idle go, keep the reserve."""
@@ -239,14 +240,13 @@ class Pool:
                 for slot in self._environments.values()
                 if not slot.running
             ]
-        patient = self._came_first() + KIN_WAIT_SECONDS if self._queue and self._kin else 0.0
+        kin = self._kin.of(next(iter(self._queue))) if self._queue else ""
+        patient = self._patient(kin)
         if patient > self._drained_at and not self.starved:
             times.append(patient + LATER_SECONDS)
         if self.starved:
             moments = [self._came_first() + self._worth_waiting() + LATER_SECONDS]
-            if patient > self._drained_at and self._at_work(
-                self._kin.get(next(iter(self._queue)), "")
-            ):
+            if patient > self._drained_at:
                 moments.append(patient + LATER_SECONDS)
             moments += [when for when in (self._burst.next_at,) if when is not None]
             moments += [self._refused_at + ROOM_SECONDS] if self._refused_at is not None else []
@@ -309,11 +309,17 @@ class Pool:
                 best, best_since = name, slot.idle_since
         return best
 
-    def _at_work(self, kin: str) -> bool:
-        """Whether some environment does work of this kin right now."""
-        return bool(kin) and any(
-            slot.kin == kin and slot.running and not slot.condemned
-            for slot in self._environments.values()
+    def _patient(self, kin: str) -> float:
+        """Until when others of this kin wait for what is being done; long ago, if nothing is."""
+        if not kin:
+            return _LONG_AGO
+        return max(
+            (
+                slot.patient
+                for slot in self._environments.values()
+                if slot.kin == kin and slot.running and not slot.condemned
+            ),
+            default=_LONG_AGO,
         )
 
     def _next(self, kin: str, now: float) -> str | None:
@@ -327,8 +333,8 @@ class Pool:
         if self._kin and self._passed < KIN_ROW_MAX:
             near = list(islice(self._queue, KIN_LOOK))
             taken = {slot.kin for slot in self._environments.values()} - {kin, ""}
-            own = (each for each in near if kin and self._kin.get(each) == kin)
-            free = (each for each in near if self._kin.get(each, "") not in taken)
+            own = (each for each in near if kin and self._kin.of(each) == kin)
+            free = (each for each in near if self._kin.of(each) not in taken)
             chosen = next(own, None) or next(free, first)
             if chosen == first and self._awaits(first, kin, now):
                 return None
@@ -338,9 +344,8 @@ class Pool:
 
     def _awaits(self, first: str, kin: str, now: float) -> bool:
         """Whether the first of the queue had better wait for others than those of ``kin``."""
-        its = self._kin.get(first, "")
-        patient = now < self._came_first() + KIN_WAIT_SECONDS
-        return its != kin and patient and self._at_work(its)
+        its = self._kin.of(first)
+        return its != kin and now < self._patient(its)
 
     def _start(self, now: float) -> Start:
         self._born += 1
@@ -349,27 +354,22 @@ class Pool:
         self._environments[name] = _Environment(idle_since=now)
         return Start(name)
 
-    def _assign(self, environment: str, invocation: str) -> Assign:
+    def _assign(self, environment: str, invocation: str, now: float) -> Assign:
         slot = self._environments[environment]
         slot.running.add(invocation)
-        slot.kin = self._kin.get(invocation, "") if self._kin else ""
-        others = self._kindred[slot.kin] - 1 if slot.kin else 0
-        return Assign(environment, invocation, others)
-
-    def _forget(self, invocation: str) -> None:
-        """It neither waits nor runs any more: it is nobody's kin."""
-        kin = self._kin.pop(invocation, "") if self._kin else ""
+        kin = self._kin.of(invocation)
+        slot.first = slot.kin != kin
+        slot.kin = kin
         if kin:
-            self._kindred[kin] -= 1
-            if not self._kindred[kin]:
-                del self._kindred[kin]
+            slot.patient = now + self._kin.patience(first=slot.first)
+        return Assign(environment, invocation, self._kin.others(kin))
 
     def _drain(self, now: float) -> list[Action]:
         """Give waiting invocations to whatever has room: first come first served, but for kin."""
         actions = self._turn_away(now)
         self._drained_at = now
         while self._queue:
-            name = self._free(self._kin.get(next(iter(self._queue)), ""))
+            name = self._free(self._kin.of(next(iter(self._queue))))
             if name is None and not self._should_start(now):
                 break
             invocation = self._next(self._environments[name].kin if name else "", now)
@@ -379,7 +379,7 @@ class Pool:
                 start = self._start(now)
                 actions.append(start)
                 name = start.environment
-            actions.append(self._assign(name, invocation))
+            actions.append(self._assign(name, invocation, now))
         return actions
 
     def _turn_away(self, now: float) -> list[Action]:
@@ -387,7 +387,7 @@ class Pool:
         actions: list[Action] = []
         while self._queue and next(iter(self._queue.values())) <= now:
             invocation, _ = self._queue.popitem(last=False)
-            self._forget(invocation)
+            self._kin.forget(invocation)
             actions.append(Reject(invocation, "late"))
         return actions
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from dynimo.functions.kinship import KIN_FIRST_SECONDS, KIN_WAIT_SECONDS
 from dynimo.functions.pool import (
     KIN_LOOK,
     KIN_ROW_MAX,
-    KIN_WAIT_SECONDS,
     Action,
     Assign,
     Limits,
@@ -246,6 +246,37 @@ def test_kin_does_not_wait_for_long() -> None:
     assert one.tick(due) == [Start("demo-2"), Assign("demo-2", "b", kin=1)]
 
 
+def _learnt(first: float, later: float) -> Pool:
+    """Two idle environments; the first of some kin took so long, the next of it so long."""
+    pool = _two_idle()
+    pool.arrive("c", 3.0, "birds")
+    pool.finish("demo-2", "c", 3.0 + first, first)
+    pool.arrive("d", 4.0, "birds")
+    pool.finish("demo-2", "d", 4.0 + later, later)
+    pool.arrive("e", 5.0, "fish")
+    pool.arrive("f", 5.0, "fish")
+    return pool
+
+
+def test_kin_waits_longer_for_the_first_where_that_spares_most() -> None:
+    """Whatever went elsewhere would only begin what is nearly done."""
+    due = _learnt(first=0.5, later=0.01).next_tick()
+    assert due is not None
+    assert 0 < due - 5.0 - KIN_FIRST_SECONDS < 0.01
+    due = _learnt(first=0.5, later=0.5).next_tick()
+    assert due is not None
+    assert 0 < due - 5.0 - KIN_WAIT_SECONDS < 0.01
+
+
+def test_in_a_row_of_kin_each_waits_for_the_one_before() -> None:
+    """However long the row is: what each waits for is short."""
+    pool = _learnt(first=0.5, later=0.01)
+    pool.arrive("g", 5.0, "fish")
+    assert pool.finish("demo-2", "e", 5.5, 0.5) == [Assign("demo-2", "f", kin=1)]
+    assert pool.tick(5.5 + KIN_WAIT_SECONDS / 2) == []
+    assert pool.finish("demo-2", "f", 5.59, 0.09) == [Assign("demo-2", "g")]
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["", "a", "b", "c"]), st.floats(0, 0.2)), max_size=30),
     st.lists(st.floats(0.001, 0.5), min_size=1, max_size=10),
@@ -258,12 +289,12 @@ def test_everybody_is_served_and_the_clock_goes_on(
     pool = _pool(environments=environments)
     now = 0.0
     served: set[str] = set()
-    running: dict[str, tuple[float, str]] = {}
+    running: dict[str, tuple[float, str, float]] = {}
     coming: list[tuple[float, str, str]] = []
     for at, (kin, gap) in enumerate(arrivals):
         coming.append((sum(each for _, each in arrivals[:at]) + gap, str(at), kin))
     for _ in range(2_000):
-        ends = [(end, "", name) for name, (end, _) in running.items()]
+        ends = [(end, "", name) for name, (end, *_) in running.items()]
         ticks = [(tick, " ", "") for tick in (pool.next_tick(),) if tick is not None]
         if not (coming or ends or pool.waiting):
             break
@@ -276,14 +307,14 @@ def test_everybody_is_served_and_the_clock_goes_on(
             coming.pop(0)
             actions = pool.arrive(name, now, extra)
         else:
-            _, invocation = running.pop(extra)
+            _, invocation, work = running.pop(extra)
             served.add(invocation)
-            actions = pool.finish(extra, invocation, now, 0.01)
+            actions = pool.finish(extra, invocation, now, work)
         for action in actions:
             if isinstance(action, Assign):
                 assert action.environment not in running
                 work = works[int(action.invocation) % len(works)]
-                running[action.environment] = (now + work, action.invocation)
+                running[action.environment] = (now + work, action.invocation, work)
             elif isinstance(action, Reject):
                 served.add(action.invocation)
     assert len(served) == len(arrivals)
@@ -319,7 +350,8 @@ def test_whose_kin_is_elsewhere_is_left_to_it() -> None:
         pool.arrive(name, 0.0, kin)
     assert pool.finish("demo-2", "d1", 1.0, 1.0) == [Assign("demo-2", "b")]
     assert pool.finish("demo-1", "c1", 1.0, 1.0) == [Assign("demo-1", "c2", kin=1)]
-    assert pool.finish("demo-2", "b", 1.0, 1.0) == [Assign("demo-2", "c3", kin=1)]
+    assert pool.finish("demo-2", "b", 1.05, 0.05) == []
+    assert pool.tick(1.0 + 2 * KIN_WAIT_SECONDS) == [Assign("demo-2", "c3", kin=1)]
 
 
 def test_it_is_told_how_many_share_its_work() -> None:

@@ -122,7 +122,7 @@ def _tell(told: _Told, marker: int, segment: bytes) -> bool:
 
 
 def _note_steps(steps: dict[int, int], segment: bytes) -> None:
-    """Note the largest of each table's first steps (T.81, B.2.4.1), the larger if one is said twice."""
+    """Note the largest of each table's first steps (T.81, B.2.4.1), of two the larger."""
     at = 0
     while at < len(segment):
         wide, table = segment[at] >> 4, segment[at] & 15

@@ -19,9 +19,7 @@ class NotPlain(ValueError):
     """libjpeg-turbo has doubts about the file."""
 
 
-def decode(
-    data: bytes, header: jpeg.Header, least: tuple[int, int], *, alike: bool = False
-) -> Any:
+def decode(data: bytes, header: jpeg.Header, least: tuple[int, int], *, alike: bool = False) -> Any:
     """Decode to rows of samples, at least ``least`` (w, h) pixels if the source has them.
 
     ``alike``: the samples may differ by what nobody sees.

@@ -135,7 +135,9 @@ def test_files_are_forgotten_in_time_and_within_the_budget() -> None:
     now = [0.0]
     files = kept.Files(bytes_max=10, clock=lambda: now[0])
     for key in "ab":
-        files.keep(key, original.Original(data=b"12345", revision=key, modified=None), downloaded=True)
+        files.keep(
+            key, original.Original(data=b"12345", revision=key, modified=None), downloaded=True
+        )
     found = files.find("a")
     assert found is not None
     assert found.read().revision == "a"
@@ -152,7 +154,9 @@ def test_a_file_of_a_known_revision_is_not_read_again() -> None:
     files.keep("key", file, downloaded=False)
     assert files.find("key") is None
     assert files.same("key", "a") is file
-    assert [files.same(*each) for each in (("key", "b"), ("key", None), ("other", "a"))] == [None] * 3
+    assert [files.same(*each) for each in (("key", "b"), ("key", None), ("other", "a"))] == [
+        None
+    ] * 3
 
 
 def test_a_changed_file_is_seen_although_the_old_is_kept(

@@ -7,9 +7,8 @@ state; approvals that are needed are named, not counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from asking import identifying, keys, naming, sources
 from asking.asked import USER, Asked
@@ -21,7 +20,6 @@ VALID_SECONDS_MAX = 366 * 86_400
 """What nobody may even ask for."""
 KEY_ID_CHARACTERS_MAX = 512
 _UNSAFE_IN_KEY_ID = re.compile(r"[^A-Za-z0-9_.@+=:/-]")
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,27 +84,37 @@ def _given(policy: Policy, rule: Rule, asked: Asked) -> Grant | list[str]:
     unmet = list(identifying.unmet(rule.who, asked))
     if unmet:
         return unmet  # who is not meant need not know what others may have
-    allow, none = rule.allow, tuple[str, ...]()
+    try:
+        return _granted(policy, rule, asked)
+    except Unmet:
+        return list(_unmet(policy, rule.allow, asked))
 
-    def held(check: Callable[[], _Value], nothing: _Value) -> _Value:
+
+def _unmet(policy: Policy, allow: Allowed, asked: Asked) -> Iterator[str]:
+    """Everything for which `_granted` raises, not only the first."""
+    for check in (
+        lambda: keys.taken(allow, asked),
+        lambda: naming.principals(policy, allow, asked),
+        lambda: sources.restricted(allow, asked),
+        lambda: _command(allow, asked),
+        lambda: _extensions(allow, asked),
+        lambda: _seconds(allow, asked),
+    ):
         try:
-            return check()
+            check()
         except Unmet as error:
-            unmet.append(str(error))
-            return nothing
+            yield str(error)
 
-    held(lambda: keys.taken(allow, asked), None)
-    principals = held(lambda: naming.principals(policy, allow, asked), none)
-    addresses = held(lambda: sources.restricted(allow, asked), none)
-    command = held(lambda: _command(allow, asked), "")
-    extensions = held(lambda: _extensions(allow, asked), none)
-    seconds = held(lambda: _seconds(allow, asked), 0)
-    if unmet:
-        return unmet
-    approval, hardware = rule.approval, keys.is_hardware(asked.key)
+
+def _granted(policy: Policy, rule: Rule, asked: Asked) -> Grant:
+    """The grant, if all holds. Raises Unmet."""
+    allow, approval, hardware = rule.allow, rule.approval, keys.is_hardware(asked.key)
+    keys.taken(allow, asked)
     return Grant(
-        principals=principals, source_addresses=addresses, force_command=command,
-        extensions=extensions, valid_seconds=seconds, backdate_seconds=allow.backdate_seconds,
+        principals=naming.principals(policy, allow, asked),
+        source_addresses=sources.restricted(allow, asked), force_command=_command(allow, asked),
+        extensions=_extensions(allow, asked), valid_seconds=_seconds(allow, asked),
+        backdate_seconds=allow.backdate_seconds,
         no_touch=hardware and not allow.touch and asked.type == USER,
         verify_required=hardware and allow.verify and asked.type == USER,
         needs=approval.needs if approval else 0,

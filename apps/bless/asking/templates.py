@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import zip_longest
 
 from asking.asked import USER, Asked
 from asking.unmet import shown
 from asking.who import Who
 
 PRINCIPAL_CHARACTERS_MAX = 256
+TEMPLATES_KEPT = 1024
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _CLAIM = re.compile(r"claim\.[A-Za-z0-9_.:/-]{1,128}\Z")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=:/%$-]*\Z")
@@ -54,7 +57,16 @@ def filled(template: str, asked: Asked) -> str:
     Raises:
         TemplateError: there is nothing to fill a field in with, or nothing safe.
     """
-    return _FIELD.sub(lambda found: _value(found[1], asked), template)
+    literals, names = _pieces(template)
+    values = [_value(name, asked) for name in names]
+    return "".join(map("".join, zip_longest(literals, values, fillvalue="")))
+
+
+@lru_cache(TEMPLATES_KEPT)
+def _pieces(template: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What stands around the fields, and their names."""
+    pieces = _FIELD.split(template)
+    return tuple(pieces[::2]), tuple(pieces[1::2])
 
 
 def _value(name: str, asked: Asked) -> str:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 CALLER, OIDC, KMSAUTH = "caller", "oidc", "kmsauth"
+CALLERS_KEPT = 1024
+"""The same few ask again and again."""
 _USER = re.compile(r"arn:aws:iam::([0-9]{12}):user/(?:.*/)?([^/:]+)\Z", re.DOTALL)
 _ROLE = re.compile(r"arn:aws:iam::([0-9]{12}):role/(?:.*/)?([^/:]+)\Z", re.DOTALL)
 _SESSION = re.compile(r"arn:aws:sts::([0-9]{12}):assumed-role/([^/:]+)/([^/:]+)\Z")
@@ -58,6 +61,7 @@ class Who:
         return f"kmsauth/{self.name}"
 
 
+@lru_cache(CALLERS_KEPT)
 def caller(
     arn: str, *, account: str = "", principal: str = "", function: str = "", address: str = ""
 ) -> Who:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sshca.kinds import BY_CERTIFICATE, KINDS
 from sshca.public_key import KeyLineError, PublicKey, from_blob
@@ -21,6 +22,8 @@ NONCE_BYTES = 32
 PRINCIPALS_MAX = 256
 """OpenSSH reads no certificate with more (SSHKEY_CERT_MAX_PRINCIPALS)."""
 CERTIFICATE_BYTES_MAX = 65_536
+OPTIONS_KEPT = 256
+"""A rule gives the same to everybody."""
 
 
 class CertificateError(ValueError):
@@ -66,8 +69,8 @@ class Certificate:
                 string(strings(each.encode() for each in self.principals)),
                 u64(self.valid_after),
                 u64(self.valid_before),
-                string(_options(self.critical)),
-                string(_options(self.extensions)),
+                string(_options(tuple(self.critical.items()))),
+                string(_options(tuple(self.extensions.items()))),
                 string(b""),
                 string(ca.blob),
             ))  # fmt: skip
@@ -141,11 +144,12 @@ def read(data: bytes) -> Read:
     return Read(certificate, ca, body, signature)
 
 
-def _options(options: Mapping[str, str]) -> bytes:
+@lru_cache(OPTIONS_KEPT)
+def _options(options: tuple[tuple[str, str], ...]) -> bytes:
     """Names in order, each with its text as a string within a string; without one, empty."""
     return b"".join(
         string(name.encode()) + string(string(text.encode()) if text else b"")
-        for name, text in sorted(options.items())
+        for name, text in sorted(options)
     )
 
 

@@ -169,9 +169,9 @@ def _eighths(image: pyvips.Image, header: decode.Header) -> int:
     found = header.plain_jpeg
     if header.kind not in WHOLE and (found is None or found.orientation != 1):
         return 0
+    size = (image.width, image.height)
     for eighths in range(8, 0, -1):
-        sides = (-(-header.width * eighths // 8), -(-header.height * eighths // 8))
-        if sides == (image.width, image.height):
+        if size == (-(-header.width * eighths // 8), -(-header.height * eighths // 8)):
             return eighths
     return 0
 

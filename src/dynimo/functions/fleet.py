@@ -1,7 +1,8 @@
-"""One version at work: its zygote, its environments, and everyone who waits for them.
+"""One version at work: its environments, and everyone who waits for them.
 
 The pool decides; this file acts: it forks, sends, sets deadlines, kills, and tells each caller how
-it ended. It reads time only through the clock and touches processes only through ports.Zygote.
+it ended. ``root`` keeps the zygote alive, and a ``ticket`` holds an answer that comes in pieces. It
+reads time only through the clock and touches processes only through ports.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from dynimo import ports
-from dynimo.functions import claims, frames, outcomes
-from dynimo.functions.journal import Journal, Tail
+from dynimo.functions import frames, outcomes
+from dynimo.functions.journal import Journal
 from dynimo.functions.pool import Action, Assign, Limits, Pool, Reject, Start, Stop
-from dynimo.model.errors import DynimoError, InitError, Stopping, Throttled
+from dynimo.functions.root import BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN, Root
+from dynimo.functions.ticket import Done, Ticket
+from dynimo.model.errors import DynimoError, Stopping, Throttled
 from dynimo.model.function import Version
 from dynimo.model.invocation import Invocation, Outcome
 
@@ -25,32 +28,9 @@ log = logging.getLogger("dynimo.functions")
 
 FAILURES_MAX = 3
 """Environments that may die in a row without answering before starting more is slowed down."""
-BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.1, 5.0
 
 LIFE_SECONDS = 24 * 3600.0
 """How long an environment is given work: less than its credentials hold, whatever it is doing."""
-
-Done: TypeAlias = Callable[[Outcome | DynimoError], None]
-
-
-@dataclass(slots=True)
-class _Ticket:
-    """An invocation on its way through. ``assigned`` is the clock's, 0 while it waits."""
-
-    invocation: Invocation
-    done: Done
-    arn: str
-    assigned: float = 0.0
-    cold: bool = False
-    starting: bool = False
-    cancel_deadline: Callable[[], None] | None = None
-    tail: Tail | None = None
-    gathered: outcomes.Gathered | None = None
-    streamed_bytes: int = 0
-
-    def run(self, version: Version) -> outcomes.Run:
-        """The facts from which its outcome is made."""
-        return outcomes.Run(self.invocation, version, self.assigned, self.cold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,19 +84,17 @@ class Fleet:
     ) -> None:
         self.version = version
         self.pool = Pool(str(version), limits, room=around.room)
-        self.zygote: ports.Zygote | None = None
-        self.zygote_restarts = 0
         self.used_at = around.clock.monotonic()
-        self._spec = spec
         self._around = around
-        self._sandbox = around.sandbox
+        self._root = Root(
+            around.sandbox, spec, name=str(version), on_death=self._bereft, on_life=self._resume
+        )
         self._clock = around.clock
         self._journal = around.journal
-        self._tickets: dict[str, _Ticket] = {}
+        self._tickets: dict[str, Ticket] = {}
         self._environments: dict[str, _Environment] = {}
         self._failures = 0
         self._stopping = False
-        self._restart: asyncio.Task[None] | None = None
         self._soonest = min(limits.idle_seconds, limits.queue_seconds)
         self._tick_at: float | None = None
         self._cancel_tick: Callable[[], None] | None = None
@@ -130,7 +108,7 @@ class Fleet:
         Raises:
             InitError: the code could not be imported.
         """
-        self.zygote = await self._sandbox.start(self._spec, self._zygote_died)
+        await self._root.open()
         self._act(self.pool.fill(self._clock.monotonic()))
 
     def run(self, invocation: Invocation, done: Done, arn: str = "") -> None:
@@ -142,9 +120,23 @@ class Fleet:
             done(Stopping(f"({self.version})"))
             return
         self.used_at = now = self._clock.monotonic()
-        self._tickets[invocation.id] = _Ticket(invocation, done, arn or self.version.arn)
+        self._tickets[invocation.id] = Ticket(invocation, done, arn or self.version.arn)
         self._idle.clear()
         self._act(self.pool.arrive(invocation.id, now, invocation.kin))
+
+    @property
+    def zygote(self) -> ports.Zygote | None:
+        """What it forks; None while it is being started."""
+        return self._root.zygote
+
+    @property
+    def zygote_restarts(self) -> int:
+        """How often its zygote died and another was started."""
+        return self._root.restarts
+
+    async def settled(self) -> None:
+        """Wait until its zygote lives, if another one is being started."""
+        await self._root.settled()
 
     @property
     def in_progress(self) -> int:
@@ -178,15 +170,13 @@ class Fleet:
         self._stopping = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), grace_seconds)
-        if self._restart is not None:
-            self._restart.cancel()
+        self._root.stop()
         self.pool.suspend()
         if self._cancel_tick is not None:
             self._cancel_tick()
         for invocation_id in list(self._tickets):
             self._answer(invocation_id, Stopping(f"({self.version})"))
-        if self.zygote is not None:
-            await self.zygote.close()
+        await self._root.close()
 
     # What the pool decided, carried out.
 
@@ -204,10 +194,11 @@ class Fleet:
         self._set_tick()
 
     def _begin(self, name: str) -> None:
-        assert self.zygote is not None, "the pool starts nothing while it is suspended"
+        zygote = self._root.zygote
+        assert zygote is not None, "the pool starts nothing while it is suspended"
         stream = self._journal.stream()
         own = {"AWS_LAMBDA_LOG_STREAM_NAME": stream, **self._around.own_variables()}
-        process = self.zygote.fork(name, _Watcher(self, name), own)
+        process = zygote.fork(name, _Watcher(self, name), own)
         cancel = self._clock.call_later(LIFE_SECONDS, lambda: self._retire(name))
         self._environments[name] = _Environment(process, stream, self._clock.monotonic(), cancel)
 
@@ -216,7 +207,8 @@ class Fleet:
         now = self._clock.monotonic()
         ticket.assigned, ticket.cold, environment.fresh = now, environment.fresh, False
         seconds = self.version.configuration.timeout_seconds
-        starting = self.zygote.init_seconds_max if self.zygote and ticket.cold else 0.0
+        zygote = self._root.zygote
+        starting = zygote.init_seconds_max if zygote and ticket.cold else 0.0
         ticket.starting = starting > 0
         environment.output_of = invocation_id
         invocation = ticket.invocation
@@ -233,7 +225,7 @@ class Fleet:
         self._limit_time(name, ticket, seconds + starting)
         ticket.tail = self._journal.begins(environment.stream, invocation, cold=ticket.cold)
 
-    def _limit_time(self, name: str, ticket: _Ticket, seconds: float) -> None:
+    def _limit_time(self, name: str, ticket: Ticket, seconds: float) -> None:
         """Kill the environment if the invocation is not over by then."""
         if ticket.cancel_deadline is not None:
             ticket.cancel_deadline()
@@ -288,7 +280,7 @@ class Fleet:
                 ticket.starting = False
                 self._limit_time(name, ticket, self.version.configuration.timeout_seconds)
             case "begin":
-                self._begin_answer(ticket, meta)
+                ticket.begin(meta, gather_bytes_max=self._around.response_bytes_max)
             case "chunk":
                 self._take_piece(name, environment, ticket, body)
 
@@ -296,7 +288,7 @@ class Fleet:
         self,
         name: str,
         environment: _Environment,
-        ticket: _Ticket,
+        ticket: Ticket,
         meta: dict[str, Any],
         body: bytes,
     ) -> None:
@@ -325,34 +317,17 @@ class Fleet:
         seconds = now - ticket.assigned - outcome.init_ms / 1000
         self._act(self.pool.finish(name, ticket.invocation.id, now, max(0.0, seconds)))
 
-    def _begin_answer(self, ticket: _Ticket, meta: dict[str, Any]) -> None:
-        """The first word of a streamed answer; it may come once, and before any piece."""
-        if ticket.gathered is not None or ticket.streamed_bytes:
-            return
-        sink = ticket.invocation.sink
-        if sink is None:
-            ticket.gathered = outcomes.Gathered(self._around.response_bytes_max)
-            ticket.gathered.begin(meta)
-        else:
-            status, headers = claims.head(meta)
-            sink.begin(status, list(headers))
-
     def _take_piece(
-        self, name: str, environment: _Environment, ticket: _Ticket, piece: bytes
+        self, name: str, environment: _Environment, ticket: Ticket, piece: bytes
     ) -> None:
-        """The next piece of a streamed answer."""
-        sink = ticket.invocation.sink
-        if sink is None:
-            if ticket.gathered is None:
-                ticket.gathered = outcomes.Gathered(self._around.response_bytes_max)
-            ticket.gathered.add(piece)
-            return
-        ticket.streamed_bytes += len(piece)
-        if ticket.streamed_bytes > self._around.stream_bytes_max:
+        fits = ticket.take(
+            piece,
+            environment.process,
+            gather_bytes_max=self._around.response_bytes_max,
+            stream_bytes_max=self._around.stream_bytes_max,
+        )
+        if not fits:
             self._unfit(name, ticket.invocation.id, "size")
-        elif not sink.write(piece):
-            environment.process.pause()
-            sink.on_room(environment.process.resume)
 
     def on_output(self, name: str, line: str) -> None:
         """An environment printed a line."""
@@ -392,7 +367,7 @@ class Fleet:
                 self._slow_down()
         self._act(self.pool.exit(name, now))
 
-    def _told(self, environment: _Environment, ticket: _Ticket, outcome: Outcome) -> Outcome:
+    def _told(self, environment: _Environment, ticket: Ticket, outcome: Outcome) -> Outcome:
         """Write the lines that end an invocation; the outcome, with its tail if it has one."""
         self._journal.ends(environment.stream, ticket.invocation, outcome, ticket.tail)
         return outcome if ticket.tail is None else outcome.but(log_tail=bytes(ticket.tail))
@@ -402,7 +377,7 @@ class Fleet:
         if ticket is not None:
             ticket.done(result)
 
-    def _forget(self, invocation_id: str) -> _Ticket | None:
+    def _forget(self, invocation_id: str) -> Ticket | None:
         ticket = self._tickets.pop(invocation_id, None)
         if ticket is not None and ticket.cancel_deadline is not None:
             ticket.cancel_deadline()
@@ -444,32 +419,14 @@ class Fleet:
         self._clock.call_later(seconds, self._resume)
 
     def _resume(self) -> None:
-        if self.zygote is not None and not self._stopping:
+        if self._root.zygote is not None and not self._stopping:
             self._act(self.pool.resume(self._clock.monotonic()))
 
-    def _zygote_died(self) -> None:
-        if self._stopping:
-            return
-        log.error("%s: its zygote died; starting another", self.version)
-        self.zygote = None
+    def _bereft(self) -> None:
+        """Its zygote died, and with that all its environments."""
         self.pool.suspend()
         for name in list(self._environments):
             self.on_exit(name, ports.Exit(status=-9))
-        self._restart = self._loop.create_task(self._start_again())
-
-    async def _start_again(self) -> None:
-        seconds = BACKOFF_SECONDS_MIN
-        while not self._stopping:
-            try:
-                self.zygote = await self._sandbox.start(self._spec, self._zygote_died)
-            except InitError as error:
-                log.error("%s: %s; next try in %.1f s", self.version, error, seconds)
-                await asyncio.sleep(seconds)
-                seconds = min(BACKOFF_SECONDS_MAX, seconds * 2)
-            else:
-                self.zygote_restarts += 1
-                self._resume()
-                return
 
     def __repr__(self) -> str:
         return f"<Fleet {self.version} {self.pool!r}>"

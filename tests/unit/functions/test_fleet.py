@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Iterator
 
 from dynimo import testing
-from dynimo.functions.fleet import LIFE_SECONDS, Done, Fleet
+from dynimo.functions.fleet import LIFE_SECONDS, Fleet
 from dynimo.functions.pool import Limits
+from dynimo.functions.ticket import Done
 from dynimo.model.errors import DynimoError, Throttled
 from dynimo.model.invocation import Invocation, Outcome
 from dynimo.ports import SandboxSpec
@@ -136,9 +137,8 @@ async def test_a_dead_zygote_is_replaced_and_who_waits_is_served() -> None:
     rig.run("a", "b")
 
     rig.sandbox.zygotes[0].die()
-    restart = rig.fleet._restart
-    assert restart is not None
-    await restart
+    assert rig.fleet.zygote is None
+    await rig.fleet.settled()
     rig.clock.run(1_010)
 
     assert rig.outcome("a").killed == "crash"

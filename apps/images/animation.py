@@ -19,15 +19,17 @@ import limits as limit_names
 import profiles
 import recipe as recipes
 import refusals
+from decoding import avif_sequence
+from encoding import moving
 from ops import values
 from ops.base import Op
 from pixels import table
 from pixels.canvas import Canvas, Scene, coloured
 
-KINDS = ("gif", "webp")
+KINDS = ("gif", "webp", "avis")
 """Sources whose frames are read."""
-FORMATS = ("gif", "webp", "mp4")
-"""What can hold frames."""
+FORMATS = ("gif", "webp", "avif", "mp4")
+"""What can hold frames; AVIF where its package is there."""
 GIF_PIXELS_MAX = 16_000_000
 """Of all frames of a GIF that is made: each takes 0.6 microseconds, ten times those of WebP."""
 DELAY_MS = 100
@@ -45,7 +47,9 @@ def is_meant(header: decode.Header, recipe: recipes.Recipe) -> bool:
 
 def format_for(header: decode.Header, fm: str) -> str:
     """Settle the format: the source's own where the one wanted has no frames."""
-    return fm if fm in FORMATS else header.kind
+    if fm not in FORMATS or (fm == "avif" and not moving.is_there()):
+        return header.format
+    return fm
 
 
 def render(
@@ -60,11 +64,15 @@ def render(
     first, wanted = recipe.out.page, recipe.out.frames
     count = header.pages - first if wanted == 0 else min(wanted, header.pages - first)
     _check(count * header.width * header.height, "source", scene.limits)
-    image = pyvips.Image.new_from_buffer(
-        data, "", page=first, n=count, access="sequential", fail_on=decode.fail_on(header.kind)
-    )
+    if header.kind == avif_sequence.KIND:
+        image = avif_sequence.joined(data, first, count)
+        delays = _delays(image, count)
+    else:
+        image = pyvips.Image.new_from_buffer(
+            data, "", page=first, n=count, access="sequential", fail_on=decode.fail_on(header.kind)
+        )
+        delays = _delays(image, header.pages)[first : first + count]
     image = _in_srgb(image, header.icc).copy_memory()
-    delays = _delays(image, header.pages)[first : first + count]
     ops = _steady(recipe.ops)
     rows: list[bytes] = []
     sizes: set[tuple[int, int, int]] = set()

@@ -51,6 +51,11 @@ class Header:
     pages: int = 1
     in_srgb: bool = False
 
+    @property
+    def format(self) -> str:
+        """What people call the kind: an AVIF of several frames is an AVIF."""
+        return "avif" if self.kind == "avis" else self.kind
+
 
 USUAL = Output(fm="source")
 """How a source is read where nobody says otherwise."""
@@ -81,9 +86,11 @@ def _foreign(kind: str, data: bytes, limits: limit_names.Limits, out: Output) ->
         )
     except pyvips.Error as error:
         raise refused(error) from error
+    if found.pages:
+        _check_pages(found.pages, limits, out)
     return Header(
         kind=kind, width=found.width, height=found.height, has_alpha=found.has_alpha,
-        draw=found.draw, vector=found.vector,
+        draw=found.draw, vector=found.vector, pages=found.pages or 1,
         icc=found.icc if len(found.icc) <= jpeg.ICC_BYTES_MAX else b"",
     )  # fmt: skip
 
@@ -144,15 +151,7 @@ def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, out: Outpu
     turned = out.upright and orientation >= 5
     check_size(image.width, image.height, limits)
     check_memory(BYTES_PER_PIXEL[kind] * image.width * image.height, limits)
-    if pages > limits.frames:
-        raise refusals.unusable(
-            "too_many_frames",
-            f"the source has {pages} frames, more than {limits.frames} (limit frames)",
-        )
-    if out.page >= pages:
-        raise refusals.unusable(
-            "no_such_page", f"the source has {pages} pages, no page {out.page + 1}"
-        )
+    _check_pages(pages, limits, out)
     return Header(
         kind=kind,
         width=image.height if turned else image.width,
@@ -163,6 +162,18 @@ def _through_vips(kind: str, data: bytes, limits: limit_names.Limits, out: Outpu
         in_srgb=(image.interpretation, image.format) == ("srgb", "uchar")
         and (not icc or profiles.is_srgb(icc)),
     )
+
+
+def _check_pages(pages: int, limits: limit_names.Limits, out: Output) -> None:
+    if pages > limits.frames:
+        raise refusals.unusable(
+            "too_many_frames",
+            f"the source has {pages} frames, more than {limits.frames} (limit frames)",
+        )
+    if out.page >= pages:
+        raise refusals.unusable(
+            "no_such_page", f"the source has {pages} pages, no page {out.page + 1}"
+        )
 
 
 def _peek(kind: str, data: bytes, page: int = 0) -> pyvips.Image:

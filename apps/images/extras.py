@@ -13,6 +13,8 @@ import refusals
 NEEDS = {
     "cv2": ("opencv-python-headless<5", "finding faces"),
     "PIL.Image": ("pillow", "BMP, ICO and what Pillow's plugins read"),
+    "PIL._avif": ("pillow", "AVIF animations"),
+    "PIL.AvifImagePlugin": ("pillow", "AVIF animations"),
     "pillow_heif": ("pillow-heif", "HEIC"),
     "pillow_jxl": ("pillow-jxl-plugin", "JPEG XL"),
     "pypdfium2": ("pypdfium2", "PDF"),

@@ -34,6 +34,8 @@ _ENTRIES_MAX = 200
 def kind(data: bytes) -> str:
     """Name the kind: ``jpg``, ``png``, ``webp``, ``gif``, ``tiff``, ``avif``, ``svg`` and so on.
 
+    ``avis`` is an AVIF of several frames.
+
     Raises:
         Refusal: 422; it is something else. Kinds that people expect are named in the reason.
     """
@@ -68,7 +70,7 @@ def _by_brand(head: bytes) -> str:
     brands = head[8 : min(int.from_bytes(head[:4], "big"), len(head))]
     first = brands[:4]
     if first == b"avis":
-        raise refusals.unusable("unsupported_kind", "AVIF animations are not supported")
+        return "avis"
     if b"avif" in brands:
         return "avif"
     if first == b"crx ":

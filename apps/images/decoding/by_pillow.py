@@ -1,4 +1,4 @@
-"""BMP, ICO, JPEG XL and HEIC, through Pillow and its plugins, which are extras."""
+"""BMP, ICO, JPEG XL, HEIC and frames of AVIF, through Pillow and its plugins, which are extras."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from decoding import jxl_header
 from decoding.opened import Opened, check_memory, check_size
 
 NAMES = {"bmp": "BMP", "ico": "ICO", "jxl": "JPEG XL", "heic": "HEIC"}
-_FORMATS = {"bmp": "BMP", "ico": "ICO", "jxl": "JXL", "heic": "HEIF"}
+"""What is opened here; ``avis`` is opened by `avif_sequence`."""
+_NAMES = {**NAMES, "avis": "AVIF animation"}
+_FORMATS = {"bmp": "BMP", "ico": "ICO", "jxl": "JXL", "heic": "HEIF", "avis": "AVIF"}
 BYTES_PER_PIXEL = {"bmp": 8, "ico": 8, "jxl": 24, "heic": 12}
 """What decoding holds at once, by measure."""
 _FAULTS = (OSError, ValueError, SyntaxError, struct.error, RuntimeError, EOFError, MemoryError,
@@ -32,19 +34,14 @@ def open_picture(data: bytes, kind: str, limits: limit_names.Limits) -> Opened:
     Raises:
         Refusal: 422; a package is missing, the file is damaged, or it is over a limit.
     """
-    pillow = extras.load("PIL.Image", NAMES[kind])
     if kind == "heic":
         extras.load("pillow_heif", NAMES[kind]).register_heif_opener(thumbnails=False)
     if kind == "jxl":
         extras.load("pillow_jxl", NAMES[kind])
         width, height = jxl_header.size(data)  # the plugin decodes all of it to tell the size
         _check(kind, width, height, limits)
-    try:
-        with _quiet():
-            image = pillow.open(io.BytesIO(data), formats=(_FORMATS[kind],))
-        width, height = image.size
-    except (*_FAULTS, pillow.DecompressionBombError) as error:
-        raise _damaged(kind) from error
+    image = opened(data, kind)
+    width, height = image.size
     _check(kind, width, height, limits)
     icc = image.info.get("icc_profile") or b""
     alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
@@ -54,6 +51,39 @@ def open_picture(data: bytes, kind: str, limits: limit_names.Limits) -> Opened:
         return _pixels(image, kind, icc, clear=alpha)
 
     return Opened(width=width, height=height, has_alpha=alpha, draw=draw, icc=icc)
+
+
+def opened(data: bytes, kind: str) -> Any:
+    """Let Pillow read a file's header.
+
+    Raises:
+        Refusal: 422; Pillow is missing or cannot read this kind, or the file is damaged.
+    """
+    pillow = extras.load("PIL.Image", _NAMES[kind])
+    if kind == "avis":
+        extras.load("PIL._avif", _NAMES[kind])
+        plugin = extras.load("PIL.AvifImagePlugin", _NAMES[kind])
+        plugin.DEFAULT_MAX_THREADS = 1  # the platform starts as many environments as pay
+    try:
+        with _quiet():
+            return pillow.open(io.BytesIO(data), formats=(_FORMATS[kind],))
+    except (*_FAULTS, pillow.DecompressionBombError) as error:
+        raise _damaged(kind) from error
+
+
+def frame(image: Any, kind: str, number: int, *, clear: bool) -> tuple[pyvips.Image, int]:
+    """Decode one frame; give it and the milliseconds that it stays.
+
+    Raises:
+        Refusal: 422; the file is damaged.
+    """
+    try:
+        image.seek(number)
+        image.load()
+    except _FAULTS as error:
+        raise _damaged(kind) from error
+    icc = image.info.get("icc_profile") or b""
+    return _pixels(image, kind, icc, clear=clear), int(image.info.get("duration", 0))
 
 
 def _check(kind: str, width: int, height: int, limits: limit_names.Limits) -> None:
@@ -85,4 +115,4 @@ def _quiet() -> Iterator[None]:
 
 
 def _damaged(kind: str) -> refusals.Refusal:
-    return refusals.unusable("damaged", f"the {NAMES[kind]} source is damaged: it cannot be read")
+    return refusals.unusable("damaged", f"the {_NAMES[kind]} source is damaged: it cannot be read")

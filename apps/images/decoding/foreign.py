@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import limits as limit_names
-from decoding import by_pillow, pdf, svg, video
+from decoding import avif_sequence, by_pillow, pdf, svg, video
 from decoding.opened import Opened
 from ops.output import Output
 
-KINDS = frozenset({"svg", "pdf", *by_pillow.NAMES, *video.DEMUXERS})
+KINDS = frozenset({"svg", "pdf", avif_sequence.KIND, *by_pillow.NAMES, *video.DEMUXERS})
 """What is read here, and not by libvips itself."""
 
 
@@ -30,6 +30,8 @@ def open_source(
         return svg.open_drawing(data, limits, out.density, judge)
     if kind == "pdf":
         return pdf.open_page(data, limits, page=out.page, density=out.density)
+    if kind == avif_sequence.KIND:
+        return avif_sequence.open_sequence(data, limits, page=out.page)
     if kind in by_pillow.NAMES:
         return by_pillow.open_picture(data, kind, limits)
     return video.open_frame(data, kind, limits, out.second)

@@ -19,7 +19,7 @@ class Opened:
 
     ``draw`` gives its pixels for a width and a height: what is ``vector`` in about that size, all
     else in its own. They are 8 bits a sample, in memory, and may carry a colour profile.
-    ``icc`` is that profile.
+    ``icc`` is that profile; ``pages`` is how many frames there are, 0 where that was judged.
     """
 
     width: int
@@ -28,6 +28,7 @@ class Opened:
     draw: Draw
     vector: bool = False
     icc: bytes = b""
+    pages: int = 0
 
 
 def check_size(width: int, height: int, limits: limit_names.Limits) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyvips
 
-from encoding import by_pillow, mp4
+from encoding import by_pillow, moving, mp4
 from ops.output import Output
 
 QUALITY: Mapping[str, int] = {"jpg": 80, "webp": 78, "avif": 55, "jxl": 77, "heic": 60}
@@ -121,8 +121,10 @@ def _webp(image: pyvips.Image, out: Output) -> bytes:
 
 
 def _avif(image: pyvips.Image, out: Output) -> bytes:
-    small = image.width * image.height <= AVIF_CAREFUL_PIXELS
     q = quality(out)
+    if "delay" in image.get_fields():
+        return moving.save(image, out, q, full_chroma=_subsampled(out, q) == "off")
+    small = image.width * image.height <= AVIF_CAREFUL_PIXELS
     made: bytes = image.heifsave_buffer(
         Q=q,
         compression="av1",

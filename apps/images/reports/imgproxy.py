@@ -31,7 +31,7 @@ def tell(seen: Seen) -> Told:
     if "size" in asked:
         value["size"] = len(seen.data)
     if "format" in asked:
-        value["format"] = KINDS.get(seen.header.kind, seen.header.kind)
+        value["format"] = KINDS.get(seen.header.format, seen.header.format)
     if "dimensions" in asked:
         value |= {"width": seen.header.width, "height": seen.header.height}
     try:

@@ -47,7 +47,7 @@ def tell(seen: Seen) -> Told:
     header = seen.header
     value = {
         "source": f"{seen.recipe.source}/{seen.recipe.path}",
-        "format": header.kind,
+        "format": header.format,
         "width": header.width,
         "height": header.height,
         "bytes": len(seen.data),

@@ -40,7 +40,7 @@ def tell(seen: Seen) -> Told:
             size = shapes.after(size, op)
             shapes.check_step(size, seen.limits)
     value = {"thumbor": {"source": source, "operations": done, "target": _sides(size)}}
-    kind = seen.header.kind
+    kind = seen.header.format
     named = {"format": _NAMES.get(kind, kind), "content_type": CONTENT_TYPES.get(kind, "")}
     return Told(value={**value, **named, **_sides(size)})
 

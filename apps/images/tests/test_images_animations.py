@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
+import animation
+import decode
 import limits
 import recipe as recipes
 import refusals
@@ -37,7 +40,9 @@ def animated(kind: str, frames: int = 3, size: tuple[int, int] = (120, 80)) -> b
         image.paste((0, 0, 0, 0), (0, 0, size[0] // 4, size[1] // 4))
         images.append(image)
     buffer = io.BytesIO()
-    more: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {"disposal": 2}
+    more: dict[str, Any] = {
+        "WEBP": {"lossless": True}, "GIF": {"disposal": 2}, "AVIF": {"quality": 95, "speed": 9},
+    }[kind]  # fmt: skip
     delays = (DELAYS * frames)[:frames]
     images[0].save(
         buffer, kind, save_all=True, append_images=images[1:], duration=delays, loop=2, **more
@@ -72,22 +77,57 @@ def near(found: Any, wanted: Any, most: int = 12) -> bool:
     return all(abs(a - b) <= most for a, b in zip(found, wanted, strict=False))
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
-@pytest.mark.parametrize("fm", ["gif", "webp", "source", "avif"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("fm", ["gif", "webp", "avif", "source", "jxl"])
 def test_all_frames_stay_where_they_are_asked_for(
     give: Make, look: Look, kind: str, fm: str
 ) -> None:
     """Resized, in order, with their times, repeats and clear parts; else in the source's format."""
-    image = look(give(animated(kind), frames=0, fm=fm))
-    assert image.format == (fm.upper() if fm in ("gif", "webp") else kind)
-    # A GIF says how often it is repeated, a WebP how often it is played.
-    plays = image.info["loop"] + (image.format == "GIF")
-    assert plays == (3 if kind == "GIF" else 2)
+    reply = give(animated(kind), frames=0, fm=fm)
+    image = look(reply)
+    assert image.format == (fm.upper() if fm in ("gif", "webp", "avif") else kind)
+    assert dict(reply.headers)["content-type"] == f"image/{image.format.lower()}"
+    if "AVIF" not in (kind, image.format):  # which says nothing of repeats
+        # A GIF says how often it is repeated, a WebP how often it is played.
+        plays = image.info["loop"] + (image.format == "GIF")
+        assert plays == (3 if kind == "GIF" else 2)
     told = frames(image)
     assert [(size, delay) for size, _, delay in told] == [((60, 40), delay) for delay in DELAYS]
     assert all(near(found, wanted) for (_, found, _), wanted in zip(told, COLOURS, strict=True))
     image.seek(1)
-    assert image.convert("RGBA").getpixel((3, 3))[3] == 0  # type: ignore[index]
+    assert image.convert("RGBA").getpixel((3, 3))[3] <= 3  # type: ignore[index]
+
+
+def test_a_missing_package_leaves_the_sources_format(
+    give: Make, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An animation is then what it was; a source that cannot be read without it says its name."""
+    monkeypatch.setattr(animation.moving, "is_there", lambda: False)
+    assert look(give(animated("GIF"), frames=0, fm="avif")).format == "GIF"
+    monkeypatch.setitem(sys.modules, "PIL._avif", None)
+    reply = give(animated("AVIF"), fm="png")
+    assert reply.status == 422
+    assert b"pip install pillow" in reply.body
+
+
+def test_a_lossless_avif_animation_is_refused(give: Make) -> None:
+    """The encoder has none, and something else would not be what was asked for."""
+    reply = give(animated("GIF"), frames=0, fm="avif", lossless=True)
+    assert (reply.status, b"fm=webp" in reply.body) == (422, True)
+
+
+def test_a_large_negotiated_animation_is_not_stood_in_for(give: Make, look: Look) -> None:
+    """What stands in for a slow AVIF would be a still, or slower than this one."""
+    ops = [geometry.Resize("fill", values.pixels(1200), values.pixels(800), enlarge=True)]
+    data = animated("GIF")
+    image = look(give(data, frames=0, fm="avif", among="source", ops=ops))
+    assert (image.format, image.n_frames) == ("AVIF", 3)  # type: ignore[attr-defined]
+
+
+def test_an_avif_animation_is_an_avif() -> None:
+    """It is called an AVIF, and its frames are counted."""
+    header = decode.open_header(animated("AVIF"), limits.Limits())
+    assert (header.format, header.pages, header.width, header.height) == ("avif", 3, 120, 80)
 
 
 def test_a_still_is_the_default(give: Make, look: Look) -> None:
@@ -96,7 +136,7 @@ def test_a_still_is_the_default(give: Make, look: Look) -> None:
         image = look(give(animated("GIF"), fm=fm))
         assert getattr(image, "n_frames", 1) == 1
         assert near(image.convert("RGB").getpixel((30, 20)), COLOURS[0])
-    for kind in ("GIF", "WEBP"):
+    for kind in ("GIF", "WEBP", "AVIF"):
         third = look(give(animated(kind), fm="png", page=2))
         assert near(third.convert("RGB").getpixel((30, 20)), COLOURS[2])
         assert give(animated(kind), fm="png", page=3).status == 422
@@ -133,6 +173,8 @@ def test_an_animation_has_a_budget_of_pixels(give: Make, monkeypatch: pytest.Mon
     assert b"animation_pixels" in reply.body
     assert give(data, fm="webp", frames=3).status == 200
     assert give(data, fm="webp").status == 200
+    late = give(animated("AVIF", 300, (400, 300)), fm="png", page=299)
+    assert (late.status, b"animation_pixels" in late.body) == (422, True)
     large = [geometry.Resize("fill", values.pixels(4000), values.pixels(4000), enlarge=True)]
     assert give(animated("GIF"), ops=large, fm="webp", frames=0).status == 422
 
@@ -181,7 +223,7 @@ def test_a_still_is_no_video(give: Make) -> None:
     assert give(buffer.getvalue(), fm="mp4", frames=0).status == 422
 
 
-SMALL = {kind: animated(kind) for kind in ("GIF", "WEBP")}
+SMALL = {kind: animated(kind) for kind in ("GIF", "WEBP", "AVIF")}
 RECIPE = recipes.canonical(
     source="s", path="p", engine="1", out=Output(fm="webp", frames=0),
     ops=[geometry.Resize("fill", values.pixels(30), values.pixels(20), enlarge=True)],

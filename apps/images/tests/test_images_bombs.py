@@ -151,7 +151,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "text": (lambda: b"hello " * 100, "not_an_image"),
     "pdf": (lambda: b"%PDF-1.7\n" * 9, "damaged"),
     "heic": (lambda: b"\0\0\0\x18ftypheic" + b"\0" * 80, "damaged"),
-    "avif-animation": (lambda: b"\0\0\0\x14ftypavis\0\0\0\0avif", "unsupported_kind"),
+    "avif-animation": (lambda: b"\0\0\0\x14ftypavis\0\0\0\0avif", "damaged"),
     "script-in-gif": (lambda: b"GIF89a/*<svg/onload=1>*/", "too_many_pixels"),
     "zip-in-jpeg": (lambda: b"\xff\xd8\xff\xe0PK\x03\x04" * 9, "truncated"),
 }

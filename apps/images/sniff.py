@@ -10,7 +10,9 @@ import struct
 
 import refusals
 
-NAMED = "JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, HEIC, JPEG XL, BMP, ICO, PDF, raw or video"
+NAMED = (
+    "JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, HEIC, JPEG XL, JPEG 2000, BMP, ICO, PDF, raw or video"
+)
 HEAD_BYTES = 512
 _SVG_BYTES = 2_048
 """Where a drawing's first element must be: before it may come comments and a document type."""
@@ -50,6 +52,7 @@ def kind(data: bytes) -> str:
         ("tiff", head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
         ("pdf", head[:5] == b"%PDF-"),
         ("jxl", head[:2] == b"\xff\x0a" or head[:12] == b"\0\0\0\x0cJXL \r\n\x87\n"),
+        ("jp2", head[:12] == b"\0\0\0\x0cjP  \r\n\x87\n" or head[:4] == b"\xff\x4f\xff\x51"),
         ("bmp", head[:2] == b"BM" and head[6:10] == b"\0\0\0\0" and _is_bmp(head)),
         ("ico", head[:4] == b"\0\0\1\0" and 0 < int.from_bytes(head[4:6], "little") <= 256),
         ("webm", head[:4] == b"\x1aE\xdf\xa3"),

@@ -14,8 +14,8 @@ import refusals
 import sniff
 from decoding import svg
 
-CONTENT_TYPES = {**encode.CONTENT_TYPES, "avis": "image/avif", "pdf": "application/pdf",
-                 "raw": "image/x-raw", "webm": "video/webm"}  # fmt: skip
+CONTENT_TYPES = {**encode.CONTENT_TYPES, "avis": "image/avif", "jp2": "image/jp2",
+                 "pdf": "application/pdf", "raw": "image/x-raw", "webm": "video/webm"}  # fmt: skip
 NOSNIFF = ("x-content-type-options", "nosniff")
 SANDBOXED = (
     "content-security-policy",

@@ -18,9 +18,16 @@ from decoding import jxl_header
 from decoding.opened import Opened, check_memory, check_size
 
 NAMES = {"bmp": "BMP", "ico": "ICO", "jxl": "JPEG XL", "heic": "HEIC"}
-"""What is opened here; ``avis`` is opened by `avif_sequence`."""
-_NAMES = {**NAMES, "avis": "AVIF animation"}
-_FORMATS = {"bmp": "BMP", "ico": "ICO", "jxl": "JXL", "heic": "HEIF", "avis": "AVIF"}
+"""What is opened here; ``avis`` and ``jp2`` have files of their own."""
+_NAMES = {**NAMES, "avis": "AVIF animation", "jp2": "JPEG 2000"}
+_FORMATS = {
+    "bmp": "BMP",
+    "ico": "ICO",
+    "jxl": "JXL",
+    "heic": "HEIF",
+    "avis": "AVIF",
+    "jp2": "JPEG2000",
+}
 BYTES_PER_PIXEL = {"bmp": 8, "ico": 8, "jxl": 24, "heic": 12}
 """What decoding holds at once, by measure."""
 _FAULTS = (OSError, ValueError, SyntaxError, struct.error, RuntimeError, EOFError, MemoryError,
@@ -48,7 +55,7 @@ def open_picture(data: bytes, kind: str, limits: limit_names.Limits) -> Opened:
 
     def draw(w: int, h: int) -> pyvips.Image:
         del w, h
-        return _pixels(image, kind, icc, clear=alpha)
+        return pixels(image, kind, icc, clear=alpha)
 
     return Opened(width=width, height=height, has_alpha=alpha, draw=draw, icc=icc)
 
@@ -83,7 +90,7 @@ def frame(image: Any, kind: str, number: int, *, clear: bool) -> tuple[pyvips.Im
     except _FAULTS as error:
         raise _damaged(kind) from error
     icc = image.info.get("icc_profile") or b""
-    return _pixels(image, kind, icc, clear=clear), int(image.info.get("duration", 0))
+    return pixels(image, kind, icc, clear=clear), int(image.info.get("duration", 0))
 
 
 def _check(kind: str, width: int, height: int, limits: limit_names.Limits) -> None:
@@ -91,9 +98,16 @@ def _check(kind: str, width: int, height: int, limits: limit_names.Limits) -> No
     check_memory(BYTES_PER_PIXEL[kind] * width * height, limits)
 
 
-def _pixels(image: Any, kind: str, icc: bytes, *, clear: bool) -> pyvips.Image:
+def pixels(image: Any, kind: str, icc: bytes, *, clear: bool) -> pyvips.Image:
+    """Decode to 8 bits a sample, with the profile beside them.
+
+    Raises:
+        Refusal: 422; the file is damaged.
+    """
     try:
         with _quiet():
+            if image.mode.startswith("I;16"):  # converting would cut off, not scale
+                image = image.point(lambda value: value / 256).convert("L")
             rows = image.convert("RGBA" if clear else "RGB")
         width, height = rows.size
         found = pyvips.Image.new_from_memory(

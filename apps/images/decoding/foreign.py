@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import limits as limit_names
-from decoding import avif_sequence, by_pillow, pdf, svg, video
+from decoding import avif_sequence, by_pillow, jp2, pdf, svg, video
 from decoding.opened import Opened
 from ops.output import Output
 
-KINDS = frozenset({"svg", "pdf", avif_sequence.KIND, *by_pillow.NAMES, *video.DEMUXERS})
+KINDS = frozenset({"svg", "pdf", avif_sequence.KIND, jp2.KIND, *by_pillow.NAMES, *video.DEMUXERS})
 """What is read here, and not by libvips itself."""
 
 
@@ -32,6 +32,8 @@ def open_source(
         return pdf.open_page(data, limits, page=out.page, density=out.density)
     if kind == avif_sequence.KIND:
         return avif_sequence.open_sequence(data, limits, page=out.page)
+    if kind == jp2.KIND:
+        return jp2.open_picture(data, limits)
     if kind in by_pillow.NAMES:
         return by_pillow.open_picture(data, kind, limits)
     return video.open_frame(data, kind, limits, out.second)

@@ -101,6 +101,7 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "svg": drawing,
     "heic": lambda: saved("HEIF", quality=95),
     "jxl": lambda: saved("JXL", quality=95),
+    "jp2": lambda: saved("JPEG2000"),
     "bmp": lambda: saved("BMP"),
     "ico": lambda: saved("ICO", sizes=[(120, 80)]),
     "pdf": page,
@@ -217,7 +218,7 @@ def test_an_icon_has_a_largest_size(give: Make) -> None:
     assert give(SAMPLE.read_bytes(), w=300, fm="ico").status == 422
 
 
-@pytest.mark.parametrize("kind", ["heic", "jxl", "bmp", "ico", "pdf"])
+@pytest.mark.parametrize("kind", ["heic", "jxl", "jp2", "bmp", "ico", "pdf"])
 def test_a_missing_package_is_named(give: Make, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """422, with the name that pip knows."""
     data = KINDS[kind]()

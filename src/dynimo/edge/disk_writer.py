@@ -22,8 +22,12 @@ from dynimo.edge import bodies, config, index, presence
 _log = logging.getLogger("dynimo.edge")
 
 BATCH_STEPS_MAX = 512
-GATHER_SECONDS = 0.1
-"""How long the writer lets steps gather: a transaction each would cost more than the work in it."""
+GATHER_SECONDS = 0.5
+"""How long the writer lets steps gather, unless somebody waits for them or too many do: each
+transaction writes the same pages again, and whatever it does it takes from those who answer."""
+
+HURRY_SHARE = 0.25
+"""Of what may wait, in objects or bytes: then it is written at once."""
 
 EVICT_BATCH = 256
 EVICT_TO_SHARE = 0.95
@@ -128,8 +132,14 @@ class Writer:
                 return False
             self._pending += 1
             self._pending_bytes += size
+            much = (
+                self._pending >= HURRY_SHARE * self._settings.disk_writes_max
+                or self._pending_bytes >= HURRY_SHARE * self._settings.disk_write_bytes_max
+            )
         self._presence.add(key)  # before it can be on the disk
         self._queue.put(Step(run=run, size=size, counted=True))
+        if much:
+            self._hurry.set()
         return True
 
     def note(self, run: Callable[[index.Index], Freed | None]) -> None:

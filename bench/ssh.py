@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from bench import figures, in_process
+from bench import figures, in_process, processor
 from bench.figures import Report
 from bench.peers.dynimo_functions import DynimoFunctions
+from bench.peers.hello import Serving
 from bench.setting import ROOT, Setting, Unavailable
 
 NAME = "ssh"
@@ -40,8 +41,7 @@ def run(setting: Setting) -> Report:
     report = Report(bench=NAME)
     _in_process(setting, report)
     with DynimoFunctions(setting, folder="ssh").platform() as serving:
-        assert serving.keys is not None, "a platform has keys"
-        _invoked(setting, report, serving.port, serving.keys)
+        _invoked(setting, report, serving)
     in_process.run(lambda: _cold(setting, report))
     return report
 
@@ -70,10 +70,15 @@ def _in_process(setting: Setting, report: Report) -> None:
     report.add("issued / ssh-keygen -s", told["issued"]["clock"] / keygen, "x")
 
 
-def _invoked(setting: Setting, report: Report, port: int, keys: Any) -> None:
-    """Clients in processes of their own, which begin together."""
-    calls = setting.rounds(CALLS, quick=100)
-    command = [sys.executable, "-m", "bench.ssh_client", str(port), keys.access_key, str(calls)]
+def _invoked(setting: Setting, report: Report, serving: Serving) -> None:
+    """Clients in processes of their own, which begin together.
+
+    They take a third of the machine; so what a call costs the server and its function is told, too.
+    """
+    keys, calls = serving.keys, setting.rounds(CALLS, quick=100)
+    assert keys is not None, "a platform has keys"
+    command = [sys.executable, "-m", "bench.ssh_client", str(serving.port), keys.access_key]
+    command.append(str(calls))
     subprocess.run([*command[:-1], "found"], cwd=ROOT, input=f"{keys.secret}\n", text=True,
                    check=True, timeout=SECONDS_MAX)  # fmt: skip
     with contextlib.ExitStack() as stack:
@@ -93,7 +98,9 @@ def _invoked(setting: Setting, report: Report, port: int, keys: Any) -> None:
                 client.stdin.flush()
                 if line != "go\n" and client.stdout.readline() != "ready\n":
                     raise Unavailable("a client did not start")
+            used = processor.seconds(serving.pids)
         told = [json.loads(client.communicate(timeout=300)[0]) for client in clients]
+        used = processor.seconds(serving.pids) - used
     seconds = max(each["ended"] for each in told) - min(each["began"] for each in told)
     samples = [sample for each in told for sample in each["ms"]]
     note = f"{CLIENTS} clients in processes of their own, {len(samples)} calls"
@@ -102,6 +109,9 @@ def _invoked(setting: Setting, report: Report, port: int, keys: Any) -> None:
     report.add("through boto3's invoke, median", figures.median(samples), "ms",
                at_most=MEDIAN_GOAL_MS)  # fmt: skip
     report.add("through boto3's invoke, p99", figures.percentile(samples, 99), "ms")
+    each, cores = used / len(samples), os.cpu_count() or 1
+    report.add("the same, processor time of server and function", each * 1e3, "ms a call",
+               note=f"{cores} cores without clients: {cores / each:,.0f}/s")  # fmt: skip
 
 
 async def _cold(setting: Setting, report: Report) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
@@ -65,13 +64,13 @@ async def test_asyncssh_lets_in_whom_the_certificate_names(tmp_path: Path) -> No
     strict = ("StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}")
     async with _serving(tmp_path) as server:
         good = _certificate(key, USER, server.user)
-        ended = replace(good, valid_before=int(time.time()) - 60)
+        ended = good._replace(valid_before=int(time.time()) - 60)
         tried = {
-            "good": _told(good), "forced": _told(replace(good, critical={"force-command": "pwd"})),
-            "another's": _told(replace(good, principals=("somebody-else",))),
-            "ended": _told(ended), "a host's": _told(replace(good, type=HOST, extensions={})),
-            "elsewhere": _told(replace(good, critical={"source-address": "192.0.2.0/24"})),
-            "unknown option": _told(replace(good, critical={"verify-required": ""})),
+            "good": _told(good), "forced": _told(good._replace(critical={"force-command": "pwd"})),
+            "another's": _told(good._replace(principals=("somebody-else",))),
+            "ended": _told(ended), "a host's": _told(good._replace(type=HOST, extensions={})),
+            "elsewhere": _told(good._replace(critical={"source-address": "192.0.2.0/24"})),
+            "unknown option": _told(good._replace(critical={"verify-required": ""})),
         }  # fmt: skip
         said = {
             name: await asyncio.to_thread(server.login, tmp_path / "id", text, *strict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asking.who import KMSAUTH, OIDC, Who
 from sshca.public_key import PublicKey
@@ -10,8 +10,7 @@ from sshca.public_key import PublicKey
 USER, HOST = "user", "host"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """A request, after its shape, its proof of possession and its tokens were checked.
 
     ``who`` is the signed caller, ``tokens`` what was proved beside it (at most one of a kind).

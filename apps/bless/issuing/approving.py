@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from asking import patterns
@@ -70,7 +69,7 @@ async def collect(
         raise Refused(UNKNOWN, "No request of this id waits for you.")
     asked = stored.read(one.asked, now)
     proof = proving.possession(request, event.get("proof"), asked.key, at, now)
-    asked = replace(asked, hardware=proof.hardware, touched=proof.touched, verified=proof.verified)
+    asked = asked._replace(hardware=proof.hardware, touched=proof.touched, verified=proof.verified)
     proving.subject(authority, found, asked.key)
     decision = decide(found.policy, asked)
     grant = granted(decision)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asking.deciding import Grant
 from issuing.generations import Generation
@@ -39,8 +39,7 @@ SIGNATURE_BYTES_MAX = 1200
 TYPES = {"user": USER, "host": HOST}
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A certificate that is not signed yet, its bytes, and its record."""
 
     certificate: Certificate
@@ -50,8 +49,7 @@ class Draft:
     ca: PublicKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What is to be certified, and what the record says of it beside that."""
 
     type: str

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from sshca.kinds import KINDS, Kind
 from sshca.wire import Reader, WireError, string
@@ -25,8 +25,7 @@ class KeyLineError(ValueError):
     """The line is not one public key."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(NamedTuple):
     """A key: its kind, its fields as they stand in a certificate, and the comment of its line.
 
     ``numbers`` is (exponent, modulus) of an RSA key, else empty.

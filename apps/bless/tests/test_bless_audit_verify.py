@@ -196,7 +196,7 @@ def test_records_come_back(
     serial: int, text: str, principals: list[str], after: int, issued: int
 ) -> None:
     """Whatever their text; and the bytes are JSON for everybody."""
-    told = replace(record(serial), key_id=text, principals=tuple(principals), valid_after=after,
+    told = record(serial)._replace(key_id=text, principals=tuple(principals), valid_after=after,
                    issued=issued, caller=text)  # fmt: skip
 
     assert decoded(told.encoded()) == told
@@ -212,7 +212,7 @@ def test_records_come_back(
 def test_what_is_no_record_is_not_written(changes: dict[str, object]) -> None:
     """It is refused before anything is on the disk."""
     with pytest.raises(RecordError):
-        replace(record(1), **changes).encoded()  # type: ignore[arg-type]
+        record(1)._replace(**changes).encoded()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def _made(subject: str, ca: str, type_: int, **changed: Any) -> str:
         valid_after=NOW, valid_before=NOW + 60, critical={}, extensions={}, nonce=NONCE,
         serial=2**64 - 1,
     )  # fmt: skip
-    made = replace(made, **changed)
+    made = made._replace(**changed)
     return line(made, signed(made, SIGNERS[ca]), "a comment")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from transparency import heads, tree
 from transparency.heads import Head, HeadSigner, SignedHead
@@ -39,8 +39,7 @@ class Taken(Enum):
     CLAIM = "claim"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A record and the claims that let it in; without a record, the claims alone are kept."""
 
     record: Record | None

@@ -7,8 +7,7 @@ The bytes are what is hashed, so there is exactly one form: names in order, no s
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 RECORD_BYTES_MAX = 65_536
 SERIAL_MAX = 0xFFFF_FFFF_FFFF_FFFF
@@ -21,8 +20,7 @@ class RecordError(ValueError):
     """These values or bytes are no record."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """An issued certificate.
 
     ``valid_after`` and ``valid_before`` are seconds since the epoch, as in the certificate;
@@ -62,7 +60,7 @@ class Record:
         return data
 
 
-_MEMBERS = frozenset(each.name for each in fields(Record))
+_MEMBERS = frozenset(Record._fields)
 
 
 def decoded(data: bytes) -> Record:

@@ -18,7 +18,7 @@ from dynimo.edge.wanted import Found, Wanted
 from dynimo.web import message
 
 ROUNDS_MAX = 4
-"""How often a request joins another's fill that turns out not to answer it (Vary); then alone."""
+"""How often a request joins another's fill that turns out not to answer it; then alone."""
 
 _OF_THIS_CLIENT = frozenset({206, 304, 412, 416})
 """Answers to one client's conditions and ranges."""
@@ -65,7 +65,7 @@ class Fetcher:
         Raises:
             collapse.Crowded: a limit of fills or waiters is reached.
         """
-        for _ in range(ROUNDS_MAX):
+        for turn in range(ROUNDS_MAX):
             now = self._clock.now()
             entry = self._held(wanted)
             if entry is not None and self._accepted(wanted, entry, now):
@@ -103,6 +103,8 @@ class Fetcher:
                 # Purged while it was under way: whoever joined asks anew, together.
                 self.flights.leave_purged(self._identity(wanted), stored.stamp)
                 continue
+            if not turn and not self._serves_others(wanted, found):
+                continue  # it was asked for before this request came; the next one will not be
             if stored is None or stored.answers(wanted.headers):
                 forwarded = bool(found.status.forwarded)
                 return replace(found, status=replace(found.status, collapsed=forwarded))
@@ -116,6 +118,17 @@ class Fetcher:
             wanted.control, age=now - entry.born, ttl=entry.expires - now,
             stale_allowed=freshness.may_be_stale(entry.headers, self._settings),
         )  # fmt: skip
+
+    def _serves_others(self, wanted: Wanted, found: Found) -> bool:
+        """Say whether who came while it was under way may have it too (RFC 9111 section 4).
+
+        What is good for no time answers only those for whom it was asked. A failure is everybody's.
+        """
+        entry = found.stored
+        if entry is None or found.status.detail in GIVEN_STALE:
+            return True
+        now = self._clock.now()
+        return self._accepted(wanted, entry, now) or self._may_lag(wanted, entry, now)
 
     def _may_lag(self, wanted: Wanted, entry: Stored, now: float) -> bool:
         """Say whether a stale answer may be given while a new one is fetched (RFC 5861)."""
@@ -209,6 +222,8 @@ class Fetcher:
             self._budget.note(self._clock.monotonic())
         found = await self._asker.ask(flight, wanted, entry)
         if found.growing is not None:
+            if not self._serves_others(wanted, found):
+                self.flights.leave(flight)
             flight.tell(found)
             await self._asker.take_in(flight, found, found.growing, leave=self.flights.leave)
         elif found.response is not None and found.response.pieces and not flight.waiters:

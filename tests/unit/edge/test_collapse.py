@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+
+from dynimo.web import message
 
 FRESH = "max-age=60"
 
@@ -32,6 +35,44 @@ async def test_a_thousand_misses_make_one_fill(rig: Any, reply: Any) -> None:
     assert (1, {b"body"}) == (rig.origin.count, {answer.body for answer in answers})
     assert accounts.count("Dynimo; fwd=uri-miss; stored") == 1
     assert accounts.count("Dynimo; fwd=uri-miss; stored; collapsed") == 999
+
+
+async def test_what_is_good_for_no_time_answers_whoever_asked_before_it_was_asked_for(
+    rig: Any, reply: Any
+) -> None:
+    """Who came later waits for the next fill, together: it may have changed in between."""
+    rig.origin.answers["/a"] = lambda _: reply(
+        b"%d" % rig.origin.count, cache_control="max-age=0", etag=f'"{rig.origin.count}"'
+    )
+    answers = await together(rig, 1000)
+    bodies = [answer.body for answer in answers]
+    assert (bodies.count(b"1"), bodies.count(b"2"), rig.origin.count) == (1, 999, 2)
+
+
+async def test_what_is_good_for_no_time_and_streamed_is_nobody_elses(rig: Any, reply: Any) -> None:
+    """Nobody reads along who came after it was asked for; who came together does."""
+
+    async def pieces(number: int) -> AsyncIterator[bytes]:
+        yield b"%d" % number
+
+    def streamed(_: message.Request) -> message.Response:
+        answer = reply(b"", cache_control="max-age=0", etag=f'"{rig.origin.count}"')
+        answer.pieces = pieces(rig.origin.count)
+        return answer
+
+    rig.origin.answers["/a"] = streamed
+    answers = await together(rig, 10)
+    bodies = [b"".join([piece async for piece in answer.pieces]) for answer in answers]
+    assert (bodies.count(b"1"), bodies.count(b"2"), rig.origin.count) == (1, 9, 2)
+
+
+async def test_failure_behind_a_stale_answer_is_everybodys(rig: Any, reply: Any) -> None:
+    """The old answer in its place goes to all who waited; nobody asks again for it."""
+    rig.origin.answers["/a"] = reply(cache_control="max-age=0, stale-if-error=60", etag='"1"')
+    await rig.get("/a")
+    rig.origin.answers["/a"] = reply(status=503)
+    answers = await together(rig, 50)
+    assert ({b"body"}, 2) == ({answer.body for answer in answers}, rig.origin.count)
 
 
 async def test_a_thousand_misses_through_a_decision_make_two_calls(rig: Any, reply: Any) -> None:

@@ -16,7 +16,16 @@ from dynimo.sdk.settings import state
 from issuing import bundles
 from issuing.published import AUDIT_KEY, HEAD, KRL, Published, etag
 
-FRESH = "max-age=30"
+STALE_SECONDS = 3600
+"""For how long the platform's own cache still gives what it has when this function cannot answer:
+hosts take nothing older than they have, and one that is new has at least that."""
+ASKED_EACH_TIME = (
+    ("cache-control", "no-cache"),
+    ("dynimo-cache-control", f"max-age=0, stale-if-error={STALE_SECONDS}"),
+)
+"""What was revoked a moment ago must be in the next answer. So every cache asks anew, with the tag
+of what it has (RFC 9111 section 5.2.2.4); ours, which is told apart (RFC 9213), may do without an
+answer (RFC 5861)."""
 TAG = "ssh-ca"
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
@@ -38,7 +47,7 @@ def handler(event: dict[str, Any], context: Context) -> Reply:
         return _nothing("There is no CA here yet: `dynimo ssh init` makes one.")
     data, kind = found
     told = etag(data)
-    headers = {"cache-control": FRESH, "etag": told, "cache-tag": TAG}
+    headers = dict((*ASKED_EACH_TIME, ("etag", told), ("cache-tag", TAG)))
     if told in request.headers.get("if-none-match", ""):
         return Reply(status=304, headers=tuple(headers.items()))
     return content(data, kind, headers=headers)

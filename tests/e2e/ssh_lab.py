@@ -95,11 +95,6 @@ class Lab:
         """The server's address."""
         return f"http://127.0.0.1:{self.server.port}"
 
-    def fresh(self) -> str:
-        """The address, once the edge has forgotten what it keeps of the CA for half a minute."""
-        self.server.purge(tags=["ssh-ca"])
-        return self.url
-
     def person(self, name: str) -> Person:
         """Somebody who may invoke; made on first use."""
         if name not in self.people:

@@ -100,8 +100,9 @@ def test_hosts_fetch_what_they_need_without_a_key(server: Server) -> None:
     for path in ("krl", "ca/user", "ca/host", "ca/known_hosts", "ca/sshd_config",
                  "ca/ssh_config", "audit/head", "audit/key"):  # fmt: skip
         got = server.get(f"/ssh/{path}")
-        assert (got.status, got.headers["cache-control"]) == (200, "max-age=30"), path
+        assert (got.status, got.headers["cache-control"]) == (200, "no-cache"), path
         assert not got.headers["etag"].startswith("W/")
+        assert "dynimo-cache-control" not in got.headers
         again = server.get(f"/ssh/{path}", {"If-None-Match": got.headers["etag"]})
         assert (again.status, again.body) == (304, b"")
     known = server.get("/ssh/ca/known_hosts?domains=*.example.org,db").body.decode()
@@ -119,8 +120,53 @@ def test_the_list_is_that_of_the_ca(server: Server) -> None:
     told = _do(server, "krl")
     data = base64.b64decode(told["krl"])
     assert told["version"] == version == reading.read(data).version
-    got = server.get("/ssh/krl?fresh")  # another address than what the edge has
+    got = server.get("/ssh/krl")
     assert (got.body, got.headers["etag"]) == (data, told["etag"])
+
+
+def test_who_fetches_has_what_was_revoked_a_moment_ago(server: Server) -> None:
+    """With the very next request, through the edge; whoever has that list is told so by 304."""
+    for _ in range(3):
+        before = server.get("/ssh/krl").headers["etag"]
+        serial = int(_issue(server)["serial"])
+        version = _do(server, "revoke", serials=[str(serial)], reason="test")["krl_version"]
+        fetched = server.get("/ssh/krl", {"if-none-match": before})
+        again = server.get("/ssh/krl", {"if-none-match": fetched.headers["etag"]})
+
+        listed = reading.read(fetched.body)
+        (section,) = listed.certificates.values()
+        assert (fetched.status, listed.version) == (200, version)
+        assert any(low <= serial <= high for low, high in section.serials)
+        assert (again.status, again.body) == (304, b"")
+        assert "fwd=stale; fwd-status=304" in again.headers["cache-status"]
+        assert again.headers["cache-control"] == "no-cache"
+
+
+def test_who_fetches_bundles_has_the_key_of_a_moment_ago(server: Server) -> None:
+    """In all that names the CA's keys; so a key that is trusted no more is in none of them."""
+    paths = ("/ssh/ca/host", "/ssh/ca/known_hosts?domains=*.example.org")
+    sizes = [[server.get(path).body.count(b"ssh-ed25519 ") for path in paths]]
+    for stage in ("publish", "sign", "retire"):
+        _do(server, "rotate", kind="host", stage=stage, force=True)
+        sizes.append([server.get(path).body.count(b"ssh-ed25519 ") for path in paths])
+    assert sizes == [[1, 1], [2, 2], [2, 2], [1, 1]]
+
+
+def test_the_last_list_is_given_while_the_function_cannot_answer(server: Server) -> None:
+    """For a while, with its age; and the newest again as soon as it can."""
+    kept = server.data / "state" / "bless" / "published" / "krl"
+    whole = server.get("/ssh/krl").body
+    kept.rename(kept.with_name("away"))
+    kept.mkdir()
+    try:
+        given = server.get("/ssh/krl")
+    finally:
+        kept.rmdir()
+        kept.with_name("away").rename(kept)
+    assert (given.status, given.body) == (200, whole)
+    assert "detail=stale-if-error" in given.headers["cache-status"]
+    assert given.headers["age"].isdecimal()
+    assert "stale-if-error" not in server.get("/ssh/krl").headers["cache-status"]
 
 
 def test_an_event_for_later_is_nobodys(server: Server) -> None:

@@ -30,7 +30,7 @@ class World:
     def bundle(self, kind: str, to: Path) -> None:
         """What a timer on a host or client does."""
         path = {"user": "/ssh/ca/user", "host": "/ssh/ca/known_hosts?domains=*"}[kind]
-        self.ops.told("ca", "bundle", "--kind", kind, "--to", to, "--url", self.lab.fresh() + path)
+        self.ops.told("ca", "bundle", "--kind", kind, "--to", to, "--url", self.lab.url + path)
 
     def rotate(self, kind: str, stage: str, *words: str) -> list[str]:
         """Take a step; the stages of that kind after it."""
@@ -60,7 +60,7 @@ def test_the_user_ca_is_exchanged_without_a_gap(world: World) -> None:
     """Old and new certificates hold until the old key is retired; too early is refused."""
     folder = world.folder
     cas = folder / "user_ca.pub"
-    world.ops.told("krl", "fetch", "--to", folder / "krl", "--url", f"{world.lab.fresh()}/ssh/krl")
+    world.ops.told("krl", "fetch", "--to", folder / "krl", "--url", f"{world.lab.url}/ssh/krl")
     with sshds.running(folder, world.made["user_ca"], f"RevokedKeys {folder / 'krl'}") as sshd:
 
         def enters(path: Path) -> bool:
@@ -84,9 +84,7 @@ def test_the_user_ca_is_exchanged_without_a_gap(world: World) -> None:
 
         (folder / "gone.pub").write_text(cas.read_text())
         world.ops.told("krl", "revoke", "--ca", folder / "gone.pub", "--reason", "stolen")
-        world.ops.told(
-            "krl", "fetch", "--to", folder / "krl", "--url", f"{world.lab.fresh()}/ssh/krl"
-        )
+        world.ops.told("krl", "fetch", "--to", folder / "krl", "--url", f"{world.lab.url}/ssh/krl")
         assert not enters(new)
 
 

@@ -98,12 +98,13 @@ def bundled(typed: argparse.Namespace) -> int:
             printing.say("\n".join(lines))
         return OK
     source = fetching.Source(places.url(typed, _path(typed)), typed.plain_http)
-    changed = fetching.fetch(source, typed.to, lambda data, _: check(data, typed.kind))
+    got = fetching.fetch(source, typed.to, lambda data, _: check(data, typed.kind))
     if typed.as_json:
-        printing.say_json({"changed": changed, "file": str(typed.to)})
+        said = {"changed": got.changed, "file": str(typed.to), "age_seconds": got.age_seconds}
+        printing.say_json(said)
     else:
-        printing.say(f"{typed.to}: {'changed' if changed else 'unchanged'}")
-    return OK if changed or not typed.exit_code else UNCHANGED
+        printing.say(f"{typed.to}: {'changed' if got.changed else 'unchanged'}")
+    return OK if got.changed or not typed.exit_code else UNCHANGED
 
 
 def _path(typed: argparse.Namespace) -> str:

@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dynimo.sdk.commands import CommandError
+from ssh_commands import printing
 from ssh_commands.options import FAILED, UNAVAILABLE, USAGE
 from ssh_commands.replacing import PUBLIC, replace
 
@@ -25,6 +27,9 @@ FETCH_SECONDS_MAX = 300.0
 """Of a whole answer, however slowly it drips: a timer's next call should find this one gone."""
 CHUNK_BYTES = 1 << 20
 ETAG_CHARACTERS_MAX = 256
+AGE_DIGITS_MAX = 10
+AGE_SECONDS_MAX = 60
+"""An answer that is older was given because the CA could not be asked: that is said."""
 Check = Callable[[bytes, bytes | None], None]
 """Raises CommandError when the new content, or the step from the old to it, is not to be taken."""
 
@@ -38,8 +43,24 @@ class Source:
     bytes_max: int = 1024 * 1024
 
 
-def fetch(source: Source, path: Path, check: Check) -> bool:
-    """Fetch and replace; whether it changed.
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Whether the file changed, and how long ago the CA itself was asked (RFC 9111 section 5.1)."""
+
+    changed: bool
+    age_seconds: int = 0
+
+
+class _Answer(NamedTuple):
+    """``data`` is None when it is what the tag says."""
+
+    data: bytes | None
+    tag: str
+    age_seconds: int
+
+
+def fetch(source: Source, path: Path, check: Check) -> Fetched:
+    """Fetch and replace.
 
     Raises:
         CommandError: it cannot be had, or is not to be taken.
@@ -48,15 +69,20 @@ def fetch(source: Source, path: Path, check: Check) -> bool:
     old = path.read_bytes() if path.exists() else None
     beside = path.with_name(f"{path.name}.etag")
     got = _asked(source, tag_of(beside, source.url, old))
-    if got is None:
-        return False
-    data, tag = got
+    if got.age_seconds > AGE_SECONDS_MAX:
+        printing.hint(
+            f"{source.url}: the CA did not answer there; this is what it said"
+            f" {got.age_seconds // 60} min ago."
+        )
+    data = got.data
+    if data is None:
+        return Fetched(False, got.age_seconds)
     if data != old:
         check(data, old)
         replace(path, data, PUBLIC)
-    kept = {"url": source.url, "etag": tag, "sha256": hashlib.sha256(data).hexdigest()}
+    kept = {"url": source.url, "etag": got.tag, "sha256": hashlib.sha256(data).hexdigest()}
     replace(beside, json.dumps(kept).encode() + b"\n", PUBLIC)
-    return data != old
+    return Fetched(data != old, got.age_seconds)
 
 
 def tag_of(beside: Path, url: str, data: bytes | None) -> str:
@@ -73,17 +99,18 @@ def tag_of(beside: Path, url: str, data: bytes | None) -> str:
     return tag if usable and len(tag) <= ETAG_CHARACTERS_MAX else ""
 
 
-def _asked(source: Source, tag: str) -> tuple[bytes, str] | None:
-    """(content, its tag); None when it is what ``tag`` says."""
+def _asked(source: Source, tag: str) -> _Answer:
     connection, target = _connection(source)
     try:
         connection.request("GET", target, headers={"if-none-match": tag} if tag else {})
         answer = connection.getresponse()
+        said = answer.headers.get("age", "")
+        age = int(said[:AGE_DIGITS_MAX]) if said.isascii() and said.isdigit() else 0
         if answer.status == 304 and tag:
-            return None
+            return _Answer(None, tag, age)
         if answer.status != 200:
             raise CommandError(f"{source.url} answered {answer.status} {answer.reason}", FAILED)
-        return _body(source, answer), answer.headers.get("etag", "")
+        return _Answer(_body(source, answer), answer.headers.get("etag", ""), age)
     except (OSError, http.client.HTTPException) as error:
         raise CommandError(f"{source.url} does not answer ({error})", UNAVAILABLE) from None
     finally:

@@ -127,15 +127,18 @@ def fetched(typed: argparse.Namespace) -> int:
             raise CommandError(text, FAILED)
 
     source = fetching.Source(places.url(typed, places.KRL), typed.plain_http, KRL_BYTES_MAX)
-    changed = fetching.fetch(source, typed.to, check)
+    got = fetching.fetch(source, typed.to, check)
     told = summary(typed.to.read_bytes())
-    said = {"changed": changed, "file": str(typed.to), "version": told["version"]}
+    said = {
+        "changed": got.changed, "file": str(typed.to), "version": told["version"],
+        "age_seconds": got.age_seconds,
+    }  # fmt: skip
     if typed.as_json:
         printing.say_json(said)
     else:
-        how = "changed" if changed else "unchanged"
+        how = "changed" if got.changed else "unchanged"
         printing.say(f"{typed.to}: {how}, version {told['version']}")
-    return OK if changed or not typed.exit_code else UNCHANGED
+    return OK if got.changed or not typed.exit_code else UNCHANGED
 
 
 def revoked(typed: argparse.Namespace) -> int:

@@ -73,6 +73,7 @@ class Web:
     etag: str = ""
     status: int = 200
     announced: int | None = None
+    age: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
 
@@ -95,6 +96,8 @@ def web() -> Iterator[Web]:
             self.send_response(304 if same else told.status)
             if told.etag:
                 self.send_header("etag", told.etag)
+            if told.age:
+                self.send_header("age", told.age)
             body = b"" if same else told.body
             length = len(body) if told.announced is None or same else told.announced
             self.send_header("content-length", str(length))

@@ -71,8 +71,25 @@ def test_without_exit_code_nothing_to_do_is_done(
     assert [_run(*words), _run(*words)] == [0, 0]
     told = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
     assert told == [
-        {"changed": each, "file": str(to), "version": 4} for each in (True, False)
-    ]  # fmt: skip
+        {"changed": each, "file": str(to), "version": 4, "age_seconds": 0} for each in (True, False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [("", 0), ("60", 60), ("725", 725), ("x", 0), ("-9", 0), ("9" * 40, 10**10 - 1)],
+)
+def test_what_a_cache_gave_without_the_ca_is_said(
+    web: kit.Web, to: Path, capsys: pytest.CaptureFixture[str], age: str, seconds: int
+) -> None:
+    """New or not, it is taken; how old it is stands beside it, and in JSON."""
+    web.age = age
+    words = ("krl", "fetch", "--url", web.url, "--to", to, "--json")
+    for _ in range(2):
+        assert _run(*words) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["age_seconds"] == seconds
+        assert (f"{seconds // 60} min ago" in err) == (seconds > 60)
 
 
 def test_a_file_that_somebody_changed_is_fetched_anew(web: kit.Web, to: Path) -> None:

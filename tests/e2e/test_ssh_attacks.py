@@ -19,6 +19,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from dynimo.api.aws.sts import ROLE_SECONDS
+from dynimo.identity.keyring import Keyring
+from dynimo.identity.sessions import Sessions
 from issuing_kit import Key
 from tests.conftest import WAIT_SECONDS
 from tests.e2e.aws import kit
@@ -36,6 +39,15 @@ type = "user"
 callers = ["arn:aws:iam::*:user/*"]
 [rules.allow]
 principals = ["{caller.name}"]
+source_addresses = "any"
+valid_seconds = 60
+[[rules]]
+name = "by night"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:role/night"]
+[rules.allow]
+principals = ["batch"]
 source_addresses = "any"
 valid_seconds = 60
 [kmsauth]
@@ -179,6 +191,39 @@ def test_a_session_that_is_called_as_a_user_is(lab: Lab, tmp_path: Path) -> None
     )  # fmt: skip
     row = lab.refused("denied", lambda: told(session, asked("ada")))
     assert row["caller"] == "arn:aws:sts::000000000000:assumed-role/askers/ada"
+
+
+def test_a_session_that_has_ended_asks_nothing(lab: Lab, tmp_path: Path) -> None:
+    """The shortest there is: certified a minute before it ends, refused a minute after.
+
+    STS's own sessions, made as it makes them, by a clock that stood there then.
+    """
+    person = {"AWS": "arn:aws:iam::000000000000:user/nina"}
+    _role(lab.server, tmp_path, "night", person, _policy("lambda:InvokeFunction", kit.ARN + CA))
+
+    def begun(seconds_ago: int) -> Any:
+        keyring = Keyring(lab.server.data)
+        try:
+            sessions = Sessions(keyring.vault, lambda: time.time() - seconds_ago)
+            role = keyring.require("role", "night")
+            made, token = sessions.of_role(role, "nina", ROLE_SECONDS[0])
+        finally:
+            keyring.close()
+        return kit.client(
+            lab.server, aws_access_key_id=made.access_key, aws_secret_access_key=made.secret,
+            aws_session_token=token,
+        )  # fmt: skip
+
+    holds, ended = (begun(ROLE_SECONDS[0] + seconds) for seconds in (-60, 60))
+    assert told(holds, asked("batch"))["principals"] == ["batch"]
+    size, rows = lab.size(), len(lab.rows())
+    for _ in range(2):
+        with pytest.raises(ClientError) as caught:
+            told(ended, asked("batch"))
+        assert kit.refused(caught.value) == (
+            403, "ExpiredTokenException", "The security token included in the request is expired",
+        )  # fmt: skip
+    assert (lab.size(), len(lab.rows())) == (size, rows)  # it never came to the CA
 
 
 def test_a_function_that_asks_for_somebody(lab: Lab, tmp_path: Path) -> None:

@@ -112,7 +112,14 @@ class Table:
         left, self._values = self._values, {}
         return left
 
+    def _meant(self, key: str) -> str:
+        """What stands there and may have been meant."""
+        import difflib  # noqa: PLC0415 - for mistakes only
+
+        near = difflib.get_close_matches(key, [each[:64] for each in self._values], 1)
+        return f"; did you mean it by {near[0]!r}?" if near else ""
+
     def _take(self, key: str, default: Any) -> Any:
         if key not in self._values and default is None:
-            raise self.wrong(key, "is missing")
+            raise self.wrong(key, f"is missing{self._meant(key)}")
         return self._values.pop(key, default)

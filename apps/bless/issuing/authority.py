@@ -104,7 +104,7 @@ class Authority:
         """The same. Raises Refused as long as there is no CA."""
         found = self.now()
         if not found.founded:
-            raise Refused(NO_CA, "There is no CA here yet: make one with init.")
+            raise Refused(NO_CA, "There is no CA here yet.")
         return found
 
     def _read(self, changes: int) -> Snapshot:

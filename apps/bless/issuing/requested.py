@@ -116,8 +116,12 @@ def _addresses(told: object) -> tuple[str, ...] | None:
         if not found or any("," in each for each in found):
             raise AddressRefused("at least one network, each by itself")
         addresses(",".join(found))
-    except AddressRefused as error:
-        raise _wrong("source_addresses", f"cannot be used: {error}") from None
+    except AddressRefused:
+        raise _wrong(
+            "source_addresses",
+            "must be addresses or networks, each by itself, such as 192.0.2.0/24, with no bit set"
+            " behind the prefix",
+        ) from None
     return found
 
 

@@ -7,8 +7,11 @@ what this machine has seen of it earlier.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ssh_commands import ca_calls, exporting, options, printing, verifying
 from ssh_commands.options import OK
@@ -53,8 +56,32 @@ def run(typed: argparse.Namespace) -> int:
         return verifying.verify(typed) if typed.what == "verify" else verifying.prove(typed)
     if typed.what == "export":
         return _export(typed)
-    printing.say_json(ca_calls.call(typed, "audit", what=typed.what))
+    told = ca_calls.call(typed, "audit", what=typed.what)
+    if typed.as_json:
+        printing.say_json(told)
+    elif typed.what == "refusals":
+        _say_refusals(told["refusals"])
+    else:
+        _say_head(told)
     return OK
+
+
+def _say_refusals(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A line each; what others wrote moves no cursor."""
+    if not rows:
+        printing.say("Nothing was refused.")
+    for each in rows:
+        words = (each["doing"], each["code"], each["caller"] or "nobody", each["message"])
+        printing.say(printing.printable(f"{printing.moment(each['at'])}  {'  '.join(words)}"))
+
+
+def _say_head(told: Mapping[str, Any]) -> None:
+    printing.say(f"{told['origin']}: {told['size']} records")
+    if told["head"]:
+        head = json.loads(told["head"])
+        printing.say(f"  signed  the first {head['size']}, {printing.moment(head['time'] / 1000)}")
+        printing.say(f"  root    {head['root']}")
+    printing.say(f"  key     {told['key']}")
 
 
 def _export(typed: argparse.Namespace) -> int:

@@ -133,7 +133,9 @@ def check(data: bytes, kind: str) -> None:
             if kind == "host" and (words[0] != "@cert-authority" or len(words) != 3):
                 raise CommandError("what is published is no list of host CAs", FAILED)
             parse(words[2] if kind == "host" else line)
-    except (UnicodeDecodeError, KeyLineError) as error:
+    except UnicodeDecodeError:
+        raise CommandError("what is published is no list of CA keys, and no text", FAILED) from None
+    except KeyLineError as error:
         raise CommandError(f"what is published is no list of CA keys: {error}", FAILED) from None
     if not lines:
         raise CommandError("what is published names no CA, so nobody could log in", FAILED)

@@ -35,13 +35,20 @@ _CODES = {
 }  # fmt: skip
 _NEXT = {
     "no_ca": "`dynimo ssh init` makes one.",
-    "denied": "`dynimo ssh explain` with the same options says which rule would, and why not.",
-    "unproved": "Call again, signed with your own key and with the clock right.",
+    "denied": "Whoever may is named in the rules: `dynimo ssh policy show`, for administrators.",
+    "unproved": "Nothing was issued: see to the key, the token and this machine's clock, then call"
+    " again.",
     "used": "Call again: everything is made anew.",
     "unavailable": "Nothing was issued. `dynimo logs bless-ca` says more; then call again.",
     "pending": "`dynimo ssh waiting` shows what waits.",
     "exists": "`dynimo ssh ca show` shows what is there.",
 }
+_EXPLAINED = "`dynimo ssh explain` with the same options says which rule would, and why not."
+_DENIED = {
+    "issue": _EXPLAINED, "collect": _EXPLAINED,
+    "renew": "`dynimo ssh host issue --name NAME` asks anew.",
+}  # fmt: skip
+"""What to do when it was denied, by what was asked."""
 
 
 def call(typed: argparse.Namespace, do: str, **members: Any) -> dict[str, Any]:
@@ -65,12 +72,13 @@ def call(typed: argparse.Namespace, do: str, **members: Any) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise CommandError("the CA answered with no object; is bless-ca another function?", FAILED)
     if "error" in told:
-        raise _refused(str(told["error"]), str(told.get("message", "")))
+        raise _refused(do, str(told["error"]), str(told.get("message", "")))
     return told
 
 
-def _refused(kind: str, message: str) -> RefusedError:
-    told = " ".join(filter(None, (message or kind, _NEXT.get(kind, ""))))
+def _refused(do: str, kind: str, message: str) -> RefusedError:
+    following = _DENIED.get(do, _NEXT[kind]) if kind == "denied" else _NEXT.get(kind, "")
+    told = " ".join(filter(None, (message or kind, following)))
     return RefusedError(told, _CODES.get(kind, FAILED), kind)
 
 
@@ -79,6 +87,11 @@ def _told(error: CommandError) -> CommandError:
     if error.code == NOT_FOUND:
         return CommandError(
             f"this server has no certificate authority ({FUNCTION}). {said}", error.code
+        )
+    if error.code == DENIED and said.startswith("AccessDeniedException"):
+        said += (
+            f". Who runs the server lets you: `dynimo access policy attach`, with"
+            f" lambda:InvokeFunction on {FUNCTION}."
         )
     if error.code == FAILED and said == "invoke failed":
         said = f"the CA's function failed; `dynimo logs {FUNCTION}` says how"

@@ -68,9 +68,12 @@ def parsed(line: str) -> Read:
     """Read a ``…-cert.pub``. Raises CommandError when it is none."""
     try:
         return read(_blob(line))
-    except (CertificateError, binascii.Error, ValueError, IndexError) as error:
+    except (CertificateError, binascii.Error, ValueError) as error:
         raise CommandError(f"that is no certificate ({error})", FAILED) from None
 
 
 def _blob(line: str) -> bytes:
-    return base64.b64decode(line.split()[1], validate=True)
+    words = line.split(None, 2)
+    if len(words) < 2:
+        raise ValueError("it is not a line as ssh-keygen writes it")
+    return base64.b64decode(words[1], validate=True)

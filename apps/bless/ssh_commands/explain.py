@@ -58,4 +58,4 @@ def _say(told: Mapping[str, Any]) -> None:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
             printing.say(f"  {name.replace('_', ' '):<18} {printing.printable(str(shown))}")
     if told.get("needs"):
-        printing.say(f"It needs {told['needs']} approvals first.")
+        printing.say(f"Approvals that it needs first: {told['needs']}.")

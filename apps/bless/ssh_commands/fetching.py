@@ -27,6 +27,7 @@ FETCH_SECONDS_MAX = 300.0
 """Of a whole answer, however slowly it drips: a timer's next call should find this one gone."""
 CHUNK_BYTES = 1 << 20
 ETAG_CHARACTERS_MAX = 256
+SAID_BYTES_MAX = 300
 AGE_DIGITS_MAX = 10
 AGE_SECONDS_MAX = 60
 """An answer that is older was given because the CA could not be asked: that is said."""
@@ -68,7 +69,12 @@ def fetch(source: Source, path: Path, check: Check) -> Fetched:
     """
     old = path.read_bytes() if path.exists() else None
     beside = path.with_name(f"{path.name}.etag")
-    got = _asked(source, tag_of(beside, source.url, old))
+    try:
+        got = _asked(source, tag_of(beside, source.url, old))
+    except CommandError as error:
+        if old is None or error.code == USAGE:
+            raise
+        raise CommandError(f"{error}; {path} is as it was", error.code) from None
     if got.age_seconds > AGE_SECONDS_MAX:
         printing.hint(
             f"{source.url}: the CA did not answer there; this is what it said"
@@ -109,12 +115,29 @@ def _asked(source: Source, tag: str) -> _Answer:
         if answer.status == 304 and tag:
             return _Answer(None, tag, age)
         if answer.status != 200:
-            raise CommandError(f"{source.url} answered {answer.status} {answer.reason}", FAILED)
+            told = f"{source.url} answered {answer.status} {answer.reason}"
+            if answer.headers.get_content_type() == "text/plain":
+                told += f": {_said(answer)}"
+            raise CommandError(told, FAILED)
         return _Answer(_body(source, answer), answer.headers.get("etag", ""), age)
     except (OSError, http.client.HTTPException) as error:
-        raise CommandError(f"{source.url} does not answer ({error})", UNAVAILABLE) from None
+        raise CommandError(f"{source.url} does not answer ({_why(error)})", UNAVAILABLE) from None
     finally:
         connection.close()
+
+
+def _said(answer: http.client.HTTPResponse) -> str:
+    """The first line of why not, as of somebody else's."""
+    text = answer.read(SAID_BYTES_MAX).decode(errors="replace")
+    return printing.printable(text.partition("\n")[0].strip().rstrip("."))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}; SSL_CERT_FILE names a CA"
+    if isinstance(error, ssl.SSLError):
+        return f"{error.reason or error}; does it speak https?"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _body(source: Source, answer: http.client.HTTPResponse) -> bytes:
@@ -146,13 +169,14 @@ def _connection(source: Source) -> tuple[http.client.HTTPConnection, str]:
             host, port, timeout=ANSWER_SECONDS, context=context
         )
         return made, target
-    if not (source.plain or _here(host)):
+    if not (source.plain or here(host)):
         text = f"{source.url} can be bent on its way: use https, or say --plain-http"
         raise CommandError(text, USAGE)
     return http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS), target
 
 
-def _here(host: str) -> bool:
+def here(host: str) -> bool:
+    """Whether a host's name or address is this machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

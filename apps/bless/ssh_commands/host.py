@@ -19,6 +19,8 @@ from ssh_commands.replacing import PUBLIC, replace
 
 DEFAULT_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 DEFAULT_LEFT = 33.0
+_ERRORS = 2
+"""The descriptor beside the answer."""
 
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:
@@ -46,8 +48,10 @@ def add(parser: argparse.ArgumentParser, _name: str) -> None:
         each.add_argument(
             "--valid", type=options.seconds, metavar="TIME", help="[what the rule gives]"
         )
-        each.add_argument("--then", metavar="COMMAND", help="run when it changed, such as"
-                          " 'systemctl reload ssh'")  # fmt: skip
+        each.add_argument(
+            "--then", type=_command, metavar="COMMAND",
+            help="run when it changed, such as 'systemctl reload ssh'",
+        )  # fmt: skip
         options.add_common(each)
 
 
@@ -101,6 +105,7 @@ def _not_due(typed: argparse.Namespace, key: subject.InFile, current: Issued) ->
 
 
 def _written(typed: argparse.Namespace, key: subject.InFile, got: Issued) -> int:
+    requesting.say_if_shorter(typed.valid, got.valid_before)
     replace(key.certificate_path, got.line.encode() + b"\n", PUBLIC)
     if typed.as_json:
         printing.say_json({"changed": True, "file": str(key.certificate_path), **got.told()})
@@ -112,7 +117,27 @@ def _written(typed: argparse.Namespace, key: subject.InFile, got: Issued) -> int
             printing.say(f"sshd_config: HostCertificate {key.certificate_path}; then have sshd"
                          " read it: systemctl reload ssh")  # fmt: skip
     if typed.then:
-        ran = subprocess.run(shlex.split(typed.then), check=False)
-        if ran.returncode:
-            raise CommandError(f"{typed.then} failed ({ran.returncode})", FAILED)
+        _then(typed)
     return OK
+
+
+def _command(text: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command: {error}") from None
+    if not words:
+        raise argparse.ArgumentTypeError("a command has at least one word")
+    return words
+
+
+def _then(typed: argparse.Namespace) -> None:
+    """Run it; what it prints does not come between a program and its JSON."""
+    told = shlex.join(typed.then)
+    try:
+        ran = subprocess.run(typed.then, check=False, stdout=_ERRORS if typed.as_json else None)
+    except OSError as error:
+        text = f"--then {told}: {error.strerror}; no shell runs it, unless you say sh -c '…'"
+        raise CommandError(text, FAILED) from None
+    if ran.returncode:
+        raise CommandError(f"--then {told} failed ({ran.returncode})", FAILED)

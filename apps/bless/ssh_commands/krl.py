@@ -68,6 +68,8 @@ def shown(typed: argparse.Namespace) -> int:
         printing.say_json(told)
         return OK
     printing.say(f"Version {told['version']}, of {printing.moment(told['generated'])}.")
+    if not (told["certificates"] or told["keys"] or told["fingerprints"]):
+        printing.say("Nothing is revoked.")
     for section in told["certificates"]:
         for low, high in section["serials"]:
             printing.say(
@@ -166,7 +168,10 @@ def _named(typed: argparse.Namespace) -> dict[str, list[str]]:
         "ca": [_line(each) for each in typed.ca],
     }
     for each in typed.certificate:
-        one = certificates.parsed(options.content(each)).certificate
+        try:
+            one = certificates.parsed(options.content(each)).certificate
+        except CommandError as error:
+            raise CommandError(f"{each}: {error}", error.code) from None
         if one.serial:
             found["serials"].append(str(one.serial))
         else:

@@ -15,12 +15,15 @@ from typing import Any
 
 from dynimo.sdk.commands import CommandError
 from ssh_commands import agent, ca_calls, options, printing, requesting, subject, tokens, waiting
+from ssh_commands.ca_calls import RefusedError
 from ssh_commands.certificates import Issued, issued
 from ssh_commands.options import FAILED, OK, USAGE
 from ssh_commands.replacing import PUBLIC, SECRET, replace
 
 DEFAULT_FILE = "~/.ssh/dynimo"
 """Of keys that are made here, where no agent holds them."""
+MADE_HERE = "made by dynimo ssh login"
+"""The comment of their public halves: by it they are told from somebody's own."""
 
 
 def add(parser: argparse.ArgumentParser, _name: str) -> None:
@@ -53,13 +56,24 @@ def run(typed: argparse.Namespace) -> int:
         _check_place(typed, out)
         asked = requesting.user(typed, requesting.line_of(key))
         token = tokens.token(typed, key)
-        told = ca_calls.call(typed, "issue", **requesting.proved(asked, key), token=token)
+        told = _asked(typed, {**requesting.proved(asked, key), "token": token})
         if "pending" in told:
             told = {**told, "approvers": waiting.approvers(typed, asked, token)}
             told = _approved(typed, told, key, out)
             if "pending" in told:
                 return FAILED
     return _kept(typed, issued(told, key.public_key), key, out)
+
+
+def _asked(typed: argparse.Namespace, members: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return ca_calls.call(typed, "issue", **members)
+    except RefusedError as error:
+        name = members["request"]["principals"][0]
+        if typed.principal or f"{name!r} is none of its principals" not in str(error):
+            raise
+        text = f"{error} {name!r} is your name here; --principal NAME asks for another."
+        raise RefusedError(text, error.code, error.kind) from None
 
 
 def _key(typed: argparse.Namespace, out: Path) -> subject.Ephemeral | subject.InFile:
@@ -69,12 +83,22 @@ def _key(typed: argparse.Namespace, out: Path) -> subject.Ephemeral | subject.In
 
 
 def _check_place(typed: argparse.Namespace, out: Path) -> None:
-    """Somebody's own key is never written over: ours has a certificate or waits for one."""
-    ours = out.with_name(f"{out.name}-cert.pub").exists() or _waits(out).exists()
-    if not typed.key and out.exists() and not ours:
-        raise CommandError(
-            f"{out} is a key already: --key certifies it, --out takes another", USAGE
-        )
+    """Somebody's own key is never written over, with a certificate or without."""
+    if typed.key:
+        return
+    if out.is_dir():
+        raise CommandError(f"{out} is a folder: --out names a file in it", USAGE)
+    if _waits(out).exists():
+        return
+    public = _public(out)
+    there = [each for each in (out, public) if each.exists()]
+    if there and not (public.exists() and options.content(str(public)).strip().endswith(MADE_HERE)):
+        text = f"{there[0]} is a key already: --key certifies it, --out takes another"
+        raise CommandError(text, USAGE)
+
+
+def _public(out: Path) -> Path:
+    return out.with_name(f"{out.name}.pub")
 
 
 def _waits(out: Path) -> Path:
@@ -87,6 +111,8 @@ def _approved(
     """Wait for approvals; else keep the key, so that what is approved later is of use."""
     if isinstance(key, subject.Ephemeral):
         out.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _waits(out).exists():
+            printing.hint(f"Given up: {_waits(out).read_text().strip()}, which waited for {out}.")
         replace(out, key.private(), SECRET)
         replace(_waits(out), f"{told['pending']}\n".encode(), SECRET)
     place = f"--key {typed.key}" if typed.key else f"--out {typed.out}"
@@ -102,6 +128,7 @@ def _approved(
 def _kept(
     typed: argparse.Namespace, got: Issued, key: subject.Ephemeral | subject.InFile, out: Path
 ) -> int:
+    requesting.say_if_shorter(typed.valid, got.valid_before)
     if isinstance(key, subject.InFile):
         replace(key.certificate_path, got.line.encode() + b"\n", PUBLIC)
         place = _beside(key)
@@ -148,7 +175,7 @@ def _written(key: subject.Ephemeral, got: Issued, out: Path) -> dict[str, Any]:
     """The certificate first: a key that is there alone is taken for somebody's own."""
     out.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace(out.with_name(f"{out.name}-cert.pub"), got.line.encode() + b"\n", SECRET)
-    replace(out.with_name(f"{out.name}.pub"), requesting.line_of(key).encode() + b"\n", SECRET)
+    replace(_public(out), f"{requesting.line_of(key)} {MADE_HERE}\n".encode(), SECRET)
     replace(out, key.private(), SECRET)
     _waits(out).unlink(missing_ok=True)
     ssh = ["ssh", "-i", str(out), "-o", "IdentitiesOnly=yes"]

@@ -15,7 +15,10 @@ def replace(path: Path, data: bytes, mode: int) -> None:
     A link is followed, so that it stays one. Raises OSError; then the old one is as it was.
     """
     path = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:  # it names the new file, of which nobody has heard
+        raise OSError(error.errno, error.strerror, str(path.parent)) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)

@@ -15,10 +15,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from issuing import canonical
-from ssh_commands import options
+from ssh_commands import options, printing
 from ssh_commands.subject import Subject
 
 NONCE_BYTES = 16
+SHORTER_SECONDS = 60
+"""So much less than was asked for is worth a word; clocks differ."""
 
 
 def add_request(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +77,12 @@ def moment() -> dict[str, Any]:
 def proved(asked: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
     """A request with its proof, as members of what is asked of the CA."""
     return {"request": asked, "proof": subject.prove(canonical.encoded(asked))}
+
+
+def say_if_shorter(wanted: int | None, until: int) -> None:
+    """Say that a rule gave less time than was asked for, in seconds and since the epoch."""
+    if wanted and until - time.time() < wanted - SHORTER_SECONDS:
+        printing.hint("The rule gives less time than you asked for: `dynimo ssh explain`.")
 
 
 def nonce_of(subject: Subject) -> str:

@@ -7,8 +7,9 @@ import getpass
 import tomllib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from ssh_commands import ca_calls, exporting, options, places, printing, seen, starting
+from ssh_commands import ca_calls, exporting, fetching, options, places, printing, seen, starting
 from ssh_commands.ca import KEYS
 from ssh_commands.host import DEFAULT_KEY
 from ssh_commands.options import OK
@@ -38,7 +39,12 @@ def run(typed: argparse.Namespace) -> int:
         _start(typed)
     log = exporting.head(typed)
     seen.remember(seen.default_path(), log["origin"], log["key"])  # never again as sure as now
-    made = {**told, "origin": log["origin"], **snippets(told, places.base(typed))}
+    base = places.base(typed)
+    made = {**told, "origin": log["origin"], **snippets(told, base)}
+    if fetching.here(urlsplit(base).hostname or ""):
+        printing.hint(
+            f"{base} is this machine: other hosts need an address that they reach, over https."
+        )
     if typed.as_json:
         printing.say_json(made)
     else:
@@ -73,7 +79,7 @@ def _say(made: Mapping[str, Any]) -> None:
         printing.strong("The certificate authority is made; its keys never leave the KMS.")
     )
     for name, key in (("user", "user_ca"), ("host", "host_ca"), ("log", "audit_key")):
-        printing.say(f"  {name}  {made[key]}")
+        printing.say(f"  {name:<4}  {made[key]}")
     _part("On each host, once:", made["host_commands"])
     _part("In its sshd_config:", made["sshd_config"].splitlines())
     _part("In its /etc/cron.d/dynimo-ssh:", made["cron"].splitlines())

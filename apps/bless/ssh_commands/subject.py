@@ -33,6 +33,10 @@ NAMESPACE = "issue@dynimo-ssh"
 SIGN_SECONDS_MAX = 300
 """Somebody may have to find their token and touch it."""
 _HASH = "sha512"
+_CERTIFICATE = "-cert"
+"""What ssh puts behind a key's name, before ``.pub``."""
+_PRIVATE = b"PRIVATE KEY"
+_BEGIN_BYTES = 64
 
 
 class Subject(Protocol):
@@ -72,6 +76,9 @@ def made() -> Ephemeral:
 
 def kept(path: Path) -> Ephemeral:
     """A key that an earlier call made and left in a file. Raises CommandError."""
+    if not path.exists():
+        text = f"there is no {path}: what is collected, once, has the --out or --key of its request"
+        raise CommandError(text, NOT_FOUND)
     try:
         key = load_ssh_private_key(content(str(path)).encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -133,14 +140,26 @@ def in_file(path: Path) -> InFile:
     Raises:
         CommandError: there is none, or it is no public key.
     """
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder: name a key in it", USAGE)
     private = path.with_name(path.name.removesuffix(".pub"))
+    if private.name.endswith(_CERTIFICATE):
+        key = private.with_name(private.name.removesuffix(_CERTIFICATE))
+        raise CommandError(f"{path} is a certificate: name its key, {key}", USAGE)
     public = private.with_name(f"{private.name}.pub")
     if not public.exists():
         told = f"there is no {public}"
         if private.exists():
+            if not _is_private(private):
+                raise CommandError(f"{private} is no private key, and {told}", USAGE)
             told += f": ssh-keygen -y -f {private} > {public} makes it"
         raise CommandError(told, NOT_FOUND)
     try:
         return InFile(private, parse(content(str(public))))
     except KeyLineError as error:
         raise CommandError(f"{public}: {error}", USAGE) from None
+
+
+def _is_private(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _PRIVATE in file.read(_BEGIN_BYTES)

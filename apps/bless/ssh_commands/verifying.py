@@ -82,7 +82,7 @@ def _say(typed: argparse.Namespace, report: Report) -> None:
     for each in report.findings:
         printing.say(printing.printable(each))
     later = report.records - report.signed
-    told = f"{report.origin}: {report.records} records, {report.heads} heads"
+    told = f"{report.origin}: {report.records} records, signed heads: {report.heads}"
     if later:
         told += f"; the last {later} are not yet signed for (`dynimo ssh audit sign`)"
     printing.say(f"{told}: {printing.strong('whole' if report.good else 'NOT WHOLE')}")

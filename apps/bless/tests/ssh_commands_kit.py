@@ -74,6 +74,7 @@ class Web:
     status: int = 200
     announced: int | None = None
     age: str = ""
+    type: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
 
@@ -96,6 +97,8 @@ def web() -> Iterator[Web]:
             self.send_response(304 if same else told.status)
             if told.etag:
                 self.send_header("etag", told.etag)
+            if told.type:
+                self.send_header("content-type", told.type)
             if told.age:
                 self.send_header("age", told.age)
             body = b"" if same else told.body

@@ -81,9 +81,16 @@ def test_a_new_key_proves_itself_without_a_file(tmp_path: Path) -> None:
 
 def test_a_key_without_its_public_half_is_told_how_to_make_it(tmp_path: Path) -> None:
     """And one that is not there, and what is no key."""
-    (tmp_path / "id").write_text("")
+    (tmp_path / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     with pytest.raises(CommandError, match="ssh-keygen -y -f"):
         subject.in_file(tmp_path / "id")
+    (tmp_path / "text").write_text("root:x:0:0\n")
+    with pytest.raises(CommandError, match="is no private key, and there is no"):
+        subject.in_file(tmp_path / "text")
+    with pytest.raises(CommandError, match="is a folder"):
+        subject.in_file(tmp_path)
+    with pytest.raises(CommandError, match="is a certificate: name its key, .*/id$"):
+        subject.in_file(tmp_path / "id-cert.pub")
     with pytest.raises(CommandError, match="there is no") as caught:
         subject.in_file(tmp_path / "other")
     (tmp_path / "id.pub").write_text("ssh-ed25519 AAAA x\n")

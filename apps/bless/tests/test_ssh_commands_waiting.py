@@ -85,7 +85,7 @@ def test_it_ends_when_it_is_denied_or_too_late(says: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "code", "following"),
-    [("denied", 4, "dynimo ssh explain"), ("invalid", 2, ""), ("unproved", 1, "clock"),
+    [("denied", 4, "dynimo ssh policy show"), ("invalid", 2, ""), ("unproved", 1, "clock"),
      ("used", 1, "made anew"), ("unknown", 3, ""), ("no_ca", 3, "dynimo ssh init"),
      ("unavailable", 69, "dynimo logs bless-ca"), ("exists", 1, "dynimo ssh ca show"),
      ("something new", 1, "")],
@@ -108,7 +108,7 @@ def test_what_the_platform_refuses_keeps_its_code(
     codes = []
     for error in (
         CommandError("invoke failed", 1), CommandError("Function not found", 3),
-        CommandError("no answer", 69),
+        CommandError("no answer", 69), CommandError("AccessDeniedException: ada may not", 4),
     ):  # fmt: skip
         says(error)
         codes.append(_run("waiting"))
@@ -116,7 +116,8 @@ def test_what_the_platform_refuses_keeps_its_code(
     codes.append(_run("waiting"))
     told = capsys.readouterr().err
 
-    assert codes == [1, 3, 69, 1]
+    assert codes == [1, 3, 69, 4, 1]
+    assert "dynimo access policy attach" in told
     assert "`dynimo logs bless-ca` says how" in told
     assert "has no certificate authority" in told
 

@@ -85,8 +85,8 @@ def _unknown(verb: str) -> str:
     import difflib  # noqa: PLC0415 - for mistakes only
 
     near = difflib.get_close_matches(verb, VERBS, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    return f"dynimo ssh: there is no verb {verb!r}; {meant}See `dynimo ssh --help`.\n"
+    meant = f"; did you mean {near[0]}?" if near else "."
+    return f"dynimo ssh: there is no verb {verb!r}{meant} See `dynimo ssh --help`.\n"
 
 
 def _failed(error: OSError) -> int:

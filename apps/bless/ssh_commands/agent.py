@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from sshca.certificate import CertificateError, Read, read
 from sshca.wire import Reader, WireError, string, u32
 
 VARIABLE = "SSH_AUTH_SOCK"
@@ -25,6 +26,7 @@ ANSWER_SECONDS = 30.0
 """An agent may ask its owner first."""
 ANSWER_BYTES_MAX = 262_144
 _ADD_CONSTRAINED, _SUCCESS, _LIFETIME = 25, 6, 1
+_LIST, _LISTED, _REMOVE = 11, 12, 18
 
 
 class AgentError(Exception):
@@ -60,6 +62,50 @@ def add(
     answer = _asked(message, environment)
     if answer[:1] != bytes([_SUCCESS]):
         raise AgentError("the agent refuses the key: it is locked, or takes no lifetimes")
+
+
+def drop_older(
+    certificate: bytes, comment: str, environment: Mapping[str, str] = os.environ
+) -> int:
+    """Take out what ``add`` put in before for the same, and does the same; how many that were.
+
+    ssh offers all that an agent has, and after a few sshd hangs up.
+
+    Raises:
+        AgentError: there is none, or it does not say what it has.
+    """
+    new, dropped = read(certificate), 0
+    for blob, named in listed(_asked(bytes([_LIST]), environment)):
+        if named != comment.encode() or blob == certificate:
+            continue
+        try:
+            same = _rights(read(blob)) == _rights(new)
+        except CertificateError:
+            continue
+        if same:
+            _asked(bytes([_REMOVE]) + string(blob), environment)
+            dropped += 1
+    return dropped
+
+
+def listed(answer: bytes) -> list[tuple[bytes, bytes]]:
+    """(key or certificate, its comment) of each identity. Raises AgentError."""
+    if answer[:1] != bytes([_LISTED]):
+        raise AgentError("the agent does not say what it has")
+    reader = Reader(answer[1:])
+    try:
+        return [(reader.string(), reader.string()) for _ in range(reader.u32())]
+    except WireError as error:
+        raise AgentError(f"the agent answers with what is no list ({error})") from None
+
+
+def _rights(found: Read) -> tuple[object, ...]:
+    """All that a certificate lets its key do, but for its time."""
+    one = found.certificate
+    return (
+        found.ca.blob, one.type, one.key_id, one.principals, dict(one.critical),
+        dict(one.extensions),
+    )  # fmt: skip
 
 
 def _asked(message: bytes, environment: Mapping[str, str]) -> bytes:

@@ -7,6 +7,7 @@ one's own, and the certificate lies beside it, where ssh finds it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import time
 from collections.abc import Mapping
@@ -161,6 +162,8 @@ def _in_agent(key: subject.Ephemeral, got: Issued) -> bool:
     except agent.AgentError as error:
         printing.hint(f"{error}; so they are written to files.")
         return False
+    with contextlib.suppress(agent.AgentError):  # it holds the new one
+        agent.drop_older(got.blob, got.key_id)
     return True
 
 

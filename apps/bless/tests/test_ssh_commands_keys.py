@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,7 @@ from bless_kit import CA_ED25519, public
 from dynimo.sdk.commands import CommandError
 from possession.proof import Policy, ProofError, proved
 from ssh_commands import agent, certificates, requesting, subject
+from sshca.certificate import read
 from sshca.public_key import parse
 from sshca.signers import InMemory
 from sshca.wire import WireError
@@ -125,6 +128,39 @@ def test_the_agent_holds_the_certificate_with_its_key(
 
     assert f"{' '.join(told.split()[:2])} ada's" in listed
     assert tried.returncode == 0, tried.stderr
+
+
+def test_the_agent_keeps_the_newest_of_what_does_the_same(tmp_path: Path) -> None:
+    """Of one CA, key id and rights; what has another comment, and all else, stays."""
+    made = subject.made()
+    other = InMemory(made.key, made.public_key)
+    kept: list[tuple[dict[str, Any], InMemory, str]] = [
+        ({"serial": 1}, CA, "other comment"), ({"serial": 2}, other, "ada"),
+        ({"serial": 3, "key_id": "eve"}, CA, "eve"),
+    ]  # fmt: skip
+    same: list[tuple[dict[str, Any], InMemory, str]] = [
+        ({"serial": number}, CA, "ada") for number in (4, 5)
+    ]
+    with kit.ssh_agent(tmp_path) as running:
+        kit.ran("ssh-add", kit.keygen(tmp_path / "own"), **running)
+        for more, ca, comment in (*kept, *same):
+            key = subject.made()
+            _, newest = kit.certificate(key.public_key, ca, **more)
+            agent.add(key.key, newest, comment, 3600, running)
+        dropped = agent.drop_older(newest, "ada", running)
+        listed = kit.ran("ssh-add", "-L", **running).stdout.splitlines()
+
+    lines = [each.split() for each in listed if "-cert-" in each]
+    serials = {read(base64.b64decode(each[1])).certificate.serial for each in lines}
+    assert (dropped, serials, len(listed)) == (1, {1, 2, 3, 5}, 5)
+
+
+@given(st.binary(max_size=60) | st.binary(max_size=40).map(lambda data: b"\x0c\0\0\0\1" + data))
+@settings(max_examples=60)
+def test_whatever_an_agent_lists_is_a_list_or_an_error(answer: bytes) -> None:
+    """And nothing else is raised."""
+    with contextlib.suppress(agent.AgentError):
+        assert all(len(each) == 2 for each in agent.listed(answer))
 
 
 def test_the_agent_is_told_how_long(tmp_path: Path) -> None:

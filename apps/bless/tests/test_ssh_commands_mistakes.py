@@ -139,7 +139,7 @@ def test_less_time_than_was_asked_for_is_said(
     ("words", "told"),
     [
         (["loign"], "did you mean login? See `dynimo ssh --help`"),
-        (["frobnicate"], "there is no verb 'frobnicate'; See `dynimo ssh --help`"),
+        (["frobnicate"], "there is no verb 'frobnicate'. See `dynimo ssh --help`"),
         ([], "See `dynimo ssh --help`"),
         (["krl"], "See `dynimo ssh krl --help`"),
         (["krl", "show", "--fiel", "x"], "unrecognized arguments: --fiel x. See `dynimo ssh krl"),

@@ -41,7 +41,8 @@ def checked(typed: argparse.Namespace) -> int:
     if typed.as_json:
         printing.say_json({"rules": rules})
     else:
-        printing.say(f"{typed.file}: {rules} rules, as they should be")
+        nobody = "" if rules else ": nobody gets a certificate"
+        printing.say(f"{typed.file}: {rules} rules, as they should be{nobody}")
     return OK
 
 

@@ -274,3 +274,12 @@ def test_a_network_that_is_none_is_answered_with_one(source: str) -> None:
     }  # fmt: skip
     with pytest.raises(Refused, match="192.0.2.0/24, with no bit set"):
         requested.read(asked)
+
+
+def test_rules_that_let_nobody_in_are_called_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As an empty file does."""
+    (tmp_path / "rules").write_text("")
+    assert _run("policy", "check", tmp_path / "rules") == 0
+    assert "0 rules, as they should be: nobody gets a certificate" in capsys.readouterr().out

@@ -57,7 +57,7 @@ class MissingToken(_Unproved):
     code = "MissingAuthenticationTokenException"
 
     def __init__(self, hint: str = "") -> None:
-        super().__init__("Missing Authentication Token" + (f" {hint}" if hint else ""))
+        super().__init__("Missing Authentication Token" + (f". {hint}" if hint else ""))
 
 
 class MalformedPolicy(AwsError):

@@ -7,6 +7,7 @@ best round of each.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ async def main(folder: Path, rounds: int) -> dict[str, object]:
     state.mkdir(parents=True)
     desk = ssh_kit.Desk(state)
     await desk.found()
+    gc.freeze()  # as the zygote does before it forks
     issued, many, whole = _Rates(AT_ONCE), _Rates(MANY_AT_ONCE), _Rates(AT_ONCE)
     keygen: list[float] = []
     for _ in range(rounds):

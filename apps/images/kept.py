@@ -27,7 +27,10 @@ FILE_SECONDS = 10.0
 """How long a downloaded file is used without asking its server again."""
 BANDS_MAX = 4
 USEFUL_SIDE = 1_400
-"""Pixels that the longer side has at least when a source is decoded for many sizes."""
+"""Pixels that the longer side has at least when a source is decoded for many sizes, as long as
+nothing is known of them."""
+USEFUL_SIDE_MAX = 2_048
+"""The same where larger ones are asked for: what is larger still is decoded for itself."""
 LEVEL_SIDE_MIN = 640
 """Half and quarter copies are kept beside a picture while their longer side has this."""
 HALVINGS_MAX = 3
@@ -35,7 +38,7 @@ HALVINGS_MAX = 3
 SEEN_MAX = 256
 """Sources of which it is remembered that they were asked for."""
 FIRSTS = 8
-"""Of so many sources it is remembered whether more was asked of them: what the next is like."""
+"""Of so many sources it is remembered what was asked of them: what the next is like."""
 FOLLOWED_MIN = 3
 """If it was so of these, and of most, the next source is decoded for many sizes at once."""
 
@@ -52,7 +55,7 @@ class Pictures:
         self._bytes = 0
         self._held: OrderedDict[str, tuple[pyvips.Image, ...]] = OrderedDict()
         self._seen: OrderedDict[str, str] = OrderedDict()
-        self._firsts: OrderedDict[str, bool] = OrderedDict()
+        self._firsts: OrderedDict[str, _First] = OrderedDict()
         self._headers: OrderedDict[str, Any] = OrderedDict()
 
     def find(self, key: str, least: Size) -> pyvips.Image | None:
@@ -86,25 +89,43 @@ class Pictures:
                 self._headers.popitem(last=False)
         return header
 
-    def see(self, key: str, recipe: str) -> bool:
-        """Remember what was asked of it; whether something else had been before."""
+    def see(self, key: str, recipe: str, least: Size) -> bool:
+        """Remember what was asked of it, and how large that is; whether else was asked before."""
         if key not in self._seen:
-            self._firsts[key] = False
+            self._firsts[key] = _First()
             if len(self._firsts) > FIRSTS:
                 self._firsts.popitem(last=False)
         before = self._seen.setdefault(key, recipe)
         self._seen.move_to_end(key)
         if len(self._seen) > SEEN_MAX:
             self._seen.popitem(last=False)
-        if before != recipe and key in self._firsts:
-            self._firsts[key] = True
+        if key in self._firsts:
+            first = self._firsts[key]
+            first.followed |= before != recipe
+            first.side = max(first.side, *least)
         return before != recipe
 
     @property
     def many_likely(self) -> bool:
         """Whether more was asked of most of the last sources, so that it will be of the next."""
-        followed = sum(self._firsts.values())
+        followed = sum(first.followed for first in self._firsts.values())
         return followed >= FOLLOWED_MIN and 2 * followed > len(self._firsts)
+
+    @property
+    def useful_side(self) -> int:
+        """How long the longer side should be for most that will be asked of a source."""
+        if not self.many_likely:
+            return USEFUL_SIDE
+        largest = max(first.side for first in self._firsts.values())
+        return min(max(largest, LEVEL_SIDE_MIN), USEFUL_SIDE_MAX)
+
+
+@dataclass(slots=True)
+class _First:
+    """Whether more than one thing was asked of a source, and the longest side that it needed."""
+
+    followed: bool = False
+    side: int = 0
 
 
 def _size(levels: tuple[pyvips.Image, ...]) -> int:
@@ -129,7 +150,7 @@ class Picture:
         """Give a decoded picture of at least that size, if there is one."""
         found = self.pictures.find(self.key, least)
         if found is not None:  # this, too, tells what sources are like these days
-            self.pictures.see(self.key, self.recipe)
+            self.pictures.see(self.key, self.recipe, least)
         self.shared = found is not None
         return found
 
@@ -139,13 +160,13 @@ class Picture:
         None for the first (unless sources are asked for in many sizes these days), and where it
         could not be kept: then no more is decoded than is needed.
         """
-        likely = self.pictures.many_likely
-        if not (self.pictures.see(self.key, self.recipe) or self.expected or likely):
+        likely, side = self.pictures.many_likely, self.pictures.useful_side
+        if not (self.pictures.see(self.key, self.recipe, least) or self.expected or likely):
             return None
         found = size
         for halvings in range(1, HALVINGS_MAX + 1):
             smaller = -(-size[0] // 2**halvings), -(-size[1] // 2**halvings)
-            if max(smaller) < USEFUL_SIDE or smaller[0] < least[0] or smaller[1] < least[1]:
+            if max(smaller) < side or smaller[0] < least[0] or smaller[1] < least[1]:
                 break
             found = smaller
         self.shared = self.pictures.holds(found)

@@ -100,6 +100,22 @@ def test_it_stays_learnt_while_pictures_come_from_what_is_kept() -> None:
     assert shared == [False] * kept.FOLLOWED_MIN + [True] * (2 * kept.FIRSTS - kept.FOLLOWED_MIN)
 
 
+def test_it_is_learnt_how_large_is_useful() -> None:
+    """As large as the largest that was asked of the last sources, within limits; else 1,400."""
+    for sides, w in (((320, 1280), 1920), ((100, 700), 960), ((60, 90), 960), ((9, 3000), 3840)):
+        pictures = kept.Pictures(bytes_max=1 << 30)
+        for number in range(kept.FIRSTS):
+            for side in sides:
+                kept.Picture(pictures, f"{number}", f"{side}").useful(
+                    (3840, 2160), (side, side // 2)
+                )
+        found = kept.Picture(pictures, "next", "1").useful((3840, 2160), (50, 30))
+        assert found == (w, w * 9 // 16)
+    assert kept.Picture(kept.Pictures(), "a", "1", expected=True).useful((5120, 2880), (9, 9)) == (
+        2560, 1440
+    )  # fmt: skip
+
+
 def test_another_revision_is_another_picture() -> None:
     """What changed is never made of what was there before."""
     pictures = kept.Pictures()

@@ -39,6 +39,10 @@ fallback = "art/titles/7/poster.jpg"
 path = "boats.jpg"
 when = {{ locale = ["de", "fr"], device = "phone" }}
 effects = "grey"
+[[rule]]
+source = "sample"
+path = "badge.png"
+artworks = {{ files = ["sample/badge.png", "sample/boats.jpg"], by = "cookie:viewer" }}
 [[rule.tests]]
 url = "/img/art/titles/1/poster.jpg?fm=png"
 expect = {{ has = "cut:{side},{side}" }}
@@ -183,6 +187,16 @@ def test_many_languages_and_browsers_are_few_variants(server: Server) -> None:
     ).stdout  # fmt: skip
     variants = [each["variant"] for each in json.loads(shown) if each["leads_to"]]
     assert len(variants) == 5  # und needs no device
+
+
+def test_each_viewer_keeps_its_artwork(server: Server) -> None:
+    """By a cookie that comes with the request; without it the first one is shown."""
+    url = "/img/sample/badge.png?w=8&fm=png"
+    viewers = [{"cookie": f"a=b; viewer={number}"} for number in range(12)]
+    seen = [server.get(url, viewer).body for viewer in viewers]
+    assert len(set(seen)) == 2
+    assert [server.get(url, viewer).body for viewer in viewers] == seen
+    assert server.get(url).body == server.get(url, {"cookie": "a=b"}).body
 
 
 @pytest.mark.parametrize(

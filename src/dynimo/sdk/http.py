@@ -31,7 +31,7 @@ class HttpRequest:
     """One HTTP request, as a handler sees it.
 
     ``path`` is still percent-encoded, exactly as received; ``query`` has no leading ``?``;
-    header names are lower-case and repeated headers are joined by ``,``.
+    header names are lower-case and repeated headers are joined by ``,`` (cookies by ``; ``).
     """
 
     method: str
@@ -48,11 +48,14 @@ class HttpRequest:
             KeyError: the event is not an HTTP event.
         """
         text = event.get("body") or ""
+        headers = event.get("headers", {})
+        if event.get("cookies"):  # the format has them beside the headers
+            headers = {**headers, "cookie": "; ".join(event["cookies"])}
         return cls(
             method=event["requestContext"]["http"]["method"],
             path=event["rawPath"],
             query=event.get("rawQueryString", ""),
-            headers=event.get("headers", {}),
+            headers=headers,
             body=b64decode(text) if event.get("isBase64Encoded") else text.encode(),
         )
 

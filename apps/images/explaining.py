@@ -6,6 +6,7 @@ For whoever runs the deployment: it names files and facts, so it takes a key.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import recipe as recipes
@@ -127,7 +128,7 @@ def _why(clause: Clause, reason: str, seen: View) -> str:
         return f"{reason} is {values[0] if values else 'not known'!r}, wanted {_wanted(wanted)}"
     match reason:
         case "from" | "until":
-            return f"it holds {_time(when)}, and now is {situation.now:.0f}"
+            return f"it holds {_time(when)}, and now is {_shown(situation.now)}"
         case "country":
             return f"country is {situation.country!r}, wanted {_wanted(when.country)}"
         case "locale":
@@ -152,9 +153,17 @@ def _url(seen: View) -> str:
 
 
 def _time(when: When) -> str:
-    begins = "" if when.begins is None else f"from {when.begins:.0f} "
-    ends = "" if when.ends is None else f"until {when.ends:.0f}"
-    return (begins + ends).strip() + " (epoch seconds)"
+    begins = "" if when.begins is None else f"from {_shown(when.begins)} "
+    ends = "" if when.ends is None else f"until {_shown(when.ends)}"
+    return (begins + ends).strip()
+
+
+def _shown(seconds: float) -> str:
+    """A time as `--now` takes it; as it is where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.0f} s after 1970"
 
 
 def _wanted(wanted: Range | frozenset[Any]) -> str:

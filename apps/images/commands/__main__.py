@@ -30,7 +30,11 @@ def main(arguments: Sequence[str]) -> int:
     except CommandError as error:
         sys.stderr.write(f"dynimo images: {error}\n")
         return error.code
-    except (RulesError, OSError) as error:
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else error
+        sys.stderr.write(f"dynimo images: {named}\n")
+        return FAILED
+    except RulesError as error:
         sys.stderr.write(f"dynimo images: {error}\n")
         return FAILED
     return code

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from commands import logged, options
 from dialects.dialect import Asked, Decision
 from rulesets import reading
 from rulesets.facts import Titles
-from rulesets.ruleset import Ruleset
+from rulesets.ruleset import Facts, Ruleset
 
 OK = 0
 SHOWN = 20
@@ -37,6 +37,17 @@ class Change:
     new: str
     old_rules: str
     new_rules: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ask:
+    """A request, and how often; ``facts`` are those of whatever title, if a test says them."""
+
+    url: str
+    count: int
+    headers: Mapping[str, str]
+    now: float
+    facts: Facts | None = None
 
 
 def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
@@ -58,17 +69,17 @@ def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
 def run(typed: argparse.Namespace) -> int:
     """Decide every request by both, and show where they differ."""
     old, new = reading.load(typed.old), reading.load(typed.new)
-    counts = Counter(_urls(typed.log, (old, new)))
-    headers = {"accept": ACCEPT, **options.headers(typed.header)}
-    now = time.time() if typed.now is None else typed.now
+    asks = list(_asks(typed, (old, new)))
+    if typed.log is not None and not asks:
+        raise OSError(f"{typed.log}: no line asks for a picture; give an access log, or URLs.")
     books = [_book(each) for each in (old, new)]
-    changes = list(_changes(counts, books, headers, now))
+    changes = list(_changes(asks, books))
     changes.sort(key=lambda each: (-each.count, each.url))
     told = {
-        "requests": counts.total(),
-        "urls": len(counts),
+        "requests": sum(each.count for each in asks),
+        "urls": len({each.url for each in asks}),
         "changed_requests": sum(each.count for each in changes),
-        "changed_urls": len(changes),
+        "changed_urls": len({each.url for each in changes}),
     }
     if typed.as_json:
         shown = [_told(each) for each in changes[: typed.limit]]
@@ -87,17 +98,33 @@ def run(typed: argparse.Namespace) -> int:
     return OK
 
 
-def _urls(log: str | None, rulesets: tuple[Ruleset, Ruleset]) -> Iterator[str]:
-    if log is None:
-        for ruleset in rulesets:
-            for clause in ruleset.clauses:
-                yield from (example.url for example in clause.examples)
+def _asks(typed: argparse.Namespace, rulesets: tuple[Ruleset, Ruleset]) -> Iterator[_Ask]:
+    """Give what to decide: what a log has, or the tests, with what each of them says it finds."""
+    headers = options.headers(typed.header)
+    if typed.log is not None:
+        now = time.time() if typed.now is None else typed.now
+        for url, count in Counter(_urls(typed.log)).items():
+            yield _Ask(url=url, count=count, headers={"accept": ACCEPT, **headers}, now=now)
         return
+    for each in (each for ruleset in rulesets for clause in ruleset.clauses
+                 for each in clause.examples):  # fmt: skip
+        now = each.now if typed.now is None else typed.now
+        found = {**each.headers, **headers}
+        yield _Ask(url=each.url, count=1, headers=found, now=now, facts=each.facts)
+
+
+def _urls(log: str) -> Iterator[str]:
     if log == "-":
         yield from filter(_is_ours, logged.targets(sys.stdin))
         return
-    with Path(log).open(encoding="utf-8", errors="replace") as lines:
-        yield from filter(_is_ours, logged.targets(lines))
+    try:
+        with Path(log).open(encoding="utf-8", errors="replace") as lines:
+            yield from filter(_is_ours, logged.targets(lines))
+    except FileNotFoundError:
+        raise OSError(
+            f"{log}: there is no such file; a server writes access.log into its data folder where"
+            ' [access_log] form = "combined" is set.'
+        ) from None
 
 
 def _is_ours(url: str) -> bool:
@@ -113,22 +140,24 @@ def _book(ruleset: Ruleset) -> deciding.Book:
     return deciding.Book(ruleset=ruleset, look=titles.look)
 
 
-def _changes(
-    counts: Counter[str], books: list[deciding.Book], headers: dict[str, str], now: float
-) -> Iterable[Change]:
-    for url, count in counts.items():
-        (old, old_rules), (new, new_rules) = (_decided(url, book, headers, now) for book in books)
+def _changes(asks: Iterable[_Ask], books: list[deciding.Book]) -> Iterable[Change]:
+    for each in asks:
+        (old, old_rules), (new, new_rules) = (_decided(each, book) for book in books)
         if old != new:
             yield Change(
-                url=url, count=count, old=old, new=new, old_rules=old_rules, new_rules=new_rules
-            )
+                url=each.url, count=each.count, old=old, new=new,
+                old_rules=old_rules, new_rules=new_rules,
+            )  # fmt: skip
 
 
-def _decided(url: str, book: deciding.Book, headers: dict[str, str], now: float) -> tuple[str, str]:
+def _decided(ask: _Ask, book: deciding.Book) -> tuple[str, str]:
     """Give the picture in words, and the rules that made it so."""
-    path, _, query = url.partition("?")
-    asked = Asked(path=path.removeprefix("/"), query=query, headers=headers)
-    seen = deciding.view(asked, book, now)
+    path, _, query = ask.url.partition("?")
+    asked = Asked(path=path.removeprefix("/"), query=query, headers=ask.headers)
+    facts = ask.facts
+    if facts is not None:
+        book = deciding.Book(ruleset=book.ruleset, look=lambda _: facts)
+    seen = deciding.view(asked, book, ask.now)
     try:
         decided = preprocess.decide_for(asked, seen, trial=True)
     except refusals.Refusal as refusal:

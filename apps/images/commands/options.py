@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+WARMED_MAX = 1_000
+"""Addresses that the platform's verb warms at most."""
+
 Verbs = argparse._SubParsersAction  # noqa: SLF001 - argparse has no other name for it
 
 
@@ -36,6 +39,17 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="as if it were 2026-12-01T00:00:00Z"
     )
+
+
+def number(text: str) -> int:
+    """Read how many addresses are to be warmed.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no number, or out of bounds.
+    """
+    if not text.isdecimal() or not 1 <= int(text) <= WARMED_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {WARMED_MAX}")
+    return int(text)
 
 
 def header(text: str) -> str:

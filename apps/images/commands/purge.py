@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import paths
 import tags
 from commands import options, purging
 from dynimo.sdk import commands as platform_verbs
@@ -35,7 +36,10 @@ def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--hard", action="store_true", help="drop at once, instead of making stale")
     how.add_argument(
-        "--warm", type=int, metavar="N", help="then make the N that are asked for most at once"
+        "--warm",
+        type=options.number,
+        metavar="N",
+        help="then make the N that are asked for most at once",
     )
     options.add_data(parser)
     options.add_json(parser)
@@ -44,19 +48,34 @@ def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
 
 def run(typed: argparse.Namespace) -> int:
     """Purge by tags; what is hot is made anew before people ask for it."""
-    names = [tags.named(kind, each) for name, kind, _, _ in _KINDS for each in getattr(typed, name)]
+    names = [
+        tags.named(kind, _file(each) if kind in (tags.ASSET, tags.LAYER) else each)
+        for name, kind, _, _ in _KINDS
+        for each in getattr(typed, name)
+    ]
     names += [tags.EVERYTHING] if typed.all else []
     if not names:
         raise platform_verbs.CommandError("name what to purge, or --all; see --help", 2)
     data = options.data(typed)
     count = purging.by_tags(names, data, hard=typed.hard)
     told: dict[str, Any] = {"purged": count, "tags": names}
+    if not typed.as_json:
+        options.say(f"{count} {'dropped' if typed.hard else 'made stale'}: {' '.join(names)}")
+        if not count:
+            options.say("nothing kept bears that; `dynimo images explain URL` shows a URL's tags")
     if typed.warm:
-        told["warmed"] = purging.warmed(typed.warm, names, data)
+        try:
+            told["warmed"] = purging.warmed(typed.warm, names, data)
+        except platform_verbs.CommandError as error:
+            raise platform_verbs.CommandError(f"purged, and then: {error}", error.code) from None
     if typed.as_json:
         options.say_json(told)
-        return OK
-    options.say(f"{count} {'dropped' if typed.hard else 'made stale'}: {' '.join(names)}")
-    if typed.warm:
+    elif typed.warm:
         options.say(f"{told['warmed']['asked']} of those asked for most are made anew")
     return OK
+
+
+def _file(typed: str) -> str:
+    """Give a file as tags have it: an address is one of the source ~https or ~http."""
+    scheme, colon, rest = typed.partition("://")
+    return f"~{scheme}/{rest}" if colon and f"~{scheme}" in paths.ADDRESSES else typed.lstrip("/")

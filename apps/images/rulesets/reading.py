@@ -83,6 +83,8 @@ def parse(written: str, name: str, folder: Path = Path()) -> Ruleset:
     read = document(written, name)
     index = -1
     try:
+        if "stable" in read:
+            fail("this is a roll-out file; name one of the rulesets that it names", "stable")
         for key in read.keys() - set(TOP_KEYS):
             fail(f"unknown key {key!r}; allowed: {', '.join(TOP_KEYS)}", key)
         top = _top(read, folder)

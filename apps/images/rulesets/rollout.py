@@ -42,18 +42,24 @@ def read(path: Path) -> Plan:
         return Plan(stable=path)
     try:
         only("roll-out", found, KEYS)
-        stable = path.parent / text("stable", found["stable"])
+        stable = _beside(path, "stable", found["stable"])
         if "canary" not in found:
             if "canary_percent" in found:
                 fail("canary_percent needs a canary", "canary_percent")
             return Plan(stable=stable)
         share = number("canary_percent", found.get("canary_percent", 0), 0, 100)
-        return Plan(
-            stable=stable, canary=path.parent / text("canary", found["canary"]), per_cent=share
-        )
+        return Plan(stable=stable, canary=_beside(path, "canary", found["canary"]), per_cent=share)
     except Mistake as mistake:
         keys = mistake.keys[-1:]
         raise RulesError(f"{path}:{line(written, -1, keys)}: {mistake}") from None
+
+
+def _beside(plan: Path, key: str, value: object) -> Path:
+    """Find a ruleset in the folder of the plan, or below: no other is there for a function."""
+    name = text(key, value)
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        fail(f"{key} = {name!r} must be a file in the folder of the roll-out file", key)
+    return plan.parent / name
 
 
 def is_canary(plan: Plan, url: str) -> bool:

@@ -34,6 +34,10 @@ class Range:
         return self.least <= value <= self.most
 
     def __str__(self) -> str:
+        if self.least == float("-inf"):
+            return f"at most {self.most:g}"
+        if self.most == float("inf"):
+            return f"at least {self.least:g}"
         return f"{self.least:g} to {self.most:g}"
 
 

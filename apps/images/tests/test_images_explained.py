@@ -64,7 +64,7 @@ def test_it_names_rules_facts_recipe_and_why_not_the_others() -> None:
     assert told["vary"] == ["accept-language"]
     assert {each["name"]: each["why"] for each in told["others"]} == {
         "logos": "it is for source '*', path 'logos/**'",
-        "tops": "facts.rank is 12, wanted -inf to 10",
+        "tops": "facts.rank is 12, wanted at most 10",
         "german": "locale is 'fr', wanted de",
         "never": "an earlier rule matches",
     }

@@ -308,6 +308,74 @@ def test_a_roll_out_begins_grows_and_is_taken_back(
     assert "Make a roll-out file" in capsys.readouterr().err
 
 
+def test_a_roll_out_that_the_server_would_refuse_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does one that could not be taken back; each is told what to do."""
+    for name, version in (("a", "1"), ("b", "2"), ("same", "1")):
+        (tmp_path / f"{name}.toml").write_text(examined(version))
+    plan = tmp_path / "plan.toml"
+    plan.write_text('stable = "a.toml"\n')
+    begin = ("rules", "roll-out", plan, "--no-purge", "--canary")
+    for canary, said in (
+        ("a.toml", "is the stable one already"),
+        ("same.toml", "another version"),
+        ("none.toml", "no such file"),
+        ("../a.toml", "no such file"),
+    ):
+        assert run(*begin, canary) == 1
+        assert said in capsys.readouterr().err
+    assert plan.read_text() == 'stable = "a.toml"\n'
+    assert run("rules", "test", plan) == 1
+    assert "this is a roll-out file" in capsys.readouterr().err
+
+    monkeypatch.chdir(tmp_path.parent)
+    assert run(*begin, f"{tmp_path.name}/b.toml") == 0  # as a shell completes it
+    begun = plan.read_text()
+    assert 'canary = "b.toml"' in begun
+    (tmp_path / "b.toml").write_text("[[rule]")
+    assert run("rules", "promote", plan, "--no-purge") == 1
+    assert plan.read_text() == begun
+    (tmp_path / "a.toml").write_text("x = 1")
+    assert run("rules", "rollback", plan, "--no-purge") == 1
+    (tmp_path / "a.toml").write_text(examined("1"))
+    capsys.readouterr()
+    assert run("rules", "rollback", plan, "--data", tmp_path / "none") == 0  # b cannot be read
+    assert "not purged" in capsys.readouterr().out
+    assert plan.read_text() == 'stable = "a.toml"\n'
+
+
+def test_a_plan_names_only_files_of_its_folder(tmp_path: Path) -> None:
+    """No other is there for the function that reads them."""
+    for name in ("../a.toml", "/etc/a.toml"):
+        (tmp_path / "plan.toml").write_text(f"stable = '{name}'")
+        with pytest.raises(RulesError, match="in the folder of the roll-out file"):
+            Watch(tmp_path / "plan.toml")
+
+
+def test_a_diff_by_tests_finds_what_they_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their headers, facts and time, not the server's; a log without a picture is no log."""
+    test = (
+        "[[rule.tests]]\nurl='/img/a/7.jpg?w=9&fm=jpg'\nheaders={Accept-Language='de'}\n"
+        "facts={rank=3}\nnow=2030-01-01T00:00:00Z\nexpect={has='blur'}\n"
+    )
+    when = "when={locale='de',facts={rank=3},from=2029-01-01T00:00:00Z}\n"
+    for name, blur in (("old", 3), ("new", 5)):
+        (tmp_path / f"{name}.toml").write_text(
+            f"[[rule]]\nname='it'\npath='{{title}}.jpg'\n{when}effects='blur:{blur}'\n{test}"
+        )
+    files = (tmp_path / "old.toml", tmp_path / "new.toml")
+    assert run("rules", "diff", *files) == 0
+    assert "2 of 2 requests change (1 of 1 URLs)" in capsys.readouterr().out
+    (tmp_path / "log").write_text("garbage\n")
+    assert run("rules", "diff", *files, "--log", tmp_path / "log") == 1
+    assert "no line asks for a picture" in capsys.readouterr().err
+    assert run("rules", "diff", *files, "--log", tmp_path / "none") == 1
+    assert "[access_log]" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("header", ["Accept-Language", ":de", ""])
 def test_a_header_that_is_none_is_not_passed_over(
     header: str, capsys: pytest.CaptureFixture[str]
@@ -344,6 +412,8 @@ def test_a_purge_is_one_by_tags_soft_unless_told(
     assert run("purge", *[part for kind in kinds for part in (f"--{kind}", "a b/c")]) == 0
     wanted = [part for kind in kinds for part in ("--tag", f"{kind}:a%20b/c")]
     assert asked == [("purge", *wanted, "--soft", "--json")]
+    assert run("purge", "--asset", "/a/b.jpg", "--layer", "https://h/b.png") == 0
+    assert asked.pop()[1:5] == ("--tag", "asset:a/b.jpg", "--tag", "layer:~https/h/b.png")
     assert run("purge", "--all", "--hard", "--data", "d") == 0
     assert asked[1] == ("purge", "--tag", "images", "--data", "d", "--json")
     assert "3 dropped: images" in capsys.readouterr().out

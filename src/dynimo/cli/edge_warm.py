@@ -35,6 +35,8 @@ ANSWER_SECONDS = 120.0
 PROGRESS_SECONDS = 0.5
 FAILURES_SHOWN = 10
 _TURNED_AWAY = (429, 503)
+REFUSED_FROM = 400
+"""Statuses of answers that are kept and need no warming: refusals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ def _popular(top: list[dict[str, Any]], number: int, tags: frozenset[str]) -> li
     return [
         Wanted(each["host"], each["target"], tuple(each["variant"].items()))
         for each in top
-        if each["host"] != "|" and (not tags or not tags.isdisjoint(each["tags"]))
+        if each["host"] != "|"
+        and each["status"] < REFUSED_FROM
+        and (not tags or not tags.isdisjoint(each["tags"]))
     ][:number]
 
 
@@ -241,5 +245,6 @@ def _report(told: Told, asked: int, seconds: float, *, as_json: bool) -> int:
         for line in told.failures:
             click.echo(f"  {line}", err=True)
     if counts["failed"]:
-        raise Refused(f"{counts['failed']} of {asked} could not be had.", exits.FAILED)
+        such = f", such as {told.failures[0]}" if told.failures else ""
+        raise Refused(f"{counts['failed']} of {asked} could not be had{such}.", exits.FAILED)
     return exits.OK

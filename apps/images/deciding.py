@@ -5,12 +5,14 @@ The same for clients, for the tests inside rulesets, and for who asks why.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import recipe as recipes
+import refusals
 import rules
 from dialects.dialect import Asked, Decision, Dialect, World
-from dynimo.sdk import http
+from dynimo.sdk import http, selecting
 from rulesets import choosing, finishing
 from rulesets.ruleset import Facts, Ruleset
 from rulesets.situation import Look, Situation
@@ -64,6 +66,19 @@ def view(asked: Asked, book: Book, now: float) -> View:
     return View(book, situation)
 
 
+def apart(
+    vary: Collection[str], drafted: Mapping[str, str], situation: Situation
+) -> dict[str, str]:
+    """Say of which headers neither the dialect (``vary``, ``drafted``) nor the rules saw all."""
+    told = dict(drafted)
+    for name, how in situation.apart.items():
+        if name not in vary:
+            told[name] = how
+        elif name in told:
+            told[name] = selecting.together(name, told[name], how)
+    return {name: how for name, how in told.items() if name not in situation.whole}
+
+
 def decide(asked: Asked, dialect: Dialect, world: World, seen: View) -> Decision | http.Reply:
     """Say which picture is meant; ``world`` has ``seen`` for its rules.
 
@@ -75,21 +90,25 @@ def decide(asked: Asked, dialect: Dialect, world: World, seen: View) -> Decision
         return drafted
     seen.draft = drafted.recipe
     chosen = seen.choose(drafted.recipe.source, drafted.recipe.path)
-    finished = finishing.finish(
-        drafted.recipe,
-        chosen,
-        seen.situation,
-        limits=world.limits,
-        asked_policy=seen.asked,
-        version=seen.book.ruleset.version,
-    )
+    try:
+        finished = finishing.finish(
+            drafted.recipe,
+            chosen,
+            seen.situation,
+            limits=world.limits,
+            asked_policy=seen.asked,
+            version=seen.book.ruleset.version,
+        )
+    except refusals.Refusal as refusal:
+        refusal.apart = {name: drafted.apart.get(name, "") for name in drafted.vary}
+        raise
     situation = seen.situation
     times = [at for at in (drafted.until, situation.until) if at is not None]
     return replace(
         drafted,
         recipe=finished.recipe,
         vary=tuple(dict.fromkeys((*drafted.vary, *situation.vary))),
-        apart={name: how for name, how in situation.apart.items() if name not in drafted.vary},
+        apart=apart(drafted.vary, drafted.apart, situation),
         until=min(times, default=None),
         personal=situation.personal or drafted.personal,
         fallback=finished.fallback,

@@ -1,15 +1,16 @@
 """What a client's hints say about its screen and its wishes: density, width, saving data. Pure.
 
 Client Hints (RFC 8942; Responsive Image Client Hints; Save-Data). Only hints that the deployment
-names are looked at: each one multiplies what caches hold. Values are rounded to few steps.
+names are looked at, only where they matter, and only by the steps that they are rounded up to:
+each one multiplies what caches hold.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from dynimo.sdk import selecting
 
 HEADERS: Mapping[str, tuple[str, ...]] = {
     "dpr": ("sec-ch-dpr", "dpr"),
@@ -22,24 +23,26 @@ DENSITIES = (Decimal(1), Decimal("1.5"), Decimal(2), Decimal(3))
 WIDTH_STEP = 100
 """What a width is rounded up to a multiple of."""
 WIDTH_MAX = 4_000
+WIDTHS = tuple(map(Decimal, range(WIDTH_STEP, WIDTH_MAX + 1, WIDTH_STEP)))
 SAVING = Decimal("0.7")
 """What quality is multiplied by for who wants to save data; density is 1 then."""
 QUALITY_LEAST = 30
-_NUMBER = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,6})?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
-    """What was said; ``names`` are the headers that were looked at, for Vary."""
+    """What one request says, looked up when it matters; what was looked at is in ``apart``.
 
-    dpr: Decimal | None = None
-    width: int | None = None
-    saving: bool = False
-    names: tuple[str, ...] = ()
+    ``apart`` maps headers to how their values are told apart (`http.forward`).
+    """
+
+    def __init__(self, headers: Mapping[str, str], wanted: Iterable[str]) -> None:
+        self.apart: dict[str, str] = {}
+        self._headers = headers
+        self._wanted = frozenset(wanted)
 
     def quality(self, quality: int) -> int:
         """Give the quality for this client; 0 stays the encoder's own."""
-        if not self.saving or not quality:
+        if not quality or not self._saves():
             return quality
         return max(min(quality, QUALITY_LEAST), int(quality * SAVING))
 
@@ -50,31 +53,30 @@ class Hints:
 
         ``widths`` are those that a rule allows: the hinted width comes to the next larger one.
         """
-        if w is None and h is None and self.width is not None:
-            allowed = sorted(widths)
-            larger = [each for each in allowed if each >= self.width]
-            w, dpr = (larger or allowed[-1:] or [self.width])[0], Decimal(1)
-        if dpr is None and (w or h) and self.dpr is not None:
-            dpr = self.dpr
-        return w, h, Decimal(1) if self.saving and dpr is not None else dpr
+        if w is None and h is None:
+            hinted = self._step("width", tuple(map(Decimal, widths)) or WIDTHS)
+            if hinted is not None:
+                w, dpr = int(hinted), Decimal(1)
+        if dpr is None and (w or h):
+            dpr = self._step("dpr", DENSITIES)
+        if dpr not in (None, 1) and self._saves():
+            dpr = Decimal(1)
+        return w, h, dpr
 
+    def _step(self, hint: str, steps: tuple[Decimal, ...]) -> Decimal | None:
+        """Give the step that the first header with a number comes to."""
+        for name in HEADERS[hint] if hint in self._wanted else ():
+            self.apart[name] = selecting.steps(steps)
+            found = selecting.number(self._headers.get(name, ""))
+            if found is not None:
+                return selecting.step(found, steps)
+        return None
 
-NONE = Hints()
-
-
-def read(headers: Mapping[str, str], wanted: Iterable[str]) -> Hints:
-    """Read the hints that the deployment wants; whatever is malformed says nothing."""
-    told: dict[str, str] = {}
-    names: list[str] = []
-    for hint in wanted:
-        names += HEADERS[hint]
-        told[hint] = next((headers[name] for name in HEADERS[hint] if name in headers), "")
-    return Hints(
-        dpr=_density(told.get("dpr", "")),
-        width=_width(told.get("width", "")),
-        saving=told.get("save-data", "").strip().lower() == "on",
-        names=tuple(names),
-    )
+    def _saves(self) -> bool:
+        if selecting.SAVE_DATA not in self._wanted:
+            return False
+        self.apart[selecting.SAVE_DATA] = selecting.BY_ON
+        return bool(selecting.on(self._headers.get(selecting.SAVE_DATA, "")))
 
 
 def accept_ch(wanted: Iterable[str]) -> str:
@@ -85,18 +87,4 @@ def accept_ch(wanted: Iterable[str]) -> str:
             {"ch": "CH", "dpr": "DPR"}.get(part, part.capitalize()) for part in name.split("-")
         )
         for name in asked
-    )
-
-
-def _density(text: str) -> Decimal | None:
-    if not _NUMBER.fullmatch(text.strip()) or not (said := Decimal(text.strip())):
-        return None
-    return next((each for each in DENSITIES if each >= said), DENSITIES[-1])
-
-
-def _width(text: str) -> int | None:
-    if not _NUMBER.fullmatch(text.strip()) or not (said := Decimal(text.strip())):
-        return None
-    return min(
-        -(-int(said.to_integral_value()) // WIDTH_STEP) * WIDTH_STEP or WIDTH_STEP, WIDTH_MAX
     )

@@ -182,7 +182,10 @@ def _refused(refusal: refusals.Refusal, seen: View | None) -> http.Reply:
     headers = dict(reply.headers)
     if situation.personal or situation.until is not None:
         headers["cache-control"] = "no-store"
-    told = http.varying(", ".join(situation.vary), situation.apart)
+    names = dict.fromkeys((*refusal.apart, *situation.vary))
+    little = {name: how for name, how in refusal.apart.items() if how}
+    apart = deciding.apart(refusal.apart, little, situation)
+    told = http.varying(", ".join(names), apart)
     return replace(reply, headers=(*headers.items(), *told))
 
 

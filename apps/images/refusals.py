@@ -13,7 +13,8 @@ class Refusal(Exception):
     """No picture can be given.
 
     ``status`` is the HTTP status, ``code`` a word for programs, ``message`` a sentence for
-    people; ``facts`` are further members of the JSON body (such as ``parameter``).
+    people; ``facts`` are further members of the JSON body (such as ``parameter``). ``apart`` are
+    the request's headers that it hangs on, and how little of each (`http.forward`; "" is all).
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class Refusal(Exception):
         self.code = code
         self.message = message
         self.facts = dict(facts or {})
+        self.apart: Mapping[str, str] = {}
 
 
 def parameter(name: str, value: str, allowed: str) -> Refusal:

@@ -94,7 +94,7 @@ def decide(
     accepts: str,
     engine: str,
     limits: limit_names.Limits,
-    told: hints.Hints = hints.NONE,
+    told: hints.Hints | None = None,
 ) -> tuple[recipe.Recipe, bool]:
     """Give the recipe, and whether it depended on ``accepts`` (the Accept header).
 
@@ -104,6 +104,7 @@ def decide(
         Refusal: 400; the rule does not allow what is asked for, or the output would be too big.
     """
     _check_size(wanted, rule)
+    told = told or hints.Hints({}, ())
     full = hinted(over_defaults(wanted, rule.defaults), rule, told)
     query.check_company(wanted, full, limits)
     w, h = sizing.sides(full.given, limits)

@@ -102,6 +102,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (rules / "rollout.toml").write_text('stable = "old.toml"\n')
     (folder / "settings.toml").write_text(
         f'[apps.images]\nrules = "rules/rollout.toml"\nexplain_key = "{KEY}"\n'
+        'hints = ["dpr", "width", "save-data"]\n'
     )
     return folder
 
@@ -181,12 +182,28 @@ def test_many_languages_and_browsers_are_few_variants(server: Server) -> None:
         with Image.open(io.BytesIO(server.get(url, headers).body)) as image:
             grey = image.convert("RGB").getpixel((4, 3))
         assert (len(set(grey)) == 1) == (number % 3 != 1 and not number % 2)
+    assert len(_variants(server, url)) == 5  # und needs no device
+
+
+def test_many_spellings_of_a_density_are_few_variants(server: Server) -> None:
+    """One for each of the densities that pictures are made in, each of its own size."""
+    url = "/img/sample/boats.jpg?w=10&fm=png"
+    for told, width in (("2", 20), ("2.0", 20), ("2.000001", 20), ("1.9", 20), ("2.1", 30),
+                        ("3.5", 30), ("1", 10), ("0.5", 10)):  # fmt: skip
+        assert _size(server.get(url, {"dpr": told}))[0] == width
+    assert len(_variants(server, url)) == 3
+    for told in ("600", "700", "x"):
+        server.get(f"{url}&dpr=1", {"width": told})
+    assert len(_variants(server, f"{url}&dpr=1")) == 1
+
+
+def _variants(server: Server, url: str) -> list[object]:
+    """Ask the edge which decisions it has for a URL."""
     shown = subprocess.run(
         [sys.executable, "-m", "dynimo", "edge", "inspect", url, "--json", "--data", server.data],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    variants = [each["variant"] for each in json.loads(shown) if each["leads_to"]]
-    assert len(variants) == 5  # und needs no device
+    return [each["variant"] for each in json.loads(shown) if each["leads_to"]]
 
 
 def test_each_viewer_keeps_its_artwork(server: Server) -> None:

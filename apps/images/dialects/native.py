@@ -37,17 +37,21 @@ def decide(asked: Asked, world: World) -> Decision:
     until = wanted.given.get("expires")
     if until is not None and until <= world.now():
         raise refusals.forbidden("expired", "this URL was good only until its time (expires)")
-    told = hints.read(asked.headers, world.deployment.hints)
-    made, negotiated = rules.decide(
-        admission.expanded(wanted, admitting),
-        rule,
-        source=source,
-        path=path,
-        accepts=asked.headers.get("accept", ""),
-        engine=world.engine,
-        limits=world.limits,
-        told=told,
-    )
+    told = hints.Hints(asked.headers, world.deployment.hints)
+    try:
+        made, negotiated = rules.decide(
+            admission.expanded(wanted, admitting),
+            rule,
+            source=source,
+            path=path,
+            accepts=asked.headers.get("accept", ""),
+            engine=world.engine,
+            limits=world.limits,
+            told=told,
+        )
+    except refusals.Refusal as refusal:
+        refusal.apart = told.apart
+        raise
     presets = tuple(tags.named(tags.PRESET, name) for name in wanted.given.get("preset", ()))
-    vary = (*(("accept",) if negotiated else ()), *told.names)
-    return Decision(recipe=made, vary=vary, until=until, tags=presets)
+    vary = (*(("accept",) if negotiated else ()), *told.apart)
+    return Decision(recipe=made, vary=vary, apart=told.apart, until=until, tags=presets)

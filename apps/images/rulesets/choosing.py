@@ -110,6 +110,6 @@ def _strange(when: When, situation: Situation) -> str:
         return "device"
     if when.format and situation.format not in when.format:
         return "format"
-    if when.dpr is not None and not when.dpr.holds(situation.dpr):
+    if when.dpr is not None and not situation.is_dense(when.dpr):
         return "dpr"
     return ""

@@ -7,20 +7,24 @@ many values as there are viewers makes a decision that is not kept.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property
 from urllib.parse import parse_qsl
 
 import accept
 from dynimo.sdk import selecting
 from rulesets import buckets
-from rulesets.ruleset import NO_FACTS, Facts, Ruleset
+from rulesets.ruleset import NO_FACTS, Facts, Range, Ruleset
 
 QUERY_NAMES_MAX = 64
 FACTS_PENDING_SECONDS = 1.0
 """So soon a decision is made anew that was made before the facts were there."""
 DEVICES = selecting.DEVICES
+HINTS_DPR = ("sec-ch-dpr", "dpr")
+"""Headers that say how dense a screen is, the standard's first and then the older name."""
 _LANGUAGE = re.compile(r"[a-z]{1,8}(?:-[a-z0-9]{1,8}){0,4}")
 _DPR = re.compile(r"\d{1,2}(?:\.\d{1,4})?")
 
@@ -41,9 +45,11 @@ class Situation:
         self.pending = False
         """Whether facts were asked for that are not there yet."""
         self.titles: dict[str, Facts] = {}
+        self.whole: set[str] = set()
+        """Headers that were looked at as they are."""
         self._apart: dict[str, None] = {}
-        self._whole: set[str] = set()
         self._tongues: set[str] = set()
+        self._densities: set[Decimal] = set()
         self._query = query
         self._headers = headers
         self._ruleset = ruleset
@@ -52,15 +58,17 @@ class Situation:
     def header(self, name: str) -> str:
         """Give a header, noting that it was looked at."""
         self.vary[name] = None
-        self._whole.add(name)
+        self.whole.add(name)
         return self._headers.get(name, "")[: selecting.HEADER_MAX]
 
     @property
     def apart(self) -> Mapping[str, str]:
         """Of which headers only so much was looked at, and how much (`http.forward`)."""
-        told = {name: selecting.BY_DEVICE for name in self._apart if name not in self._whole}
+        told = {name: selecting.BY_DEVICE for name in self._apart if name not in self.whole}
         if "accept-language" in told:
             told["accept-language"] = " ".join(sorted(self._tongues - {""}))
+        for name in told.keys() & selecting.NUMBERS:
+            told[name] = selecting.steps({*self._densities, selecting.NUMBER_MAX})
         return told
 
     def before(self, at: float) -> None:
@@ -122,11 +130,29 @@ class Situation:
             return named
         return accept.best(self.header("accept"), ("avif", "webp")) or "jpg"
 
-    @cached_property
+    def is_dense(self, wanted: Range) -> bool:
+        """Tell whether the density lies in a range; note where that begins and ends."""
+        named = self._parameter("dpr")
+        if named:
+            return wanted.holds(self.dpr)
+        self._densities.update(_edges(wanted))
+        for name in HINTS_DPR:
+            found = selecting.number(self._told_apart(name))
+            if found is not None:
+                return wanted.holds(float(found))
+        return wanted.holds(1.0)
+
+    @property
     def dpr(self) -> float:
-        """Device pixels to a CSS pixel, by the URL or Client Hints; 1 if nobody says."""
-        found = self._parameter("dpr") or self.header("sec-ch-dpr") or self.header("dpr")
-        return float(found) if _DPR.fullmatch(found) else 1.0
+        """Device pixels to a CSS pixel, by the URL or Client Hints; 1 if nobody says.
+
+        As it is, for who asks why; decides nothing about hints.
+        """
+        named = self._parameter("dpr")
+        if named:
+            return float(named) if _DPR.fullmatch(named) else 1.0
+        said = (selecting.number(self._headers.get(name, "")) for name in HINTS_DPR)
+        return float(next(filter(None, said), 1))
 
     def per_cent(self, by: str, salt: str, url: str) -> float | None:
         """Give the place of who asks, from 0 to 100; None when it has no key."""
@@ -172,3 +198,16 @@ class Situation:
         self.vary[name] = None
         self._apart[name] = None
         return self._headers.get(name, "")
+
+
+def _edges(wanted: Range) -> Iterator[Decimal]:
+    """Give the last density, in thousandths, before a range begins, and the last one in it."""
+    thousandth = selecting.THOUSANDTH
+    for bound, rounding, shift in (
+        (wanted.least, ROUND_CEILING, thousandth),
+        (wanted.most, ROUND_FLOOR, Decimal(0)),
+    ):
+        if math.isfinite(bound) and abs(bound) < selecting.NUMBER_MAX:
+            edge = Decimal(str(bound)).quantize(thousandth, rounding) - shift
+            if edge > 0:
+                yield edge

@@ -35,7 +35,7 @@ ALL = ("dpr", "width", "save-data")
 def decided(
     asked: str, rule: rules.Rule | None = None, accepts: str = "", **headers: str
 ) -> recipes.Recipe:
-    told = hints.read({name.replace("_", "-"): text for name, text in headers.items()}, ALL)
+    told = hints.Hints({name.replace("_", "-"): text for name, text in headers.items()}, ALL)
     made, _ = rules.decide(
         query.parse(asked, limits.Limits()), rule or rules.Rule(), source="s", path="p",
         accepts=accepts, engine="1", limits=limits.Limits(), told=told,
@@ -58,6 +58,9 @@ def decided(
         ("w=100", {"dpr": "2", "save_data": "on"}, (100, 0)),
         ("", {"width": "99999"}, (4000, 0)),
         ("w=100", {"dpr": "NaN"}, (100, 0)),
+        ("w=100", {"dpr": "2.000001"}, (200, 0)),
+        ("w=100", {"dpr": "1.100000023841858"}, (150, 0)),
+        ("w=100", {"sec_ch_dpr": "?", "dpr": "3"}, (300, 0)),
         ("w=100", {"dpr": "-1"}, (100, 0)),
         ("", {"width": "0"}, (0, 0)),
     ],
@@ -73,6 +76,7 @@ def test_a_hinted_width_comes_to_a_size_that_the_rule_allows() -> None:
     """The next larger one, or the largest."""
     rule = rules.Rule(sizes=tuple(rules.Size(w=w, h=None) for w in (200, 640, None)))
     assert decided("", rule, width="300").box == (640, 0)
+    assert decided("", rule, width="150").box == (200, 0)
     assert decided("", rule, width="2000").box == (640, 0)
 
 
@@ -86,9 +90,10 @@ def test_who_saves_data_gets_less_quality() -> None:
 @given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=9))
 def test_any_hint_is_read(dpr: str, width: str, saving: str) -> None:
     """Any text gives a density of four, a width within bounds, or nothing."""
-    told = hints.read({"dpr": dpr, "width": width, "save-data": saving}, ALL)
-    assert told.dpr in (None, *hints.DENSITIES)
-    assert told.width is None or 0 < told.width <= hints.WIDTH_MAX
+    told = hints.Hints({"dpr": dpr, "width": width, "save-data": saving}, ALL)
+    assert told.size(9, None, None)[2] in (None, *hints.DENSITIES)
+    w, _, _ = told.size(None, None, None)
+    assert w is None or 0 < w <= hints.WIDTH_MAX
 
 
 def test_only_hints_that_the_deployment_names_count(

@@ -8,7 +8,8 @@ of a header is no business of this file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 HEADER_MAX = 2_048
@@ -21,8 +22,22 @@ OTHER = "und"
 """Stands first where what a client likes best is a language without a name (RFC 5646, 4.1)."""
 DEVICES = ("phone", "tablet", "tv", "desktop", "bot")
 BY_DEVICE = "device"
+NUMBERS = frozenset(
+    {"dpr", "sec-ch-dpr", "width", "sec-ch-width", "viewport-width", "sec-ch-viewport-width"}
+)
+"""Client Hints that are numbers: told apart by the number, or by the step that it is taken for."""
+BY_NUMBER = "number"
+THOUSANDTH = Decimal("0.001")
+"""What numbers are rounded to, half up: browsers that zoom say 1.100000023841858."""
+NUMBER_MAX = Decimal("99999.999")
+STEPS_MAX = 64
+"""Steps that the numbers of one header are taken for."""
+SAVE_DATA, BY_ON = "save-data", "on"
+"""A header that is on, or is not."""
 
 _LANGUAGE = re.compile(r"[a-z]{1,8}(?:-[a-z0-9]{1,8}){0,4}")
+_NUMBER = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,32})?")
+_STEP = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?")
 _WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 _DESKTOPS = frozenset({"windows", "macos", "chrome os", "chromium os", "desktop"})
 _TELEVISION = re.compile(r"\btv\b|aft[a-z]{1,8}\b")
@@ -79,6 +94,41 @@ def platform(hint: str) -> str:
     return "desktop" if hint.strip().strip('"').lower() in _DESKTOPS else ""
 
 
+def number(hint: str) -> Decimal | None:
+    """Give the number that a hint says, in thousandths; None for none, zero or nonsense."""
+    text = hint.strip()
+    if not _NUMBER.fullmatch(text):
+        return None
+    found = Decimal(text).quantize(THOUSANDTH, ROUND_HALF_UP)
+    return min(found, NUMBER_MAX) if found else None
+
+
+def step(found: Decimal, steps: Iterable[Decimal]) -> Decimal:
+    """Give the least of some steps that is no less than a number; else the largest of them."""
+    rising = sorted(steps)
+    return next((each for each in rising if each >= found), rising[-1])
+
+
+def steps(given: Iterable[Decimal]) -> str:
+    """Spell steps, each in whole thousandths, as ``told_apart`` gives them."""
+    return " ".join(map(_spelled, sorted(set(given))))
+
+
+def on(hint: str) -> str:
+    """Give ``on`` for what says so, else nothing (Save-Data)."""
+    return BY_ON if hint.strip().lower() == BY_ON else ""
+
+
+def together(name: str, how: str, other: str) -> str:
+    """Tell a header's values apart as finely as both ways do."""
+    if how == other or name in _BY_DEVICE or name == SAVE_DATA:
+        return how
+    if name in NUMBERS:
+        both = how.split() + other.split()
+        return BY_NUMBER if BY_NUMBER in both else steps(map(Decimal, both))
+    return " ".join(sorted({*how.split(), *other.split()}))
+
+
 _BY_DEVICE: Mapping[str, Callable[[str], str]] = {
     "user-agent": agent,
     "sec-ch-ua-mobile": mobile,
@@ -93,6 +143,13 @@ def reduced(name: str, how: str, value: str) -> str:
     """
     if how == BY_DEVICE:
         return _BY_DEVICE[name](value)
+    if name == SAVE_DATA:
+        return on(value)
+    if name in NUMBERS:
+        said = number(value)
+        if said is None:
+            return ""
+        return _spelled(said if how == BY_NUMBER else step(said, _steps(how)))
     found = languages(value, _named(how))
     return ",".join(
         tag
@@ -105,7 +162,7 @@ def reduced(name: str, how: str, value: str) -> str:
 def told_apart(text: str) -> Mapping[str, str]:
     """Read ``dynimo-vary``: header → how its values are told apart; what is no sense is left out.
 
-    ``accept-language=de pt-br, user-agent=device``.
+    ``accept-language=de pt-br, user-agent=device, dpr=1 1.5 2, save-data=on``.
     """
     found = {}
     for part in text.lower().split(","):
@@ -114,9 +171,25 @@ def told_apart(text: str) -> Mapping[str, str]:
             tags = sorted(set(how.split()))
             if len(tags) <= NAMED_MAX and all(map(_LANGUAGE.fullmatch, tags)):
                 found[name] = " ".join(tags)
-        elif name in _BY_DEVICE and how == BY_DEVICE:
+        elif name in NUMBERS and how != BY_NUMBER:
+            given = how.split()
+            if 0 < len(given) <= STEPS_MAX and all(map(_STEP.fullmatch, given)):
+                found[name] = steps(map(Decimal, given))
+        elif how == (BY_NUMBER if name in NUMBERS else _WAYS.get(name)):
             found[name] = how
     return found
+
+
+_WAYS: Mapping[str, str] = {**dict.fromkeys(_BY_DEVICE, BY_DEVICE), SAVE_DATA: BY_ON}
+
+
+def _spelled(found: Decimal) -> str:
+    return f"{found.normalize():f}"
+
+
+@lru_cache(maxsize=256)
+def _steps(how: str) -> tuple[Decimal, ...]:
+    return tuple(map(Decimal, how.split()))
 
 
 @lru_cache(maxsize=256)

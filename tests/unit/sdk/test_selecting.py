@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,9 @@ def test_a_reduced_header_says_what_the_whole_one_did(header: str, named: set[st
 def test_devices_are_few(text: str) -> None:
     """Whatever a client says, and each is its own reduction."""
     assert set(selecting.told_apart(text)) <= {"accept-language", "user-agent"}
+    assert selecting.reduced("save-data", "on", text) == (
+        "on" if text.strip().lower() == "on" else ""
+    )
     for name, forms in (
         ("user-agent", set(selecting.DEVICES)),
         ("sec-ch-ua-mobile", {"?0", "?1", ""}),
@@ -61,10 +66,61 @@ def test_devices_are_few(text: str) -> None:
             assert selecting.reduced(name, selecting.BY_DEVICE, told) == told
 
 
+NUMBERS = st.decimals("0", "120", places=4).map(str) | st.text(max_size=9)
+STEPS = st.lists(st.decimals("0.001", "110", places=3), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize(
+    ("how", "hint", "told"),
+    [
+        ("1 1.5 2 3", "2.0", "2"),
+        ("1 1.5 2 3", "2.0004999", "2"),
+        ("1 1.5 2 3", "2.0005", "3"),
+        ("1 1.5 2 3", "0.2", "1"),
+        ("1 1.5 2 3", "77", "3"),
+        ("number", "1.100000023841858", "1.1"),
+        ("number", " 002.50 ", "2.5"),
+        ("number", "100", "100"),
+        ("number", "0.0001", ""),
+        ("number", "1e3", ""),
+        ("number", "-1", ""),
+        ("number", "٣", ""),
+    ],
+)
+def test_numbers_are_told_apart_by_steps(how: str, hint: str, told: str) -> None:
+    """By the step that they come to from below, the last for what is larger; or in thousandths."""
+    assert selecting.reduced("dpr", how, hint) == told
+
+
+@given(NUMBERS, STEPS, STEPS)
+def test_a_step_says_what_the_number_did(
+    hint: str, some: list[Decimal], more: list[Decimal]
+) -> None:
+    """It is its own reduction; and what is told apart together is at least as fine as each."""
+    how, other = selecting.steps(some), selecting.steps(more)
+    assert selecting.told_apart(f"dpr={how}") == {"dpr": how}
+    both = selecting.together("dpr", how, other)
+    for each in (how, both, selecting.BY_NUMBER):
+        little = selecting.reduced("dpr", each, hint)
+        assert selecting.reduced("dpr", each, little) == little
+    for fine in (both, selecting.together("dpr", how, selecting.BY_NUMBER)):
+        little = selecting.reduced("dpr", fine, hint)
+        for each, steps in ((how, some), (other, more)):
+            if fine == both or each == how:
+                assert selecting.reduced("dpr", each, little) == selecting.reduced(
+                    "dpr", each, hint
+                )
+            assert selecting.reduced("dpr", each, hint) in {"", *selecting.steps(steps).split()}
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", {}),
+        ("DPR=3 1 2.50 1, width=number, save-data=ON", {"dpr": "1 2.5 3", "width": "number",
+         "save-data": "on"}),
+        ("dpr=, width=1.0001, viewport-width=-1, save-data=off, sec-ch-dpr=device", {}),
+        ("dpr=" + " ".join(map(str, range(65))), {}),
         ("accept-language=de PT-br de", {"accept-language": "de pt-br"}),
         ("Accept-Language=de,user-agent=device",
          {"accept-language": "de", "user-agent": "device"}),

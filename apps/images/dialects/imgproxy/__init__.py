@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import paths
@@ -28,19 +27,15 @@ from dialects.imgproxy import (
     signature,
     wrong,
 )  # fmt: skip
+from dialects.imgproxy.hinting import Hinting
 from dialects.imgproxy.said import Finish, Said
-from ops import geometry, values
+from ops import geometry
 from ops.base import Op, Text
 from ops.output import Output
 
-HINTED_DPR_MAX = 8
-"""A client's word on its screen is believed up to here."""
-HINTS_DPR = ("sec-ch-dpr", "dpr")
-HINTS_WIDTH = ("sec-ch-width", "width")
 INFO = "info/"
 PATH_MAX = 8_192
 """Characters of all that follows the prefix."""
-_HINTS = (*HINTS_DPR, *HINTS_WIDTH)
 
 
 def prepare(environment: Mapping[str, str], table: Mapping[str, Any]) -> None:
@@ -54,15 +49,17 @@ def decide(asked: Asked, world: World) -> Decision:
     Raises:
         Refusal: 403 for the signature, 404 for everything else, as imgproxy says it.
     """
+    hinting = Hinting(asked.headers)
     try:
-        return _decide(asked, world)
+        return _decide(asked, world, hinting)
     except refusals.Refusal as refusal:
-        if refusal.status != 400:
-            raise
-        raise refusals.Refusal(404, refusal.code, refusal.message, facts=refusal.facts) from None
+        if refusal.status == 400:
+            refusal.status = 404
+        refusal.apart = {**refusal.apart, **hinting.apart}
+        raise
 
 
-def _decide(asked: Asked, world: World) -> Decision:
+def _decide(asked: Asked, world: World, hinting: Hinting) -> Decision:
     settings = configured.of(world.environment, world.deployment.imgproxy)
     if len(asked.path) > PATH_MAX:
         raise wrong.url(f"the path is longer than {PATH_MAX} characters")
@@ -80,7 +77,7 @@ def _decide(asked: Asked, world: World) -> Decision:
         raise wrong.url("the path must be /SIGNATURE/OPTIONS/SOURCE")
     if told:
         return _told(rest.split("/"), world, settings)
-    chains, url, fm = _read(rest.split("/"), asked, settings)
+    chains, url, fm = _read(rest.split("/"), hinting, settings)
     finish = chains[0].finish
     if fm and not finish.raw:
         finish.fm = arguments.fm("the extension", fm)
@@ -103,8 +100,9 @@ def _decide(asked: Asked, world: World) -> Decision:
         accepts = asked.headers.get("accept", "")
         out = replace(out, among=rules.stands_in(ops, rule, accepts, world.limits))
     made = recipes.canonical(source=source, path=path, engine=world.engine, ops=ops, out=out)
-    vary = (*(("accept",) if negotiated else ()), *(_HINTS if settings.hints else ()))
-    return Decision(recipe=made, vary=vary, until=float(finish.expires) or None)
+    vary = (*(("accept",) if negotiated else ()), *hinting.apart)
+    until = float(finish.expires) or None
+    return Decision(recipe=made, vary=vary, apart=hinting.apart, until=until)
 
 
 def _told(segments: Sequence[str], world: World, settings: configured.Configured) -> Decision:
@@ -135,11 +133,13 @@ def _check_time(finish: Finish, world: World) -> None:
 
 
 def _read(
-    segments: Sequence[str], asked: Asked, settings: configured.Configured
+    segments: Sequence[str], hinting: Hinting, settings: configured.Configured
 ) -> tuple[list[Said], str, str]:
     """What each pipeline says, the source's URL, and the format behind it."""
     presets = settings.presets
-    first = _hinted(asked.headers) if settings.hints else Said()
+    first = Said()
+    if settings.hints:
+        hinting.begin(first)
     reading.carry_out(first, settings.given, presets)
     reading.begin(first, presets)
     said = [first]
@@ -153,28 +153,10 @@ def _read(
         for one, options in zip(said, given, strict=True):
             reading.check_allowed(options, settings.options_allowed)
             reading.carry_out(one, options, presets)
+    if settings.hints:
+        hinting.fill(first)
     url, fm = locating.decode(rest, settings.encryption_keys, names_behind=settings.names_behind)
     return said, url, fm
-
-
-def _hinted(headers: Mapping[str, str]) -> Said:
-    """What the client says of its screen, in place of what the URL does not say."""
-    said = Said()
-    dpr = _number(headers, HINTS_DPR, HINTED_DPR_MAX)
-    width = _number(headers, HINTS_WIDTH, geometry.SIDE_MAX)
-    if dpr:
-        said.dpr = dpr
-    if width:
-        said.w = int(width / said.dpr + Decimal("0.5"))
-    return said
-
-
-def _number(headers: Mapping[str, str], names: Sequence[str], most: int) -> Decimal | None:
-    for name in names:
-        found = values.number(headers.get(name, ""))
-        if found is not None and 0 < found <= most:
-            return found
-    return None
 
 
 def _located(url: str, world: World, settings: configured.Configured) -> tuple[str, str]:

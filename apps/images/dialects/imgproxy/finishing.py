@@ -6,6 +6,7 @@ from typing import Any
 
 import accept
 import colours
+import refusals
 import rules
 from dialects.imgproxy import shaping, wrong
 from dialects.imgproxy.configured import FLAGS, Configured
@@ -79,7 +80,11 @@ def _format(
         if _accepts(name, accepts):
             return name, True
     if finish.fm:
-        return _allowed(finish.fm, rule), bool(offered)
+        try:
+            return _allowed(finish.fm, rule), bool(offered)
+        except refusals.Refusal as refusal:
+            refusal.apart = {"accept": ""} if offered else {}
+            raise
     plain, _ = rules.format_for("auto", rule, "")
     return plain, bool(offered)
 

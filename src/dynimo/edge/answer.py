@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dynimo.edge import conditional, ranges, upstream
 from dynimo.edge import key as keys
 from dynimo.edge.stored import CORS_PREFIX, TAG_HEADERS, Said, Stored
+from dynimo.sdk import http, selecting
 from dynimo.web import faults, message, writing
 
 SECONDS_TO_RETRY = 1
@@ -60,6 +61,34 @@ def for_nginx(response: message.Response, entry: Stored, decision: Stored | None
             response.headers.add(name, value)
 
 
+def tell_apart(
+    response: message.Response,
+    entry: Stored | message.Response,
+    decision: Stored | None,
+    offers: tuple[str, ...],
+) -> None:
+    """Tell another edge by how little of the headers in Vary an answer differs (``VARY_HEADER``).
+
+    ``entry`` is what was answered with, ``decision`` what led to it; a header that either of them
+    looked at as it is, is left out. ``offers`` is what Accept is reduced to here.
+    """
+    pairs = [entry.headers if isinstance(entry, Stored) else entry.headers.pairs]
+    pairs += [] if decision is None else [decision.headers]
+    own = {selecting.ACCEPT: " ".join(offers)} if offers else {}
+    told: dict[str, str] = {}
+    whole: set[str] = set()
+    for each in map(message.Headers, pairs):
+        ways = {**selecting.told_apart(each.get(http.VARY_HEADER)), **own}
+        for name in keys.vary_names(each.get("vary")) or ():
+            if name in ways:
+                told[name] = selecting.together(name, told.get(name, ways[name]), ways[name])
+            else:
+                whole.add(name)
+    said = ", ".join(f"{name}={how}" for name, how in told.items() if name not in whole)
+    if said:
+        response.headers.set(http.VARY_HEADER, said)
+
+
 def prepared(
     entry: Stored, account: str, now: float, said: Said, *, tags: bool = False, expiry: bool = False
 ) -> message.Prepared:
@@ -100,7 +129,8 @@ def conditioned(
 
 def _is_kept_in_304(name: str) -> bool:
     """Say whether a 304 carries it too; without CORS a page may not even read that status."""
-    return name in conditional.KEPT_IN_304 or name.startswith(CORS_PREFIX)
+    kept = conditional.KEPT_IN_304
+    return name in kept or name.startswith(CORS_PREFIX) or name == http.VARY_HEADER
 
 
 def is_partial(request: Mapping[str, str]) -> bool:

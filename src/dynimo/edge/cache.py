@@ -98,7 +98,7 @@ class Cache:
 
     def lookup_nowait(self, request: message.Request) -> message.Response | None:
         """Answer from memory if that needs nothing else: fresh, GET or HEAD, condition or none."""
-        if request.method not in _CACHED or request.internal:
+        if request.method not in _CACHED or request.internal or self._settings.vary_shown:
             return None
         headers = keys.view(request, self._offers(request.path))
         key = headers.get("host", "").lower() + request.path
@@ -258,6 +258,9 @@ class Cache:
         composed = self._compose(found, decision, timing)
         if not self._shows_tags(request):
             answer.without_tags(composed)
+        entry = found.stored or found.response
+        if entry is not None and (self._settings.vary_shown or self._is_peers(request)):
+            answer.tell_apart(composed, entry, decision, self._offers(request.path))
         given = answer.conditioned(
             request.method, headers, composed, cut=found.growing is None
         )  # fmt: skip
@@ -325,9 +328,11 @@ class Cache:
 
     def _shows_tags(self, request: message.Request) -> bool:
         """Say whether whoever asks is to see tags: another edge, or anybody by a setting."""
-        settings = self._settings
-        from_peer = bool(settings.peer_key) and keys.PEER_HEADER in request.headers
-        return settings.tags_shown or from_peer
+        return self._settings.tags_shown or self._is_peers(request)
+
+    def _is_peers(self, request: message.Request) -> bool:
+        """Say whether another edge asks; ``PeerDoor`` takes that header from all others."""
+        return bool(self._settings.peer_key) and keys.PEER_HEADER in request.headers
 
     async def _pass(self, request: message.Request) -> message.Response:
         """Let another method through; one that may change things drops what is stored."""

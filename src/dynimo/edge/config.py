@@ -63,6 +63,10 @@ class Config:
     """Whether X-Accel-Expires says until when an answer is fresh: for nginx in front, which knows
     neither ages nor targeted fields. With ``tags_shown`` a decision's tags are shown too."""
 
+    vary_shown: bool = False
+    """Whether answers say by how little of the headers in Vary they differ (``Dynimo-Vary``): for
+    ``dynimo edge`` in front, which then keeps a variant for each that is kept here."""
+
     peers: tuple[str, ...] = ()
     """All edges in front of the same origin, this one included: ``http://HOST:PORT``, the same list
     on each. Each key is then fetched from the origin by one of them. For ``dynimo edge``."""

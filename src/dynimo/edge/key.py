@@ -149,6 +149,8 @@ def normal(name: str, value: str) -> str:
     own for it. Where only so much matters (``NAME=HOW``), that alone.
     """
     name, _, how = name.partition("=")
+    if how and name == sdk_selecting.ACCEPT:
+        return normalise_accept(value, tuple(how.split()))
     if how:
         return sdk_selecting.reduced(name, how, value)
     value = " ".join(value.split())

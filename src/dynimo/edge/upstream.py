@@ -158,6 +158,8 @@ def freshened(
         if pair[0] not in _NOT_STORED and pair[0] not in _NOT_UPDATED
     ]  # fmt: skip
     replaced = {name for name, _ in news} | {"date"}
+    if "vary" in replaced:
+        replaced.add(VARY_HEADER)  # what was said of the Vary before does not hold for this one
     merged = message.Headers()
     merged.pairs = [pair for pair in entry.headers if pair[0] not in replaced] + news
     whole = message.Response(status=entry.status, headers=merged, body=entry.body)

@@ -32,12 +32,15 @@ THOUSANDTH = Decimal("0.001")
 NUMBER_MAX = Decimal("99999.999")
 STEPS_MAX = 64
 """Steps that the numbers of one header are taken for."""
+ACCEPT, MEDIA_MAX = "accept", 16
+"""Of Accept those media types that are offered, in this order of preference; so many at most."""
 SAVE_DATA, BY_ON = "save-data", "on"
 """A header that is on, or is not."""
 
 _LANGUAGE = re.compile(r"[a-z]{1,8}(?:-[a-z0-9]{1,8}){0,4}")
 _NUMBER = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,32})?")
 _STEP = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?")
+_MEDIA = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,64}")
 _WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 _DESKTOPS = frozenset({"windows", "macos", "chrome os", "chromium os", "desktop"})
 _TELEVISION = re.compile(r"\btv\b|aft[a-z]{1,8}\b")
@@ -121,7 +124,7 @@ def on(hint: str) -> str:
 
 def together(name: str, how: str, other: str) -> str:
     """Tell a header's values apart as finely as both ways do."""
-    if how == other or name in _BY_DEVICE or name == SAVE_DATA:
+    if how == other or name in _WAYS:
         return how
     if name in NUMBERS:
         both = how.split() + other.split()
@@ -140,6 +143,7 @@ def reduced(name: str, how: str, value: str) -> str:
     """Give what of a header's value matters; ``how`` is as ``told_apart`` gives it.
 
     What it gives is its own reduction: wider languages are left out, as they follow by themselves.
+    Accept is no matter for apps: the edge reduces it to what a route offers (``edge.key``).
     """
     if how == BY_DEVICE:
         return _BY_DEVICE[name](value)
@@ -171,6 +175,10 @@ def told_apart(text: str) -> Mapping[str, str]:
             tags = sorted(set(how.split()))
             if len(tags) <= NAMED_MAX and all(map(_LANGUAGE.fullmatch, tags)):
                 found[name] = " ".join(tags)
+        elif name == ACCEPT:
+            offers = dict.fromkeys(how.split())
+            if 0 < len(offers) <= MEDIA_MAX and all(map(_MEDIA.fullmatch, offers)):
+                found[name] = " ".join(offers)
         elif name in NUMBERS and how != BY_NUMBER:
             given = how.split()
             if 0 < len(given) <= STEPS_MAX and all(map(_STEP.fullmatch, given)):

@@ -122,6 +122,50 @@ async def test_a_decision_may_say_how_little_of_a_header_mattered(ready: Any, re
     ]  # fmt: skip
 
 
+async def test_another_edge_is_told_how_little_of_a_header_mattered(
+    make_rig: Any, reply: Any
+) -> None:
+    """With its 200 and its 304; of what the object itself looked at whole, nothing is said."""
+    rig = await make_rig(vary_shown=True)
+    rig.origin.answers["/choice"] = reply(
+        b"", dynimo_forward="/_made/1?x", cache_control="max-age=60",
+        vary="Accept-Language, DPR, Cookie, Accept",
+        dynimo_vary="accept-language=de fr, dpr=1 2, user-agent=device",
+    )  # fmt: skip
+    rig.origin.answers["/_made/1"] = reply(
+        cache_control="max-age=600", etag='"1"', vary="Cookie, DPR", dynimo_vary="dpr=1.5 3"
+    )
+    rig.origin.answers["/plain"] = reply(
+        cache_control="max-age=600", vary="User-Agent", dynimo_vary="user-agent=device"
+    )
+    for headers in ({}, {}, {"if_none_match": '"1"'}):
+        answer = await rig.get("/choice", **headers)
+        told = sorted(answer.headers.get("dynimo-vary").split(", "))
+        assert told == [
+            "accept-language=de fr", "accept=type/one type/two", "dpr=1 1.5 2 3"
+        ]  # fmt: skip
+    assert answer.status == 304
+    for _ in range(2):
+        answer = await rig.get("/plain")
+        assert answer.headers.get("dynimo-vary") == "user-agent=device"
+
+
+async def test_a_304_with_another_vary_is_not_told_apart_as_before(rig: Any, reply: Any) -> None:
+    """What was said of the Vary of the whole answer says nothing of the new one."""
+    rig.origin.answers["/a"] = reply(
+        cache_control="max-age=0", etag='"1"', vary="User-Agent", dynimo_vary="user-agent=device"
+    )
+    await rig.get("/a", user_agent="x Mobile")
+    rig.origin.answers["/a"] = reply(
+        b"", status=304, cache_control="max-age=60", etag='"1"', vary="User-Agent"
+    )
+    await rig.get("/a", user_agent="x Mobile")
+    held = await rig.cache.inspect("http://a.example/a")
+    assert [each["variant"]["user-agent"] for each in held if each["fresh_seconds"] > 0] == [
+        "x Mobile"
+    ]
+
+
 async def test_a_post_is_handed_over_with_what_it_is_told(rig: Any, reply: Any) -> None:
     """Asked once, by an internal POST that has nothing of the client's; nothing is stored."""
     rig.origin.answers["/many"] = reply(

@@ -28,6 +28,7 @@ def account(decided: Decision | http.Reply | refusals.Refusal, seen: View) -> di
         told |= _picture(decided)
     elif isinstance(decided, refusals.Refusal):
         told |= {"status": decided.status, "error": decided.code, "message": decided.message}
+        told |= {"why": decided.why} if decided.why else {}
     else:
         told |= {"status": decided.status}
     if chosen is not None:
@@ -46,6 +47,8 @@ def text(told: Mapping[str, Any]) -> str:
     lines = [f"ruleset   {told['ruleset'] or 'without version'} ({told['mode']})"]
     if "message" in told:
         lines.append(f"refused   {told['status']} {told['error']}: {told['message']}")
+    if "why" in told:
+        lines.append(f"because   {told['why']}")
     lines += [
         f"{name.replace('_', ' '):<9} {told[name]}"
         for name in ("asked_for", "file", "ops", "recipe", "fallback")

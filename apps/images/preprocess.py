@@ -119,7 +119,7 @@ def decide_for(asked: Asked, seen: View, *, trial: bool = False) -> Decision | h
     name, _, rest = asked.path.partition("/")
     dialect = DIALECTS.get(name)
     if dialect is None:
-        raise refusals.not_found()
+        raise refusals.not_found(f"no URL begins with {name!r}, but with {', '.join(DIALECTS)}")
     world = World(
         deployment=_OPEN if trial else _DEPLOYMENT,
         engine=_ENGINE,

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 import colours
 import limits as limit_names
+import meant
 import refusals
 from parameters import output, readers, sizing, table
 from parameters.row import Row
@@ -23,6 +24,14 @@ FITS = sizing.FITS
 FORMATS = output.FORMATS
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED = "64"
+OTHER_WORDS: Mapping[str, str] = {
+    "width": "w", "height": "h", "quality": "q", "format": "fm", "f": "fm", "output": "fm",
+    "mode": "fit", "background": "bg", "bg-color": "bg", "rotate": "rot", "gravity": "align",
+    "sharpen": "sharp", "brightness": "bri", "contrast": "con", "saturation": "sat", "text": "txt",
+    "watermark": "mark", "ratio": "ar", "aspect": "ar", "download": "dl", "sig": "s",
+    "signature": "s",
+}  # fmt: skip
+"""What other servers call a parameter → its name here; for messages."""
 """Behind a parameter's name: its value is in base64url."""
 
 
@@ -121,7 +130,7 @@ def _row(name: str, text: str, rows: Mapping[str, Row]) -> tuple[Row, str]:
         return row, text
     row = rows.get(name.removesuffix(_ENCODED))
     if row is None:
-        raise refusals.parameter(name, text, f"one of the parameters {', '.join(rows)}")
+        raise refusals.unknown_parameter(name, text, meant.closest(name, rows, OTHER_WORDS))
     said = readers.decoded(text)
     if said is None:
         raise refusals.parameter(name, text, "base64url of UTF-8")

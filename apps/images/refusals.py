@@ -6,7 +6,9 @@ libraries are translated where those are called, so nothing else needs to know t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import meant
 
 
 class Refusal(Exception):
@@ -15,6 +17,7 @@ class Refusal(Exception):
     ``status`` is the HTTP status, ``code`` a word for programs, ``message`` a sentence for
     people; ``facts`` are further members of the JSON body (such as ``parameter``). ``apart`` are
     the request's headers that it hangs on, and how little of each (`http.forward`; "" is all).
+    ``why`` is more, for the operator alone.
     """
 
     def __init__(
@@ -26,6 +29,7 @@ class Refusal(Exception):
         self.message = message
         self.facts = dict(facts or {})
         self.apart: Mapping[str, str] = {}
+        self.why = ""
 
 
 def parameter(name: str, value: str, allowed: str) -> Refusal:
@@ -38,9 +42,31 @@ def parameter(name: str, value: str, allowed: str) -> Refusal:
     )
 
 
-def not_found() -> Refusal:
-    """404: no such source or file; deliberately does not tell which."""
-    return Refusal(404, "not_found", "there is no such picture")
+def unknown_parameter(name: str, value: str, closest: str) -> Refusal:
+    """400: the query has a parameter that there is not; ``closest`` is what was meant, if known."""
+    if name.startswith("amp;"):
+        told = "; the query has &amp; where & is meant"
+    else:
+        told = meant.asked(closest) or "; docs/reference/images-native.md names all there are"
+    allowed = closest or "a parameter of docs/reference/images-native.md"
+    facts = {"parameter": name, "value": value[:100], "allowed": allowed}
+    return Refusal(400, "bad_parameter", f"there is no parameter {name[:100]!r}{told}", facts=facts)
+
+
+def not_found(why: str = "", *, form: str = "") -> Refusal:
+    """404: no such source or file; deliberately does not tell which.
+
+    ``why`` is for the operator alone (`explaining`); ``form`` is how such a URL is written.
+    """
+    told = f"there is no such picture; {form or 'dynimo images explain URL tells its server why'}"
+    refusal = Refusal(404, "not_found", told)
+    refusal.why = why
+    return refusal
+
+
+def no_source(name: str, known: Iterable[str]) -> Refusal:
+    """404: nothing is configured by that name."""
+    return not_found(f"no source is named {name!r}; there are {', '.join(known) or 'none'}")
 
 
 def forbidden(code: str, message: str) -> Refusal:

@@ -22,6 +22,10 @@ NAME = "s"
 BYTES_MIN = 16
 """Fewer bytes of a signature could be guessed."""
 KEY_CHARACTERS_MIN = 16
+SIGN_IT = (
+    "the signature (s) is not this URL's; dynimo images sign URL makes it: base64url without =, of"
+    " the path and all else of the query as they are sent, by a key that the server has"
+)
 _SIGNATURE = re.compile(r"[0-9A-Za-z_-]{22,43}")
 
 
@@ -74,7 +78,7 @@ def check(path: str, signed: Signed, keys: Iterable[str]) -> None:
         made = hmac.new(key.encode(), message(path, signed.query), hashlib.sha256).digest()
         right |= hmac.compare_digest(made[: max(len(given), BYTES_MIN)], given)
     if not right:
-        raise refusals.forbidden("bad_signature", "the signature (s) is not this URL's")
+        raise refusals.forbidden("bad_signature", SIGN_IT)
 
 
 def _decoded(text: str) -> bytes:

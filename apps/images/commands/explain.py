@@ -12,7 +12,7 @@ from dynimo.sdk import commands as platform_verbs
 FUNCTION = "images-preprocess"
 LIVE = "live"
 """The alias by which routes lead to it: what it says is what clients are given."""
-OK, FAILED = 0, 1
+OK, FAILED, USAGE = 0, 1, 2
 
 
 def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
@@ -28,6 +28,10 @@ def add(verbs: options.Verbs[argparse.ArgumentParser]) -> None:
 
 def run(typed: argparse.Namespace) -> int:
     """Ask the running Preprocessor, by the right to call it."""
+    if not typed.url.startswith("/") and "://" not in typed.url:
+        raise platform_verbs.CommandError(
+            f"{typed.url!r} is no /PATH?QUERY and no http://HOST/…", USAGE
+        )
     event = {"explain": path_of(typed.url), "headers": dict(options.headers(typed.header))}
     if typed.now is not None:
         event["now"] = typed.now

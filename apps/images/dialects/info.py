@@ -21,7 +21,7 @@ def decide(asked: Asked, world: World) -> Decision:
         raise refusals.parameter("", asked.query, "empty: /info/NAME/path takes no parameters")
     source, path = paths.split(asked.path)
     if source not in world.sources:
-        raise refusals.not_found()
+        raise refusals.no_source(source, world.sources)
     out = Output(fm="json", report="info", ttl_seconds=TTL_SECONDS)
     return Decision(
         recipe=recipes.canonical(source=source, path=path, engine=world.engine, out=out)

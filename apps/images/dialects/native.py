@@ -30,7 +30,7 @@ def decide(asked: Asked, world: World) -> Decision:
     wanted = query.parse(signed.query, world.limits)
     source, path = paths.split(asked.path)
     if source not in world.sources:
-        raise refusals.not_found()
+        raise refusals.no_source(source, world.sources)
     rule = world.rules.find(source, path)
     if signed.signature is None and not opened:
         admission.check_unsigned(wanted, rule, admitting)

@@ -190,7 +190,8 @@ def test_what_one_value_is_taken_for_is_never_wrong_inside(name: str, value: str
         ("mark=a/b&mark-edit=blur%3D200%26dpr%3D5", "mark-edit", "shape"),
         ("convolve=" + ",".join(["-0.123456"] * 169), "convolve.matrix", "1000 characters"),
         ("dl=" + "%C3%BC" * 76, "dl", "150 bytes"),
-        ("nonsense=1", "nonsense", "w, h, fit"),
+        ("nonsense=1", "nonsense", "images-native.md"),
+        ("width=3", "width", "w"),
     ],
 )
 def test_refusals_say_what_is_allowed(text: str, name: str, allowed: str) -> None:

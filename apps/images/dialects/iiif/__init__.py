@@ -22,6 +22,10 @@ KEPT_SECONDS = 3_600
 """How long caches may keep where a base address leads to."""
 
 
+_LENGTHS = (0, 1, len(address.PARAMETERS))
+"""How many parts a URL has behind its identifier."""
+
+
 def decide(asked: Asked, world: World) -> Decision | http.Reply:
     """Say which picture or description is meant; a base address is sent to its description.
 
@@ -29,9 +33,13 @@ def decide(asked: Asked, world: World) -> Decision | http.Reply:
         Refusal: 400 for parameters; 404 for identifiers that are nothing here.
     """
     found = address.parse(asked.path)
+    if len(found.rest) not in _LENGTHS or "/" not in paths.decode(found.identifier):
+        raise refusals.not_found(form=address.FORM)
     source, path = paths.split(found.identifier)
-    if source not in world.sources or not _is_open(source, world):
-        raise refusals.not_found()
+    if source not in world.sources:
+        raise refusals.no_source(source, world.sources)
+    if not _is_open(source, world):
+        raise refusals.not_found(f"[apps.images] iiif does not name the source {source!r}")
     if not found.rest:
         return _to_description(found)
     rule = world.rules.find(source, path)
@@ -40,7 +48,7 @@ def decide(asked: Asked, world: World) -> Decision | http.Reply:
         recipe = recipes.canonical(source=source, path=path, engine=world.engine, out=made)
         return Decision(recipe=recipe, vary=("accept", "x-forwarded-proto"))
     if len(found.rest) != len(address.PARAMETERS):
-        raise refusals.not_found()
+        raise refusals.not_found(form=address.FORM)
     return Decision(recipe=_picture(found, world, rule, (source, path)))
 
 

@@ -14,6 +14,10 @@ import paths
 import refusals
 from ops.base import Text
 
+FORM = (
+    "it is /iiif/VERSION/IDENTIFIER/region/size/rotation/quality.format, or …/info.json; version 2"
+    " or 3, and of the identifier NAME/path each / is written %2F"
+)
 PARAMETERS = ("region", "size", "rotation", "quality")
 RANGES_MAX = 32
 """Media ranges of an Accept header that are looked at."""
@@ -41,7 +45,7 @@ def parse(path: str) -> Address:
     version, _, rest = path.partition("/")
     identifier, *asked = rest.split("/")
     if version not in terms.VERSIONS or not identifier:
-        raise refusals.not_found()
+        raise refusals.not_found(form=FORM)
     return Address(version=version, identifier=identifier, rest=tuple(asked))
 
 

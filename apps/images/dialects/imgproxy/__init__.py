@@ -165,11 +165,13 @@ def _located(url: str, world: World, settings: configured.Configured) -> tuple[s
     if source in paths.ADDRESSES:
         address, patterns = urls.address(source, path), world.deployment.url_sources
         if not urls.is_allowed(address, patterns):
-            raise refusals.not_found()
+            raise refusals.not_found("[apps.images] url_sources does not allow that address")
         return source, path
     patterns = settings.allowed or ("local://",)
-    if source not in world.sources or not urls.is_allowed(f"local:///{source}/{path}", patterns):
-        raise refusals.not_found()
+    if source not in world.sources:
+        raise refusals.no_source(source, world.sources)
+    if not urls.is_allowed(f"local:///{source}/{path}", patterns):
+        raise refusals.not_found("IMGPROXY_ALLOWED_SOURCES does not allow that source")
     return source, path
 
 

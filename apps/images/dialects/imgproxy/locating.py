@@ -58,7 +58,10 @@ def _parted(text: str, mark: str) -> tuple[str, str]:
 def _bytes(encoded: str) -> bytes:
     bare = encoded.rstrip("=")
     if not _BASE64.fullmatch(bare) or len(bare) % 4 == 1:
-        raise wrong.url("the source's URL is not URL-safe base64")
+        raise wrong.url(
+            "behind the options, each NAME:ARGUMENT, there must be plain/URL, or a URL in URL-safe"
+            " base64; this is neither"
+        )
     return urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
 
 
@@ -93,7 +96,7 @@ def place(url: str) -> tuple[str, str]:
     """
     matched = _REPAIRED.match(url)
     if matched is None:
-        raise refusals.not_found()
+        raise refusals.not_found("its URL has no scheme: local:///NAME/path or https://… is meant")
     scheme, rest = matched[1].lower(), url[matched.end() :]
     if scheme == "local":
         try:

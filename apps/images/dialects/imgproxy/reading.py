@@ -43,6 +43,8 @@ def split(segments: Sequence[str]) -> tuple[list[list[Option]], Sequence[str]]:
     """
     chains: list[list[Option]] = [[]]
     for at, segment in enumerate(segments):
+        if not segment and at + 1 < len(segments) and not wrong.is_scheme(segments[at - 1]):
+            raise wrong.url("there are two slashes where one must be: an option is empty")
         if segment == CHAIN and at + 1 < len(segments):
             chains.append([])
         elif ":" not in segment:
@@ -102,7 +104,7 @@ def carry_out(
             continue
         apply = APPLY.get(name)
         if apply is None:
-            raise wrong.unknown(name)
+            raise wrong.unknown(name, APPLY)
         apply(said, args)
 
 

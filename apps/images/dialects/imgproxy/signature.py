@@ -37,8 +37,13 @@ def check(
     text = given.encode("utf-8", "replace")
     if any(hmac.compare_digest(text, each.encode()) for each in trusted):
         return
+    if ":" in given:  # an option
+        word = "; any word does here, such as unsafe" if unsigned and not pairs else ""
+        raise wrong.forbidden(
+            f"the path must be /SIGNATURE/OPTIONS/SOURCE: no signature is there{word}"
+        )
     if not pairs:
-        if unsigned and given and ":" not in given:
+        if unsigned and given:
             return
         raise wrong.forbidden(
             "URLs must be signed here: give the server IMGPROXY_KEY and IMGPROXY_SALT"
@@ -51,7 +56,10 @@ def check(
         for key, salt in pairs
     ]
     if not any(fits):
-        raise wrong.forbidden("the signature does not fit this URL")
+        raise wrong.forbidden(
+            "the signature does not fit this URL: it must be of all that follows it, from the slash"
+            " on, as it is sent, by a key and salt that the server has, in base64url without ="
+        )
 
 
 def _decoded(given: str) -> bytes:

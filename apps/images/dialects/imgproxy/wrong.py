@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import meant
 from refusals import Refusal
 
 SHOWN_MAX = 100
 """Characters of a client's own text that are said back."""
+
+
+SCHEMES = frozenset({"local", "http", "https", "s3", "gs", "abs", "swift"})
+
+
+def is_scheme(segment: str) -> bool:
+    """Tell whether a URL begins so, which stands where an option should."""
+    return segment.lower().removesuffix(":") in SCHEMES and segment.endswith(":")
 
 
 def option(name: str, value: str, allowed: str) -> Refusal:
@@ -18,10 +29,14 @@ def option(name: str, value: str, allowed: str) -> Refusal:
     )
 
 
-def unknown(name: str) -> Refusal:
+def unknown(name: str, known: Iterable[str] = ()) -> Refusal:
     """404: no option has that name."""
     shown = name[:SHOWN_MAX]
-    return Refusal(404, "unknown_option", f"there is no option {shown!r}", facts={"option": shown})
+    told = meant.asked(meant.closest(name, known))
+    if is_scheme(f"{name}:"):
+        told = "; a URL that is not encoded begins with plain/"
+    message = f"there is no option {shown!r}{told}"
+    return Refusal(404, "unknown_option", message, facts={"option": shown})
 
 
 def unsupported(name: str, why: str = "is not there") -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import urlsafe_b64encode
 from urllib.parse import quote, unquote
 
@@ -10,6 +11,10 @@ import refusals
 from thumbor_terms import Terms
 
 UNSAFE = "unsafe"
+_PART = re.compile(
+    r"(?:-?\d*x-?\d*)|(?:\d+x\d+:\d+x\d+)|(?:adaptive-)?(?:full-)?fit-in|meta|smart|trim.*|filters:.*"
+)
+"""What stands behind the hash, and first where the hash was forgotten."""
 _SAFE = "/:?%=&()\",'~!$*+;@|[]-._"
 
 
@@ -35,13 +40,16 @@ def opened(path: str, terms: Terms, *, unsigned: bool) -> str:
             return rest
         raise refused("unsafe URLs are not allowed here: sign the URL, or set allow_unsafe")
     if not terms.keys:
-        raise refused("no security_key is set for thumbor URLs, so that no hash is right")
+        instead = "; begin it with unsafe/" if unsigned and terms.allow_unsafe is not False else ""
+        raise refused(f"no security_key is set, so that no hash of a thumbor URL is right{instead}")
     plain = unquote(rest, errors="replace")
     for key in terms.keys:
         if _fits(first, key, rest, terms):
             return rest
         if "%" not in plain and _fits(first, key, plain, terms):
             return quote(plain, safe=_SAFE)
+    if _PART.fullmatch(first):
+        raise refused("a thumbor URL begins with its hash, which is missing: /HASH/300x200/…")
     raise refused("the hash does not fit the URL: it is signed with another key, or was changed")
 
 

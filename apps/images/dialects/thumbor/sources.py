@@ -58,7 +58,12 @@ def place(text: str, known: Known) -> tuple[str, str]:
     if name in known.named and paths.is_plain(path):
         return name, path
     found = _address([f"https://{text}", f"http://{text}"], known)
-    return found or _checked(known.default if known.default in known.named else "", text)
+    if not found and known.default not in known.named:
+        raise refusals.not_found(
+            f"{name!r} is no source ({', '.join(known.named) or 'none'}), and no part of a URL that"
+            " may stand before one; /thumbor/params/… tells how a path is read"
+        )
+    return found or _checked(known.default, text)
 
 
 def _checked(name: str, path: str) -> tuple[str, str]:

@@ -44,7 +44,9 @@ def account(decided: Decision | http.Reply | refusals.Refusal, seen: View) -> di
 
 def text(told: Mapping[str, Any]) -> str:
     """Print an account for people."""
-    lines = [f"ruleset   {told['ruleset'] or 'without version'} ({told['mode']})"]
+    lines = []
+    if "ruleset" in told:
+        lines.append(f"ruleset   {told['ruleset'] or 'without version'} ({told['mode']})")
     if "message" in told:
         lines.append(f"refused   {told['status']} {told['error']}: {told['message']}")
     if "why" in told:

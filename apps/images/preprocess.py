@@ -156,6 +156,10 @@ _RULES = (
 
 
 def _book(asked: Asked, which: str = "") -> Book:
+    if which == "canary" and not (_RULES and _RULES.rolls_out):
+        raise refusals.Refusal(
+            409, "no_canary", "no canary is rolled out: dynimo images rules roll-out begins one"
+        )
     return _RULES.current(asked.path, which) if _RULES else Book()
 
 
@@ -166,7 +170,11 @@ async def _explained(event: Mapping[str, Any]) -> dict[str, Any]:
     asked, now, which = operating.question(event)
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
-        seen = deciding.view(asked, _book(asked, which), time.time() if now is None else now)
+        try:
+            book = _book(asked, which)
+        except refusals.Refusal as refusal:
+            return {"status": refusal.status, "error": refusal.code, "message": refusal.message}
+        seen = deciding.view(asked, book, time.time() if now is None else now)
         told = operating.account(asked, seen, decide_for)
         if not seen.situation.pending or time.monotonic() > until:
             return told

@@ -112,6 +112,7 @@ def read(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     """
     tree = _from_file(file) if file is not None else {}
     _check_keys(tree, Settings, f"{file}")
+    _check_sources(tree.get("sources"), f"{file}")
     for path, text in _from_environment(environment):
         _put(tree, path, text)
     for name, value in flags.items():
@@ -123,6 +124,15 @@ def read(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
         raise ConfigError(f"{str(error).replace('$.', '')} ({file or 'environment'})") from None
     _check_values(settings, file)
     return _with_absolute_paths(settings, file.parent if file is not None else Path.cwd())
+
+
+def _check_sources(given: object, file: str) -> None:
+    """Say what a source is; the converter only knows that this is no text. Raises ConfigError."""
+    for name, value in given.items() if isinstance(given, Mapping) else ():
+        if not isinstance(value, str):
+            raise ConfigError(
+                f'{file} [sources]: {name} must be a text: {name} = "FOLDER" or "https://…"'
+            )
 
 
 def reference() -> Iterator[tuple[str, str, str]]:

@@ -33,6 +33,7 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
         ("[sources]\n'a b' = '.'", "letters, digits"),
         ("[sources]\na = './nowhere'", "no folder and no http(s) address: ./nowhere"),
         ("[sources]\na = '/var'", "is too wide"),
+        ("[sources.a]\nfolder = '.'", 'a must be a text: a = "FOLDER"'),
         ("[sandbox]\nwithout = ['fear']", "no measure 'fear'; there are: "),
         ("[log]\nform = 'xml'", "auto, plain or json"),
         ("port = \nhost = 1", "line 1"),

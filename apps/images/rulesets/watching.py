@@ -71,6 +71,12 @@ class Watched:
             return loaded.canary
         return loaded.stable
 
+    @property
+    def rolls_out(self) -> bool:
+        """Whether there is a canary."""
+        self._look()
+        return self._loaded.canary is not None
+
     def _look(self) -> None:
         now = self._clock()
         if now - self._looked_at < CHECK_SECONDS:

@@ -12,7 +12,7 @@ import pytest
 
 import explaining
 import preprocess
-from conftest import CONTEXT
+from conftest import CONTEXT, event
 from deciding import Book
 from dynimo.sdk import http
 from rulesets import reading
@@ -52,6 +52,21 @@ def rules(folder: object, monkeypatch: pytest.MonkeyPatch) -> None:
 def called(url: str, **more: Any) -> Mapping[str, Any]:
     told = asyncio.run(preprocess.handler({"explain": url, **more}, CONTEXT))
     return json.loads(json.dumps(told))  # type: ignore[no-any-return]
+
+
+def test_a_canary_that_is_not_there_is_not_taken_for_the_stable_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who asks for it is told so, by either way, and no cache keeps that."""
+    monkeypatch.undo()
+    told = called("/img/pics/a.jpg?w=9", ruleset="canary")
+    assert (told["status"], told["error"]) == (409, "no_canary")
+    assert "roll-out begins one" in explaining.text(told)
+    deployed = replace(preprocess._DEPLOYMENT, explain_key=KEY)
+    monkeypatch.setattr(preprocess, "_DEPLOYMENT", deployed)
+    asked = event("/img/pics/a.jpg", "w=9&ruleset=canary", {"x-images-key": KEY})
+    reply = asyncio.run(preprocess.handler(asked, CONTEXT))
+    assert (reply.status, dict(reply.headers)["cache-control"]) == (409, "no-store")
 
 
 def test_it_names_rules_facts_recipe_and_why_not_the_others() -> None:

@@ -5,7 +5,7 @@ The same for clients, for the tests inside rulesets, and for who asks why.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import recipe as recipes
@@ -25,12 +25,18 @@ def nobody(_: str) -> Facts:
     return {}
 
 
+def no_trouble() -> str:
+    """Say that nothing fails."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """A ruleset, and where it finds what is known of titles."""
+    """A ruleset, where it finds what is known of titles, and why that fails, if it does."""
 
     ruleset: Ruleset = EMPTY
     look: Look = nobody
+    trouble: Callable[[], str] = no_trouble
 
 
 @dataclass(slots=True)

@@ -39,6 +39,8 @@ def account(decided: Decision | http.Reply | refusals.Refusal, seen: View) -> di
         ]
         told["others"] = _others(seen, chosen)
     told["facts"] = {title: dict(facts) for title, facts in seen.situation.titles.items()}
+    if told["facts"] and (trouble := seen.book.trouble()):
+        told["trouble"] = trouble
     return told
 
 
@@ -70,6 +72,8 @@ def text(told: Mapping[str, Any]) -> str:
         f"facts     {title}{_known(': ', facts) or ': none'}"
         for title, facts in told.get("facts", {}).items()
     ]
+    if "trouble" in told:
+        lines.append(f"facts     cannot be read, what was known stays: {told['trouble']}")
     if "kept" in told:
         lines.append(f"kept      {told['kept']}; vary: {', '.join(told['vary']) or 'nothing'}")
         lines.append(f"tags      {' '.join(told['tags'])}")

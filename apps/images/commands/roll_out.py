@@ -109,7 +109,10 @@ def take_back(typed: argparse.Namespace) -> int:
     """Let the stable one be for all again."""
     plan = _plan(typed.plan)
     if plan.canary is None:
-        raise OSError(f"{typed.plan}: there is no canary to take back.")
+        raise OSError(
+            f"{typed.plan}: there is no canary to take back; to undo a promotion"
+            " roll the ruleset of before out again, and promote it."
+        )
     _checked(plan.stable)  # else the server would not take it, and the canary would stay
     name = plan.stable.relative_to(typed.plan.parent).as_posix()
     rollout.write(typed.plan, stable=name)

@@ -52,6 +52,11 @@ class Titles:
         self._due = float("-inf")
         self._asking = threading.Lock()
 
+    @property
+    def trouble(self) -> str:
+        """Why the facts could not be read lately; "" if they could."""
+        return self._said
+
     def look(self, title: str) -> Facts | None:
         """Give what is known of a title; None while nothing is there yet."""
         if self._table.url:
@@ -118,13 +123,14 @@ class Titles:
         except (OSError, sqlite3.Error) as error:
             self._failed(f"{error}")
             return
-        self._database, self._document = database, None
+        self._database, self._document, self._said = database, None, ""
         self._rows.clear()
 
     @property
     def _query(self) -> str:
         table, key = self._table.table, self._table.key  # plain identifiers: `reading` checks
-        return f'SELECT * FROM "{table}" WHERE "{key}" = ?'  # noqa: S608 - so nothing is injected
+        # With its table before it: SQLite takes a quoted column that is not there for a text.
+        return f'SELECT * FROM "{table}" WHERE "{table}"."{key}" = ?'  # noqa: S608 - as above
 
     def _row(self, database: sqlite3.Connection, title: str) -> Facts:
         import sqlite3  # noqa: PLC0415 - it is loaded by now

@@ -109,7 +109,7 @@ class Watched:
         if ruleset.table is None:
             return Book(ruleset=ruleset)
         titles = self._titles.setdefault(ruleset.table, Titles(ruleset.table))
-        return Book(ruleset=ruleset, look=titles.look)
+        return Book(ruleset=ruleset, look=titles.look, trouble=lambda: titles.trouble)
 
 
 def _state(path: Path) -> _State:

@@ -54,6 +54,17 @@ def called(url: str, **more: Any) -> Mapping[str, Any]:
     return json.loads(json.dumps(told))  # type: ignore[no-any-return]
 
 
+def test_facts_that_cannot_be_read_are_no_secret_to_the_operator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An account says why a title has none."""
+    ruleset = reading.parse(RULES, "f")
+    book = Book(ruleset=ruleset, look=lambda _: {}, trouble=lambda: "no such table: films")
+    monkeypatch.setattr(preprocess, "_book", lambda *_: book)
+    told = called("/img/pics/a.jpg?w=9&fm=jpg")
+    assert "cannot be read, what was known stays: no such table: films" in explaining.text(told)
+
+
 def test_a_canary_that_is_not_there_is_not_taken_for_the_stable_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

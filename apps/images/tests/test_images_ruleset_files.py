@@ -179,6 +179,25 @@ def test_facts_come_from_a_sqlite_file_and_follow_it(tmp_path: Path) -> None:
     assert said == ["title facts cannot be read, what was known stays: no JSON\n"]
 
 
+@pytest.mark.parametrize(
+    ("named", "said"), [({"key": "nope"}, "nope"), ({"table": "films"}, "films")]
+)
+def test_a_table_or_column_that_is_not_there_is_said(
+    tmp_path: Path, named: dict[str, str], said: str
+) -> None:
+    """By its name, also to whoever asks why; until the file has it."""
+    path = tmp_path / "t.db"
+    database(path, 3)
+    titles, complaints, later = clocked(Table(file=str(path), **named))
+    assert titles.look("7") == {}
+    assert f"no such {'column' if 'key' in named else 'table'}: " in titles.trouble
+    assert said in titles.trouble
+    assert titles.trouble in complaints[0]
+    rewrite(path, '{"7": {"rank": 4}}')
+    later()
+    assert (titles.look("7"), titles.trouble) == ({"rank": 4}, "")
+
+
 def test_what_is_remembered_of_titles_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

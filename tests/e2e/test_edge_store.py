@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.edges import Edge, Origin, cli
+
+PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -38,12 +41,22 @@ def _told(edge: Edge, *arguments: str) -> Any:
     return json.loads(ran.stdout)
 
 
+def _on_disk(edge: Edge, path: str) -> Any:
+    """Wait until an answer is written (the writer lets some gather); give what is told of it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        (seen,) = _told(edge, "inspect", path)
+        if "disk" in seen["tier"]:
+            return seen
+        assert time.monotonic() < deadline, "it is never written"
+
+
 def test_what_is_stored_can_be_seen_and_purged(edge: Edge) -> None:
     """inspect, top, stats and purge, in JSON and in words; by tag, URL and softly."""
     for _ in range(3):
         assert "surrogate-key" not in edge.get("/a").headers
     edge.get("/b")
-    (seen,) = _told(edge, "inspect", "/a")
+    seen = _on_disk(edge, "/a")
     top = _told(edge, "top", "--limit", "1")
     stats = _told(edge, "stats")
     words = cli("edge", "inspect", "/a", "--data", str(edge.data)).stdout
@@ -101,6 +114,8 @@ def test_purges_hold_after_a_kill(edge: Edge, origin: Origin) -> None:
     edge.get("/a")
     edge.get("/b/c")
     edge.get("/d")
+    for path in ("/a", "/b/c", "/d"):
+        _on_disk(edge, path)
     assert _told(edge, "purge", "--prefix", "/b") == {"purged": 1}
     edge.stop(9)
     edge.start()

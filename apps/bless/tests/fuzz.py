@@ -1,4 +1,4 @@
-"""Fuzzes one parser for as long as one likes, led by what it reaches (atheris). CONTRIBUTING.md.
+"""Fuzzes one parser of `fuzz_parsers` for as long as one likes (atheris). CONTRIBUTING.md.
 
 python apps/bless/tests/fuzz.py TARGET FOLDER [-max_total_time=SECONDS]; the corpus stays in FOLDER.
 """
@@ -8,28 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import atheris
+sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-HERE = Path(__file__).resolve().parent
-INCLUDE = ["sshca", "possession", "revocation", "transparency"]
-
-
-def main() -> None:
-    """Fuzz; a mistake is written to a file in the working folder, and ends it."""
-    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[2] / "src")]
-    with atheris.instrument_imports(include=INCLUDE):
-        from fuzz_parsers import TARGETS  # noqa: PLC0415
-    name, folder, *options = sys.argv[1:]
-    target, seeds = TARGETS[name]
-    corpus = Path(folder) / name
-    corpus.mkdir(parents=True, exist_ok=True)
-    begins = seeds()
-    for number, seed in enumerate(begins):
-        (corpus / f"seed-{number}").write_bytes(seed)
-    longest = f"-max_len={2 * max(map(len, begins))}"
-    atheris.Setup([sys.argv[0], str(corpus), longest, *options], target)
-    atheris.Fuzz()
-
+from tests import fuzzing
 
 if __name__ == "__main__":
-    main()
+    fuzzing.run("fuzz_parsers", ["sshca", "possession", "revocation", "transparency"])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
@@ -28,6 +27,7 @@ from sshca.public_key import KeyLineError, PublicKey, from_blob, parse
 from sshca.signers import load
 from sshca.weakness import on_its_curve, weakness
 from sshca.wire import string
+from tests.fuzzing import Table
 from transparency import export
 from transparency.record import RecordError, decoded
 
@@ -216,8 +216,7 @@ def _exports() -> list[bytes]:
     return [b'{"log":"audit.example.org"}', b'{"index":0,"hash":"%s","record":{}}' % (b"0" * 64)]
 
 
-Target = Callable[[bytes], None]
-TARGETS: Mapping[str, tuple[Target, Callable[[], list[bytes]]]] = {
+TARGETS: Table = {
     "key": (key, lambda: [each.blob for each in KEYS]),
     "line": (line, lambda: [(_line_of(each) + " me@here\n").encode() for each in KEYS]),
     "certificate": (certificate, _certificates),

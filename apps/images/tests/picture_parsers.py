@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +28,7 @@ import sfnt
 import sniff
 from decoding import cleaning, jxl_header, raw
 from dialects.imgproxy import aes
+from tests.fuzzing import Table
 
 FONT = Path(__file__).parents[1] / "fonts" / "NotoSansHebrew-Bold.ttf"
 SIZE = (32, 24)
@@ -200,8 +200,7 @@ def _files() -> list[bytes]:
     return [*map(_picture, kinds), *_jpegs()[:1], *_raws()[:1]]
 
 
-Target = Callable[[bytes], None]
-TARGETS: Mapping[str, tuple[Target, Callable[[], list[bytes]]]] = {
+TARGETS: Table = {
     "sniff": (kind, lambda: [*(each[:200] for each in (*_files(), *_raws())), *_drawings()]),
     "jpeg": (jpeg_header, _jpegs),
     "slim": (slim, lambda: [_picture("JPEG", progressive=True)]),

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import bless_kit
 from dynimo.sdk.context import Caller
 from issuing import canonical, refused
@@ -87,19 +89,28 @@ class Attacked:
         """Any event at all."""
         return self.refused(code, lambda: asyncio.run(self.ca.operations.answer(event, caller)))
 
+    def do(self, code: str, caller: Caller | None, doing: str, /, **members: Any) -> dict[str, Any]:
+        """One operation."""
+        return self.refused(code, lambda: self.ca.do(caller, doing, **members))
+
     def issue(self, code: str, caller: Caller | None = ADA, key: Key | None = None, **changed: Any
               ) -> dict[str, Any]:  # fmt: skip
         """A request that is in order but for the changes."""
         return self.refused(code, lambda: self.ca.issue(caller, key, **changed))
 
 
-def attacked(folder: Path, policy: str | None = None, now: float | None = None) -> Attacked:
-    """A CA that works: a first certificate, unless the policy wants more than a signed call."""
+def attacked(tmp_path: Path, policy: str | None = None, now: float | None = None) -> Attacked:
+    """A CA that works; for `pytest.fixture` too."""
     memory = Counting()
-    ca = Ca(folder, memory, Clock() if now is None else Clock(now))
+    ca = Ca(tmp_path, memory, Clock() if now is None else Clock(now))
     made = ca.founded(policy) if policy else ca.founded()
     assert "user_ca" in made, made
     return Attacked(ca, memory)
+
+
+def attacked_by_all(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
+    """One for a whole file, for attacks that leave nothing behind but a row."""
+    return attacked(tmp_path_factory.mktemp("ca"))
 
 
 def named(arn: str, principal: str = "") -> Caller:

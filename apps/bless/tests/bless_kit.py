@@ -55,6 +55,11 @@ def public(key: Any, comment: str = "me@here") -> str:
     return f"{data.decode()} {comment}".rstrip()
 
 
+def blob(line: str) -> bytes:
+    """The bytes in the line of a key or a certificate."""
+    return base64.b64decode(line.split(" ")[1])
+
+
 @dataclass
 class Context:
     """A function's context, as far as it is used."""

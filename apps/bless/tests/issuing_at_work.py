@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import (
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from issuing_kit import ADA, Key, Memory, opened
+from issuing_kit import ADA, Key, Memory, asked, opened
 from sshca.signers import load
 
 KEYS = "keys.json"
@@ -47,11 +46,7 @@ async def work(folder: Path, count: int) -> None:
     async def one() -> None:
         for _ in range(count):
             key = Key()
-            request = {
-                "type": "user", "public_key": key.line, "principals": ["ada"],
-                "nonce": key.public.blob.hex()[-32:], "at": int(time.time()),
-            }  # fmt: skip
-            event = {"do": "issue", "request": request, "proof": key.proof(request)}
+            event = {"do": "issue"} | key.proved(asked(key))
             answer = await operations.answer(event, ADA)
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()

@@ -1,12 +1,15 @@
-"""What tests of the issuing CA share: a CA in a folder, keys in memory, callers. No asserts."""
+"""What tests of the issuing CA share: a CA in a folder, keys in memory, callers, what they ask.
+
+No asserts but three: it was founded, a refusal is one and has its row, what needs approval waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import secrets
 import time
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +71,20 @@ needs = 1
 approvers = ["arn:aws:iam::*:user/lead-*"]
 seconds = 900
 """
+HOSTNAME = "a.web.example.org"
+ONE_RULE = """\
+administrators = ["arn:aws:iam::*:user/ada"]
+[[rules]]
+name = "own name"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+[rules.allow]
+principals = ["{caller.name}"]
+source_addresses = "any"
+valid_seconds = 60
+"""
+"""To which a test adds a line of what is allowed."""
 
 
 @dataclass
@@ -116,6 +133,28 @@ class Key:
         signature = string(b"ssh-ed25519") + string(self.private.sign(unsigned.signed(digest)))
         return written(Envelope(self.public, namespace, "sha512", signature))
 
+    def proved(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A request with its proof."""
+        return {"request": request, "proof": self.proof(request)}
+
+
+def asked(key: Key, **changed: Any) -> dict[str, Any]:
+    """A request that is in order, with changes; ... leaves a member out."""
+    usual = {
+        "type": "user", "public_key": key.line, "principals": ["ada"],
+        "nonce": secrets.token_hex(16), "at": int(time.time()),
+    }  # fmt: skip
+    return {name: value for name, value in (usual | changed).items() if value is not ...}
+
+
+def at_once(answers: Iterable[Awaitable[Any]]) -> list[Any]:
+    """What is answered to all that is asked at the same time, in this order."""
+
+    async def gathered() -> list[Any]:
+        return await asyncio.gather(*answers)
+
+    return asyncio.run(gathered())
+
 
 def opened(folder: Path, memory: Memory, clock: Any = time.time) -> tuple[Authority, Operations]:
     """A CA over keys in memory."""
@@ -127,7 +166,7 @@ def opened(folder: Path, memory: Memory, clock: Any = time.time) -> tuple[Author
 
 def certificate(answer: Any) -> Read:
     """The certificate of an answer, read."""
-    return read(base64.b64decode(answer["certificate"].split(" ")[1]))
+    return read(bless_kit.blob(answer["certificate"]))
 
 
 @dataclass
@@ -154,20 +193,57 @@ class Ca:
         event = {"do": doing} | members
         return asyncio.run(self.operations.answer(event, caller))
 
+    def refused(self, code: str, answer: Any) -> str:
+        """The message of an answer that is this refusal, and of which a row says so."""
+        assert answer.get("error") == code, answer
+        row = self.last_refusal()
+        assert (row["code"], row["message"]) == (code, answer["message"])
+        return str(answer["message"])
+
     def asked(self, key: Key, **changed: Any) -> dict[str, Any]:
-        """A request that is in order, with changes; ... leaves a member out."""
-        asked = {
-            "type": "user", "public_key": key.line, "principals": ["ada"],
-            "nonce": secrets.token_hex(16), "at": int(self.clock.now),
-        } | changed  # fmt: skip
-        return {name: value for name, value in asked.items() if value is not ...}
+        """A request that is in order by the CA's clock, with changes; ... leaves a member out."""
+        return asked(key, **{"at": int(self.clock.now)} | changed)
+
+    def signed(self, key: Key | None = None, **changed: Any) -> dict[str, Any]:
+        """The same with its proof."""
+        key = key or Key()
+        return key.proved(self.asked(key, **changed))
 
     def issue(self, caller: Caller | None = ADA, key: Key | None = None, **changed: Any) -> Any:
         """Ask for a certificate."""
-        key = key or Key()
-        request = self.asked(key, **changed)
-        return self.do(caller, "issue", request=request, proof=key.proof(request))
+        return self.do(caller, "issue", **self.signed(key, **changed))
+
+    def waits(self, key: Key | None = None, caller: Caller = ADA, *, needs: int = 1) -> str:
+        """Ask for what so many must approve; the name of what waits."""
+        answer = self.issue(caller, key, principals=["deploy"])
+        assert answer["needs"] == needs
+        return str(answer["pending"])
+
+    def collect(self, id_: str, key: Key, caller: Caller = ADA, **changed: Any) -> Any:
+        """Ask for what waited."""
+        request = {"id": id_, "nonce": secrets.token_hex(16), "at": int(self.clock.now)} | changed
+        return self.do(caller, "collect", **key.proved(request))
+
+    def host(self, key: Key, *names: str) -> Any:
+        """Ask for a host's certificate."""
+        return self.issue(ADA, key, type="host", principals=list(names or [HOSTNAME]))
+
+    def renew(self, key: Key, certificate: object, caller: Caller = ADA, **changed: Any) -> Any:
+        """Ask for another one with a host's certificate."""
+        signed = self.signed(key, **{"type": "host", "principals": [HOSTNAME]} | changed)
+        return self.do(caller, "renew", certificate=certificate, **signed)
+
+    def rotate(self, stage: str, *, force: bool = False) -> Any:
+        """Take a step to the next key for users."""
+        return self.do(ADA, "rotate", kind="user", stage=stage, force=force)
 
     def founded(self, policy: str = POLICY) -> Any:
         """Make the CA."""
         return self.do(ADA, "init", policy=policy, origin="test")
+
+
+def founded(tmp_path: Path) -> Ca:
+    """A CA that was founded, over keys in memory; for `pytest.fixture`."""
+    made = Ca(tmp_path)
+    assert made.founded()["generation"] == 1
+    return made

@@ -22,6 +22,7 @@ from asking.rules import Issuer
 from sshca.public_key import parse
 
 NOW = 1_800_000_000
+ALL = ("RS", "ES256", "ES384", "ES512", "EdDSA")
 KEYS: dict[str, Any] = {
     "RS": rsa.generate_private_key(65537, 2048),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
@@ -96,9 +97,10 @@ class Served:
 
 
 @contextmanager
-def served() -> Iterator[Served]:
-    """An HTTP server on loopback, for as long as it is needed."""
+def served(*names: str) -> Iterator[Served]:
+    """An HTTP server on loopback with these keys, for as long as it is needed."""
     state, over = Served(), threading.Event()
+    state.keys(*names)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -135,3 +137,9 @@ def served() -> Iterator[Served]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def of_every_kind() -> Iterator[Served]:
+    """One with a key of every kind; for `pytest.fixture`."""
+    with served(*ALL) as state:
+        yield state

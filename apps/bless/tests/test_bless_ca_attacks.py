@@ -6,7 +6,6 @@ those that need a server.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from attacked_kit import STRANGERS, Attacked, attacked, by, in_token
+from attacked_kit import STRANGERS, Attacked, attacked, attacked_by_all, by, in_token
 from dynimo.sdk.context import Caller
-from issuing_kit import ADA, BOB, LEAD, POLICY, Key, certificate
+from issuing_kit import ADA, BOB, LEAD, ONE_RULE, POLICY, Key, at_once, certificate
 from sshca.certificate import HOST
 from test_bless_attacks import ADDRESSES, SECURITY_KEYS, WEAK, _keys
 
-
-@pytest.fixture
-def made(tmp_path: Path) -> Attacked:
-    return attacked(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
-    """For attacks that leave nothing behind but a row."""
-    return attacked(tmp_path_factory.mktemp("ca"))
-
+made = pytest.fixture(attacked)
+shared = pytest.fixture(attacked_by_all, scope="module")
 
 # Who asks
 
@@ -44,10 +34,7 @@ def test_who_is_not_the_one_that_a_rule_names(shared: Attacked, name: str) -> No
 @pytest.mark.parametrize("name", ["caller", "context", "arn", "principal", "administrator"])
 def test_a_caller_in_the_event_is_none(shared: Attacked, name: str) -> None:
     """What is said of the caller in the event is no member of it."""
-    key = Key()
-    request = shared.ca.asked(key)
-    event = {"do": "issue", "request": request, "proof": key.proof(request), name: ADA.arn}
-    shared.event("invalid", BOB, event)
+    shared.do("invalid", BOB, "issue", **shared.ca.signed(), **{name: ADA.arn})
 
 
 ADMINISTRATION: list[dict[str, Any]] = [
@@ -72,17 +59,16 @@ def test_what_only_administrators_do(
 def test_nobody_writes_the_policy_but_administrators(shared: Attacked) -> None:
     """Nor asks what another would get."""
     text = 'administrators = ["arn:aws:iam::*:user/bob"]'
-    shared.refused("denied", lambda: shared.ca.do(BOB, "policy", text=text))
-    request = shared.ca.asked(Key())
-    shared.event("denied", BOB, {"do": "explain", "request": request, "caller": ADA.arn})
+    shared.do("denied", BOB, "policy", text=text)
+    shared.do("denied", BOB, "explain", request=shared.ca.asked(Key()), caller=ADA.arn)
 
 
 def test_a_ca_is_made_once(shared: Attacked) -> None:
     """Whoever asks again gets no other one, no key is made, and they are no administrator."""
     keys = list(shared.memory.kept)
-    shared.refused("exists", lambda: shared.ca.do(BOB, "init"))
+    shared.do("exists", BOB, "init")
     assert list(shared.memory.kept) == keys
-    shared.refused("denied", lambda: shared.ca.do(BOB, "policy"))
+    shared.do("denied", BOB, "policy")
 
 
 # Possession, time, single use
@@ -96,8 +82,7 @@ def test_a_request_that_another_key_signed(shared: Attacked) -> None:
                   "x", key.proof(request | {"principals": ["root"]}), key.proof({}),
                   key.proof(request, "file"), key.proof(request, "issue@dynimo-ssh\0"),
                   key.proof(request) + "\n", key.proof(request).replace("\n", "\r\n")):  # fmt: skip
-        shared.refused("unproved", lambda proof=proof: shared.ca.do(
-            ADA, "issue", request=request, proof=proof))  # fmt: skip
+        shared.do("unproved", ADA, "issue", request=request, proof=proof)
 
 
 CHANGES: list[tuple[str, Any]] = [
@@ -114,7 +99,7 @@ def test_what_was_changed_after_it_was_signed(shared: Attacked, member: str, val
     request = shared.ca.asked(key)
     proof = key.proof(request)
     changed = request | {member: request["at"] - 1 if member == "at" else value}
-    shared.refused("unproved", lambda: shared.ca.do(ADA, "issue", request=changed, proof=proof))
+    shared.do("unproved", ADA, "issue", request=changed, proof=proof)
 
 
 @pytest.mark.parametrize("seconds", [-(10**9), -121, 121, 10**9])
@@ -127,20 +112,16 @@ def test_a_request_of_another_time(shared: Attacked, seconds: int) -> None:
 @pytest.mark.parametrize("seconds", [0, 30, 119])
 def test_a_request_that_was_used(made: Attacked, seconds: int) -> None:
     """Once, also as another user of the key, and as long as it would be in time."""
-    key = Key()
-    request = made.ca.asked(key)
-    asked = {"request": request, "proof": key.proof(request)}
+    asked = made.ca.signed()
     assert "certificate" in made.ca.do(ADA, "issue", **asked)
     made.ca.clock.now += seconds
     assert "certificate" in made.ca.issue()  # whatever is forgotten is forgotten now
-    made.refused("used", lambda: made.ca.do(ADA, "issue", **asked))
+    made.do("used", ADA, "issue", **asked)
 
 
 def test_a_request_that_was_used_before_the_clock_was_set_back(made: Attacked) -> None:
     """What was forgotten does not come back with the time."""
-    key = Key()
-    request = made.ca.asked(key)
-    asked = {"request": request, "proof": key.proof(request)}
+    asked = made.ca.signed()
     assert "certificate" in made.ca.do(ADA, "issue", **asked)
     made.ca.clock.now += 86_400
     assert "certificate" in made.ca.issue()
@@ -151,15 +132,9 @@ def test_a_request_that_was_used_before_the_clock_was_set_back(made: Attacked) -
 
 def test_of_many_that_are_the_same_one_is_certified(made: Attacked) -> None:
     """At once, in one process."""
-    key = Key()
-    request = made.ca.asked(key)
-    event = {"do": "issue", "request": request, "proof": key.proof(request)}
+    event = {"do": "issue"} | made.ca.signed()
     before = len(made.memory.signatures)
-
-    async def all_at_once() -> list[Any]:
-        return await asyncio.gather(*(made.ca.operations.answer(event, ADA) for _ in range(20)))
-
-    answers = asyncio.run(all_at_once())
+    answers = at_once(made.ca.operations.answer(event, ADA) for _ in range(20))
     assert sum("certificate" in each for each in answers) == 1
     assert [each["error"] for each in answers if "error" in each] == ["used"] * 19
     assert len(made.memory.signatures) == before + 1
@@ -184,7 +159,7 @@ def test_principals_that_are_none(shared: Attacked, value: Any) -> None:
         proof = key.proof(request)
     except ValueError:
         proof = ""  # half a character cannot even be signed
-    shared.refused("invalid", lambda: shared.ca.do(ADA, "issue", request=request, proof=proof))
+    shared.do("invalid", ADA, "issue", request=request, proof=proof)
 
 
 @pytest.mark.parametrize("value", ["root", "Ada", "ADA", "ada2", "{caller.name}", "*", "a*", "?da",
@@ -233,10 +208,7 @@ def test_a_host_is_certified_for_whom_the_rule_names(shared: Attacked) -> None:
 def test_source_addresses(shared: Attacked, value: str) -> None:
     """What sshd cannot read, or restricts nothing."""
     codes = {"0.0.0.0/1": ["0.0.0.0/1", "128.0.0.0/1"]}
-    key = Key()
-    request = shared.ca.asked(key, source_addresses=codes.get(value, [value]))
-    shared.refused("invalid", lambda: shared.ca.do(
-        ADA, "issue", request=request, proof=key.proof(request)))  # fmt: skip
+    shared.issue("invalid", source_addresses=codes.get(value, [value]))
 
 
 @pytest.mark.parametrize("value", [[], "10.0.0.1", [1], [""], ["10.0.0.1"] * 10_000, {}])
@@ -268,7 +240,7 @@ def test_a_weak_key_that_does_sign(shared: Attacked) -> None:
 
 def test_the_cas_own_keys(made: Attacked) -> None:
     """Of users, of hosts, of the log, of every generation: they sign, and are never certified."""
-    assert "error" not in made.ca.do(ADA, "rotate", kind="user", stage="publish")
+    assert "error" not in made.ca.rotate("publish")
     for name, signer in made.memory.kept.items():
         key = by(signer.key)
         assert "own key" in made.issue("denied", key=key)["message"], name
@@ -297,19 +269,7 @@ def test_addresses_other_than_ones_own(tmp_path: Path, value: str) -> None:
     assert told.critical == {"source-address": "192.0.2.7/32"}
 
 
-HARDWARE = """
-administrators = ["arn:aws:iam::*:user/ada"]
-[[rules]]
-name = "in hardware"
-type = "user"
-[rules.who]
-callers = ["arn:aws:iam::*:user/*"]
-[rules.allow]
-principals = ["{caller.name}"]
-source_addresses = "any"
-valid_seconds = 60
-hardware = true
-"""
+HARDWARE = ONE_RULE + "hardware = true\n"
 
 
 @pytest.mark.parametrize(
@@ -339,7 +299,7 @@ def test_validities_that_are_none(shared: Attacked, value: Any) -> None:
     key = Key()
     request = shared.ca.asked(key) | {"valid_seconds": value}
     proof = "" if isinstance(value, float) else key.proof(request)
-    shared.refused("invalid", lambda: shared.ca.do(ADA, "issue", request=request, proof=proof))
+    shared.do("invalid", ADA, "issue", request=request, proof=proof)
 
 
 def test_a_validity_longer_than_the_rules(made: Attacked) -> None:
@@ -362,19 +322,7 @@ def test_commands_that_are_none(shared: Attacked, value: Any) -> None:
     shared.issue("invalid", reason=value)
 
 
-COMMANDED = """
-administrators = ["arn:aws:iam::*:user/ada"]
-[[rules]]
-name = "git"
-type = "user"
-[rules.who]
-callers = ["arn:aws:iam::*:user/*"]
-[rules.allow]
-principals = ["{caller.name}"]
-source_addresses = "any"
-force_commands = ["git-shell *", ""]
-valid_seconds = 60
-"""
+COMMANDED = ONE_RULE + 'force_commands = ["git-shell *", ""]'
 
 
 @pytest.mark.parametrize("value", [

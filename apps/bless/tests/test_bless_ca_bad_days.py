@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import sqlite3
 from collections.abc import Callable
@@ -15,22 +14,19 @@ from attacked_kit import Attacked, attacked
 from bless_kit import CA_ED25519, pem
 from contract.cloud import CloudError
 from issuing.published import KRL
-from issuing_kit import ADA, POLICY, Ca, Key
+from issuing_kit import ADA, POLICY, Ca, Key, at_once, certificate
 from possession.signatures import verify
 from revocation import reading
-from sshca.certificate import Read, read
+from sshca.certificate import Read
 from sshca.signers import load
 from sshca.wire import Reader, string
 from transparency.store import StoreError
 
-
-@pytest.fixture
-def made(tmp_path: Path) -> Attacked:
-    return attacked(tmp_path)
+made = pytest.fixture(attacked)
 
 
 def _seen(answer: Any) -> Read:
-    found = read(base64.b64decode(answer["certificate"].split(" ")[1]))
+    found = certificate(answer)
     verify(found.ca, found.signed, found.signature)
     return found
 
@@ -169,8 +165,7 @@ def test_another_process_of_the_same_ca(made: Attacked) -> None:
     """It takes no request a second time, and knows of every change at once."""
     other = Ca(made.ca.folder, made.memory)
     key = Key()
-    request = made.ca.asked(key)
-    event = {"request": request, "proof": key.proof(request)}
+    event = made.ca.signed(key)
     _seen(made.ca.do(ADA, "issue", **event))
     assert other.do(ADA, "issue", **event)["error"] == "used"
 
@@ -181,29 +176,19 @@ def test_another_process_of_the_same_ca(made: Attacked) -> None:
     assert other.issue()["error"] == "denied"
     made.ca.do(ADA, "policy", text=POLICY)
     old = _seen(other.issue()).ca.blob
-    made.ca.do(ADA, "rotate", kind="user", stage="publish")
+    made.ca.rotate("publish")
     assert _seen(other.issue()).ca.blob == old
-    made.ca.do(ADA, "rotate", kind="user", stage="sign", force=True)
+    made.ca.rotate("sign", force=True)
     assert _seen(other.issue()).ca.blob != old
 
 
 def test_what_is_asked_while_the_key_is_replaced(made: Attacked) -> None:
     """Every certificate is by a key that hosts are told of; none is by a retired one."""
-    keys = [Key() for _ in range(30)]
-
-    async def all_at_once() -> list[Any]:
-        asking = []
-        for number, key in enumerate(keys):
-            request = made.ca.asked(key)
-            event = {"do": "issue", "request": request, "proof": key.proof(request)}
-            asking.append(made.ca.operations.answer(event, ADA))
-            stage = {5: "publish", 15: "sign", 25: "retire"}.get(number)
-            if stage:
-                event = {"do": "rotate", "kind": "user", "stage": stage, "force": stage == "sign"}
-                asking.append(made.ca.operations.answer(event, ADA))
-        return await asyncio.gather(*asking)
-
-    answers = asyncio.run(all_at_once())
+    events = [{"do": "issue"} | made.ca.signed() for _ in range(30)]
+    for number, stage in ((26, "retire"), (16, "sign"), (6, "publish")):
+        step = {"do": "rotate", "kind": "user", "stage": stage, "force": stage == "sign"}
+        events.insert(number, step)
+    answers = at_once(made.ca.operations.answer(event, ADA) for event in events)
     told = made.ca.do(ADA, "authorities")["authorities"]
     known = {each["key"].split(" ")[1] for each in told if each["stage"] != "retired"}
     issued = [_seen(each) for each in answers if "certificate" in each]
@@ -214,27 +199,23 @@ def test_what_is_asked_while_the_key_is_replaced(made: Attacked) -> None:
 def test_a_key_is_not_retired_while_its_certificates_hold(made: Attacked) -> None:
     """Nor does a new one sign before hosts may know it."""
     answer = made.ca.issue()
-    assert "error" not in made.ca.do(ADA, "rotate", kind="user", stage="publish")
-    made.refused("invalid", lambda: made.ca.do(ADA, "rotate", kind="user", stage="publish"))
-    made.refused("invalid", lambda: made.ca.do(ADA, "rotate", kind="user", stage="sign"))
-    made.refused("invalid", lambda: made.ca.do(ADA, "rotate", kind="user", stage="retire"))
-    assert "error" not in made.ca.do(ADA, "rotate", kind="user", stage="sign", force=True)
+    assert "error" not in made.ca.rotate("publish")
+    for stage in ("publish", "sign", "retire"):
+        made.refused("invalid", lambda stage=stage: made.ca.rotate(stage))
+    assert "error" not in made.ca.rotate("sign", force=True)
     made.ca.clock.now = answer["valid_before"]
-    made.refused("invalid", lambda: made.ca.do(ADA, "rotate", kind="user", stage="retire"))
+    made.refused("invalid", lambda: made.ca.rotate("retire"))
     made.ca.clock.now += 2 * 86_400
-    assert "error" not in made.ca.do(ADA, "rotate", kind="user", stage="retire")
+    assert "error" not in made.ca.rotate("retire")
     assert made.memory.ended == ["user-1" + made.memory.ended[0][6:]]
 
 
 def test_many_changes_at_once_are_all_published(made: Attacked) -> None:
     """The list is whole at any time, and at the end has everything: sshd reads nothing by half."""
     serials = range(1, 25)
-
-    async def all_at_once() -> list[Any]:
-        events = [{"do": "revoke", "serials": [str(each)], "reason": "x"} for each in serials]
-        return await asyncio.gather(*(made.ca.operations.answer(event, ADA) for event in events))
-
-    versions = [answer["krl_version"] for answer in asyncio.run(all_at_once())]
+    events = [{"do": "revoke", "serials": [str(each)], "reason": "x"} for each in serials]
+    answers = at_once(made.ca.operations.answer(event, ADA) for event in events)
+    versions = [answer["krl_version"] for answer in answers]
     assert sorted(versions) == list(serials)
     found = reading.read(made.ca.authority.published.read(KRL) or b"")
     assert found.version == len(serials)
@@ -243,9 +224,7 @@ def test_many_changes_at_once_are_all_published(made: Attacked) -> None:
 
 def test_a_clock_that_was_set_back_over_a_restart(made: Attacked) -> None:
     """What was forgotten stays behind: a new process does not begin to remember earlier."""
-    key = Key()
-    request = made.ca.asked(key)
-    event = {"request": request, "proof": key.proof(request)}
+    event = made.ca.signed()
     _seen(made.ca.do(ADA, "issue", **event))
     made.ca.clock.now += 86_400
     _seen(made.ca.issue())

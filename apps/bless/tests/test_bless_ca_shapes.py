@@ -9,17 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attacked_kit import Attacked, attacked
+from attacked_kit import Attacked, attacked_by_all
 from issuing import operations
 from issuing.refusal import CODES
 from issuing_kit import ADA, BOB, Key
 
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
-    """For attacks that leave nothing behind but a row."""
-    return attacked(tmp_path_factory.mktemp("ca"))
-
+shared = pytest.fixture(attacked_by_all, scope="module")
 
 MEMBERS = ["type", "public_key", "principals", "nonce", "at"]
 VALUES: list[Any] = [None, {}, [], "", "x", -1, True, 2**70, [[]], {"a": {"b": []}}]
@@ -38,10 +33,7 @@ def test_members_of_another_shape(shared: Attacked, member: str, value: Any) -> 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_members_that_are_missing(shared: Attacked, member: str) -> None:
     """All five must be there."""
-    key = Key()
-    request = shared.ca.asked(key, **{member: ...})
-    shared.refused("invalid", lambda: shared.ca.do(
-        ADA, "issue", request=request, proof=key.proof(request)))  # fmt: skip
+    shared.issue("invalid", **{member: ...})
 
 
 @pytest.mark.parametrize("member", [
@@ -52,8 +44,7 @@ def test_members_that_nobody_knows(shared: Attacked, member: str) -> None:
     """Nothing is slipped in."""
     key = Key()
     request = shared.ca.asked(key) | {member: 2**64 - 1}
-    event = {"do": "issue", "request": request, "proof": key.proof(request)}
-    shared.event("invalid", ADA, event)
+    shared.do("invalid", ADA, "issue", **key.proved(request))
 
 
 EVENTS: list[Any] = [

@@ -46,9 +46,7 @@ def _cloud(made: Attacked) -> FakeCloud:
 
 def _with(made: Attacked, told: Any, key: Key | None = None, **changed: Any) -> Any:
     """Ask, with a token."""
-    key = key or Key()
-    request = made.ca.asked(key, **changed)
-    return made.ca.do(ADA, "issue", request=request, proof=key.proof(request), token=told)
+    return made.ca.do(ADA, "issue", **made.ca.signed(key, **changed), token=told)
 
 
 @pytest.fixture
@@ -170,8 +168,7 @@ valid_seconds = 60
 
 @pytest.fixture
 def issuer() -> Iterator[Served]:
-    with served() as there:
-        there.keys("RS", "ES256", "EdDSA")
+    with served("RS", "ES256", "EdDSA") as there:
         yield there
 
 

@@ -21,6 +21,7 @@ from bless_kit import (
     PASSWORD,
     USER_ED25519,
     USER_RSA,
+    blob,
     ca,
     listed,
     pem,
@@ -34,12 +35,8 @@ def _s(data: bytes | str) -> bytes:
     return struct.pack(">I", len(data)) + data
 
 
-def _blob(line: str) -> bytes:
-    return base64.b64decode(line.split(" ")[1])
-
-
-def _md5(blob: bytes) -> str:
-    told = hashlib.md5(blob).hexdigest()
+def _md5(data: bytes) -> str:
+    told = hashlib.md5(data).hexdigest()
     return ":".join(told[i : i + 2] for i in range(0, 32, 2))
 
 
@@ -58,12 +55,12 @@ def test_a_user_certificate_is_blesss_up_to_the_signature(
 ) -> None:
     """Every field in its place, with clock and nonce pinned."""
     line = public(subject)
-    blob = _blob(line)
-    name, rest = line.split(" ")[0], blob[4 + len(line.split(" ")[0]) :]
+    data = blob(line)
+    name, rest = line.split(" ")[0], data[4 + len(line.split(" ")[0]) :]
     valid_to = "2023/11/14 22:15:20"
     key_id = (
         f"request[r-1] for[ada] from[192.0.2.7] command[ssh ada@host]"
-        f" ssh_key[{family} {_md5(blob)}]  ca[{ARN}] valid_to[{valid_to}]"
+        f" ssh_key[{family} {_md5(data)}]  ca[{ARN}] valid_to[{valid_to}]"
     )
     expected = b"".join([
         _s(f"{name}-cert-v01@openssh.com"), _s(NONCE), rest, struct.pack(">Q", 0),
@@ -71,7 +68,7 @@ def test_a_user_certificate_is_blesss_up_to_the_signature(
         struct.pack(">QQ", NOW - 120, NOW + 120),
         _s(_s("source-address") + _s(_s("10.0.0.0/8,192.0.2.1"))),
         _s(b"".join(_s(each) + _s("") for each in EXTENSIONS)), _s(""),
-        _s(_blob(public(CA_RSA))),
+        _s(blob(public(CA_RSA))),
     ])  # fmt: skip
 
     answer = ca(tmp_path).user(
@@ -88,16 +85,16 @@ def test_a_user_certificate_is_blesss_up_to_the_signature(
 def test_a_host_certificate_is_blesss_up_to_the_signature(tmp_path: Path) -> None:
     """No options, one year, its own key id."""
     line = public(USER_ED25519)
-    blob = _blob(line)
-    key_id = f"request[r-1] ssh_key[ED25519 {_md5(blob)}] ca[{ARN}] valid_to[2024/11/13 22:13:20]"
+    data = blob(line)
+    key_id = f"request[r-1] ssh_key[ED25519 {_md5(data)}] ca[{ARN}] valid_to[2024/11/13 22:13:20]"
     expected = b"".join([
-        _s("ssh-ed25519-cert-v01@openssh.com"), _s(NONCE), blob[15:], struct.pack(">QI", 0, 2),
+        _s("ssh-ed25519-cert-v01@openssh.com"), _s(NONCE), data[15:], struct.pack(">QI", 0, 2),
         _s(key_id), _s(_s("a.example.com") + _s("192.0.2.1")),
         struct.pack(">QQ", NOW - 120, NOW + 31_536_000), _s(""), _s(""), _s(""),
-        _s(_blob(public(CA_RSA))),
+        _s(blob(public(CA_RSA))),
     ])  # fmt: skip
     answer = ca(tmp_path).host(hostnames="a.example.com,192.0.2.1")
-    assert base64.b64decode(answer["certificate"].split(" ")[1])[: len(expected)] == expected
+    assert blob(answer["certificate"])[: len(expected)] == expected
 
 
 @pytest.mark.parametrize(
@@ -120,7 +117,7 @@ def test_every_kind_of_ca_key_signs_what_openssh_and_cryptography_read(
     assert "Serial: 0" in text
     theirs: Any = load_ssh_public_identity(told.encode())
     theirs.verify_cert_signature()
-    ours = read(base64.b64decode(told.split(" ")[1])).certificate
+    ours = read(blob(told)).certificate
     assert [each.decode() for each in theirs.valid_principals] == list(ours.principals)
     assert theirs.key_id.decode() == ours.key_id
     assert (theirs.valid_after, theirs.valid_before) == (ours.valid_after, ours.valid_before)
@@ -145,15 +142,15 @@ def test_the_test_user_gets_a_certificate_that_is_never_valid(tmp_path: Path) ->
     made = ca(tmp_path, "[Bless Options]\ntest_user = canary\n")
     for changed in ({"bastion_user": "canary"}, {"remote_usernames": "canary"}):
         told = made.user(**changed)["certificate"]
-        seen = read(base64.b64decode(told.split(" ")[1])).certificate
+        seen = read(blob(told)).certificate
         assert (seen.valid_after, seen.valid_before) == (NOW + 1, NOW)
 
 
 def test_extensions_are_the_configurations(tmp_path: Path) -> None:
     """Given ones in order, unknown ones too; an empty option is none."""
     some = ca(tmp_path, "[Bless Options]\ncertificate_extensions = permit-pty,,a@b\n").user()
-    seen = read(base64.b64decode(some["certificate"].split(" ")[1])).certificate
+    seen = read(blob(some["certificate"])).certificate
     assert list(seen.extensions) == ["a@b", "permit-pty"]
     none = ca(tmp_path, "[Bless Options]\ncertificate_extensions =\n").user()
-    seen = read(base64.b64decode(none["certificate"].split(" ")[1])).certificate
+    seen = read(blob(none["certificate"])).certificate
     assert seen.extensions == {}

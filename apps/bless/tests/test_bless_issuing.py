@@ -15,7 +15,7 @@ import bless_kit
 from contract.cloud import CloudError
 from issuing.ca_keys import as_line
 from issuing.refusal import CODES
-from issuing_kit import ADA, BOB, POLICY, Ca, Key, Memory, certificate
+from issuing_kit import ADA, BOB, POLICY, Ca, Key, Memory, certificate, founded
 from possession.armour import ARMOUR_CHARACTERS_MAX
 from sshca.public_key import parse
 from sshca.wire import Reader
@@ -24,21 +24,7 @@ from transparency.log import Log
 from transparency.tree import leaf_hash
 from transparency.verify import verify
 
-
-@pytest.fixture
-def ca(tmp_path: Path) -> Ca:
-    """A CA that was founded, over keys in memory."""
-    made = Ca(tmp_path)
-    assert made.founded()["generation"] == 1
-    return made
-
-
-def _refused(ca: Ca, answer: Any, code: str) -> str:
-    """The answer is this refusal, and a row says so; the message."""
-    assert answer.get("error") == code, answer
-    row = ca.last_refusal()
-    assert (row["code"], row["message"]) == (code, answer["message"])
-    return str(answer["message"])
+ca = pytest.fixture(founded)
 
 
 def _audit_key(ca: Ca) -> Ed25519PublicKey:
@@ -63,7 +49,7 @@ def test_who_makes_the_ca_administers_it(tmp_path: Path) -> None:
     ] * 3
     assert ca.do(ADA, "policy")["version"] == 1
     assert ca.do(BOB, "policy")["error"] == "denied"
-    _refused(ca, ca.issue(), "denied")
+    ca.refused("denied", ca.issue())
 
 
 def test_a_ca_is_made_once(ca: Ca) -> None:
@@ -229,14 +215,13 @@ def test_a_request_that_is_not_in_order_is_refused(
 ) -> None:
     """With the code for it, a row, and no record."""
     key = Key()
-    request = ca.asked(key) | changed
-    request = {name: value for name, value in request.items() if value is not ...}
+    request = ca.asked(key, **changed)
     signable = {name: str(value) for name, value in request.items()}
     try:
         proof = key.proof(request)
     except ValueError:
         proof = key.proof(signable)
-    _refused(ca, ca.do(ADA, "issue", request=request, proof=proof), code)
+    ca.refused(code, ca.do(ADA, "issue", request=request, proof=proof))
     assert ca.records() == 0
 
 
@@ -244,7 +229,7 @@ def test_a_request_that_is_not_in_order_is_refused(
 def test_what_is_no_operation_is_refused(ca: Ca, event: Any) -> None:
     """Whatever the event is."""
     answer = asyncio.run(ca.operations.answer(event, ADA))
-    _refused(ca, answer, "invalid")
+    ca.refused("invalid", answer)
 
 
 def test_nobody_is_nobody(ca: Ca) -> None:
@@ -266,9 +251,9 @@ def test_possession_is_proved_of_this_key_request_and_purpose(ca: Ca) -> None:
         "x" * (ARMOUR_CHARACTERS_MAX + 1),
     ):  # fmt: skip
         answer = ca.do(ADA, "issue", request=request, proof=proof)
-        _refused(ca, answer, "unproved")
+        ca.refused("unproved", answer)
     stolen = ca.asked(mine, public_key=theirs.line)
-    _refused(ca, ca.do(ADA, "issue", request=stolen, proof=mine.proof(stolen)), "unproved")
+    ca.refused("unproved", ca.do(ADA, "issue", **mine.proved(stolen)))
     assert ca.records() == 0
 
 
@@ -276,28 +261,26 @@ def test_a_request_is_used_once(ca: Ca) -> None:
     """The same request again is refused, and so is another one with its nonce."""
     key = Key()
     request = ca.asked(key)
-    assert "certificate" in ca.do(ADA, "issue", request=request, proof=key.proof(request))
-    _refused(ca, ca.do(ADA, "issue", request=request, proof=key.proof(request)), "used")
-    again = ca.asked(key, nonce=request["nonce"], at=request["at"] + 1)
-    _refused(ca, ca.do(ADA, "issue", request=again, proof=key.proof(again)), "used")
+    assert "certificate" in ca.do(ADA, "issue", **key.proved(request))
+    ca.refused("used", ca.do(ADA, "issue", **key.proved(request)))
+    ca.refused("used", ca.issue(key=key, nonce=request["nonce"], at=request["at"] + 1))
     assert ca.records() == 1
 
 
 def test_a_clock_that_goes_back_lets_nothing_be_used_again(ca: Ca) -> None:
     """Even when what was used has been forgotten meanwhile."""
-    key, began = Key(), ca.clock.now
-    request = ca.asked(key)
-    assert "certificate" in ca.do(ADA, "issue", request=request, proof=key.proof(request))
+    began, signed = ca.clock.now, ca.signed()
+    assert "certificate" in ca.do(ADA, "issue", **signed)
     ca.clock.now = began + 3600
     ca.issue()  # forgets
     ca.clock.now = began
-    _refused(ca, ca.do(ADA, "issue", request=request, proof=key.proof(request)), "used")
+    ca.refused("used", ca.do(ADA, "issue", **signed))
 
 
 @pytest.mark.parametrize("seconds", [-121, 121, 86_400])
 def test_a_request_of_another_time_is_refused(ca: Ca, seconds: int) -> None:
     """Two minutes either way are the most."""
-    _refused(ca, ca.issue(at=int(ca.clock.now) + seconds), "unproved")
+    ca.refused("unproved", ca.issue(at=int(ca.clock.now) + seconds))
     assert "certificate" in ca.issue(at=int(ca.clock.now) + (119 if seconds > 0 else -119))
 
 
@@ -308,14 +291,14 @@ def test_the_cas_own_keys_are_never_certified(ca: Ca) -> None:
         key.private = signer.key  # type: ignore[assignment]
         key.line = as_line(signer.public_key, name)
         key.public = parse(key.line)
-        _refused(ca, ca.issue(key=key), "denied")
+        ca.refused("denied", ca.issue(key=key))
 
 
 def test_a_weak_key_is_not_certified(ca: Ca) -> None:
     """It is refused before anything that it signs is believed."""
     weak = bless_kit.public(rsa.generate_private_key(65537, 1024))
     request = ca.asked(Key(), public_key=weak)
-    answer = ca.do(ADA, "issue", request=request, proof=Key().proof(request))
+    answer = ca.do(ADA, "issue", **Key().proved(request))
     assert answer["error"] in {"invalid", "unproved"}
     assert ca.records() == 0
 
@@ -333,7 +316,7 @@ def test_a_kms_that_is_down_gives_no_certificate(ca: Ca) -> None:
     name = ca.authority.now().generations[0].kms_key
     ca.authority.signer(ca.authority.now(), ca.authority.now().generations[0])
     ca.authority._opened[name] = Down()
-    _refused(ca, ca.issue(), "unavailable")
+    ca.refused("unavailable", ca.issue())
     assert ca.records() == 1
 
 
@@ -356,7 +339,7 @@ def test_what_a_kms_signs_wrongly_does_not_leave(ca: Ca) -> None:
         answer = ca.issue()
         assert ("certificate" in answer) == (made == right.sign), made
         if made != right.sign:
-            _refused(ca, answer, "unavailable")
+            ca.refused("unavailable", answer)
 
 
 def test_a_certificate_that_is_too_large_is_refused_before_it_is_recorded(ca: Ca) -> None:
@@ -364,23 +347,22 @@ def test_a_certificate_that_is_too_large_is_refused_before_it_is_recorded(ca: Ca
     many = [f"{'p' * 30}-{number}" for number in range(200)]
     policy = POLICY.replace('["{caller.name}"]', json.dumps(many))
     assert ca.do(ADA, "policy", text=policy)["version"] == 2
-    assert "4096" in _refused(ca, ca.issue(principals=many), "invalid")
+    assert "4096" in ca.refused("invalid", ca.issue(principals=many))
     assert ca.records() == 0
 
 
 def test_no_secret_is_in_a_refusal(ca: Ca, capsys: pytest.CaptureFixture[str]) -> None:
     """Proofs, tokens and keys stand in no row and no line of the log."""
     key, token = Key(), "very-secret-token"
-    request = ca.asked(key, principals=["root"])
-    proof = key.proof(request)
+    signed = ca.signed(key, principals=["root"])
     told = {"kmsauth": {"user": "ada", "token": token}}
-    ca.do(ADA, "issue", request=request, proof=proof, token=told)
-    ca.do(ADA, "issue", request=request, proof=proof)
+    ca.do(ADA, "issue", **signed, token=told)
+    ca.do(ADA, "issue", **signed)
     rows = json.dumps(ca.do(ADA, "audit", what="refusals"))
     for text in (rows, capsys.readouterr().out):
         assert "refus" in text
         assert key.public.sha256 in text
-        for secret in (token, proof.split("\n")[1], key.line.split(" ")[1]):
+        for secret in (token, signed["proof"].split("\n")[1], key.line.split(" ")[1]):
             assert secret not in text
 
 

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from issuing.generations import ROTATION_SECONDS
-from issuing_kit import ADA, BOB, POLICY, Ca, Key, certificate
+from issuing_kit import ADA, BOB, POLICY, Ca, Key, certificate, founded
 from revocation import reading
 from revocation.krl import Presented, revoked_by
 from sshca.public_key import parse
 
-
-@pytest.fixture
-def ca(tmp_path: Path) -> Ca:
-    """A CA that was founded, over keys in memory."""
-    made = Ca(tmp_path)
-    assert made.founded()["generation"] == 1
-    return made
-
-
-def _refused(ca: Ca, answer: Any, code: str) -> str:
-    """The answer is this refusal, and a row says so; the message."""
-    assert answer.get("error") == code, answer
-    row = ca.last_refusal()
-    assert (row["code"], row["message"]) == (code, answer["message"])
-    return str(answer["message"])
+ca = pytest.fixture(founded)
 
 
 def test_revoked_is_what_the_list_says(ca: Ca) -> None:
@@ -59,7 +44,7 @@ def test_a_revoked_key_is_not_certified_again(ca: Ca) -> None:
     first, second = Key(), Key()
     ca.do(ADA, "revoke", keys=[first.line], fingerprints=[second.public.sha256])
     for key in (first, second):
-        assert "revoked" in _refused(ca, ca.issue(key=key), "denied")
+        assert "revoked" in ca.refused("denied", ca.issue(key=key))
     assert "certificate" in ca.issue()
 
 
@@ -74,7 +59,7 @@ def test_a_revoked_key_is_not_certified_again(ca: Ca) -> None:
 )  # fmt: skip
 def test_what_cannot_be_revoked_is_refused(ca: Ca, members: dict[str, Any]) -> None:
     """And the list stays as it is."""
-    _refused(ca, ca.do(ADA, "revoke", **members), "invalid")
+    ca.refused("invalid", ca.do(ADA, "revoke", **members))
     assert ca.do(ADA, "krl")["version"] == 0
 
 
@@ -85,21 +70,21 @@ def test_only_administrators_change_the_ca(ca: Ca) -> None:
         ("policy", {}), ("policy", {"text": POLICY}), ("audit", {"what": "export"}),
         ("audit", {"what": "refusals"}),
     ):  # fmt: skip
-        _refused(ca, ca.do(BOB, doing, **members), "denied")
+        ca.refused("denied", ca.do(BOB, doing, **members))
     assert ca.do(ADA, "policy")["version"] == 1
 
 
 def test_a_ca_key_is_revoked_as_such(ca: Ca) -> None:
     """Not by mistake as anybody's key, and no other CA's."""
     own = ca.do(ADA, "authorities")["authorities"][0]["key"]
-    _refused(ca, ca.do(ADA, "revoke", keys=[own]), "invalid")
-    _refused(ca, ca.do(ADA, "revoke", ca=[Key().line]), "invalid")
+    ca.refused("invalid", ca.do(ADA, "revoke", keys=[own]))
+    ca.refused("invalid", ca.do(ADA, "revoke", ca=[Key().line]))
     assert ca.do(ADA, "revoke", ca=[own])["krl_version"] == 1
     krl = reading.read(base64.b64decode(ca.do(ADA, "krl")["krl"]))
     assert parse(own).blob in krl.keys
-    _refused(ca, ca.issue(), "no_ca")
+    ca.refused("no_ca", ca.issue())
     for stage in ("publish", "sign"):
-        ca.do(ADA, "rotate", kind="user", stage=stage, force=True)
+        ca.rotate(stage, force=True)
     assert "certificate" in ca.issue()
 
 
@@ -111,19 +96,18 @@ def _stages(ca: Ca, kind: str) -> list[str]:
 def test_a_rotation_leaves_no_gap(ca: Ca) -> None:
     """Published, then signing beside the old one, then alone; hosts' keys stay as they are."""
     old = certificate(ca.issue()).ca.blob
-    rotate = {"kind": "user"}
-    ca.do(ADA, "rotate", **rotate, stage="publish")
+    ca.rotate("publish")
     assert _stages(ca, "user") == ["signing", "published"]
     assert certificate(ca.issue()).ca.blob == old
-    _refused(ca, ca.do(ADA, "rotate", **rotate, stage="sign"), "invalid")
+    ca.refused("invalid", ca.rotate("sign"))
     ca.clock.now += ROTATION_SECONDS
-    ca.do(ADA, "rotate", **rotate, stage="sign")
+    ca.rotate("sign")
     assert _stages(ca, "user") == ["overlap", "signing"]
     assert certificate(ca.issue()).ca.blob != old
-    _refused(ca, ca.do(ADA, "rotate", **rotate, stage="retire"), "invalid")
+    ca.refused("invalid", ca.rotate("retire"))
     ca.clock.now += 3 * 3600
     assert not ca.memory.ended
-    ca.do(ADA, "rotate", **rotate, stage="retire")
+    ca.rotate("retire")
     assert _stages(ca, "user") == ["retired", "signing"]
     assert len(ca.memory.ended) == 1
     assert _stages(ca, "host") == ["signing"]
@@ -134,8 +118,7 @@ def test_force_takes_a_step_before_its_time(ca: Ca) -> None:
     """For when a key was stolen; one step after the other still."""
     for stage in ("publish", "sign", "retire"):
         ca.issue()
-        told = ca.do(ADA, "rotate", kind="user", stage=stage, force=True)
-        assert "authorities" in told
+        assert "authorities" in ca.rotate(stage, force=True)
     assert _stages(ca, "user") == ["retired", "signing"]
 
 
@@ -151,15 +134,15 @@ def test_force_takes_a_step_before_its_time(ca: Ca) -> None:
 def test_a_step_that_is_none_changes_nothing(ca: Ca, members: dict[str, Any]) -> None:
     """Nothing to sign with, nothing to retire, no such kind."""
     before = ca.do(ADA, "authorities")
-    _refused(ca, ca.do(ADA, "rotate", **members), "invalid")
+    ca.refused("invalid", ca.do(ADA, "rotate", **members))
     assert ca.do(ADA, "authorities") == before
 
 
 def test_a_policy_replaces_the_other_after_a_check(ca: Ca) -> None:
     """One that cannot be used, or would lock its giver out, changes nothing."""
-    _refused(ca, ca.do(ADA, "policy", text="nonsense ="), "invalid")
+    ca.refused("invalid", ca.do(ADA, "policy", text="nonsense ="))
     locked = POLICY.replace("user/ada", "user/bob")
-    assert "administrator" in _refused(ca, ca.do(ADA, "policy", text=locked), "invalid")
+    assert "administrator" in ca.refused("invalid", ca.do(ADA, "policy", text=locked))
     assert ca.do(ADA, "policy") == {"policy": POLICY, "version": 1}
     assert ca.do(ADA, "policy", text=POLICY + "\n")["version"] == 2
 
@@ -173,7 +156,7 @@ def test_explain_says_what_would_be_and_signs_nothing(ca: Ca) -> None:
     assert {each["rule"] for each in told["passed_over"]} == {"own name", "hosts", "deploy"}
     about = {"request": ca.asked(Key(), principals=["bob"]), "caller": BOB.arn}
     assert ca.do(ADA, "explain", **about)["allowed"] is True
-    _refused(ca, ca.do(BOB, "explain", request=ca.asked(Key()), caller=ADA.arn), "denied")
+    ca.refused("denied", ca.do(BOB, "explain", request=ca.asked(Key()), caller=ADA.arn))
     assert ca.records() == 0
 
 

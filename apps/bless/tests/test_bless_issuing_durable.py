@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -19,9 +18,11 @@ from issuing import revoked
 from issuing.refusal import UNAVAILABLE
 from issuing.revoked import Entry
 from issuing.state import SCHEMA, State, StateError
-from issuing_kit import ADA, POLICY, Ca, Clock, Key, certificate, opened
+from issuing_kit import ADA, Ca, Clock, Key, at_once, certificate, founded, opened
 from revocation import reading
 from transparency.log import Log
+
+ca = pytest.fixture(founded)
 
 PROGRAM = Path(issuing_at_work.__file__)
 
@@ -84,59 +85,38 @@ def test_two_processes_issue_into_one_log(tmp_path: Path) -> None:
     assert "head" in ca.do(ADA, "audit", what="sign")
 
 
-def test_a_request_that_comes_to_two_processes_is_used_once(tmp_path: Path) -> None:
+def test_a_request_that_comes_to_two_processes_is_used_once(ca: Ca) -> None:
     """And so is one that comes twice at the same time to one."""
-    ca = Ca(tmp_path)
-    ca.founded()
-    _, other = opened(tmp_path, ca.memory, ca.clock)
+    _, other = opened(ca.folder, ca.memory, ca.clock)
     for _ in range(5):
-        key = Key()
-        request = ca.asked(key)
-        event = {"do": "issue", "request": request, "proof": key.proof(request)}
-
-        async def both(event: dict[str, Any] = event) -> list[Any]:
-            asked = (ca.operations, other, ca.operations, other)
-            return await asyncio.gather(*(each.answer(event, ADA) for each in asked))
-
-        answers = asyncio.run(both())
+        event = {"do": "issue"} | ca.signed()
+        asked = (ca.operations, other, ca.operations, other)
+        answers = at_once(each.answer(event, ADA) for each in asked)
         assert sorted(each.get("error", "") for each in answers) == ["", "used", "used", "used"]
 
 
-def test_what_another_process_changed_holds_at_once(tmp_path: Path) -> None:
+def test_what_another_process_changed_holds_at_once(ca: Ca) -> None:
     """A policy, a revocation, a rotation: no process goes on with what it remembers."""
-    ca = Ca(tmp_path)
-    ca.founded()
-    other = Ca(tmp_path, ca.memory, ca.clock)
+    other = Ca(ca.folder, ca.memory, ca.clock)
     key = Key()
     first = certificate(other.issue(key=key)).ca.blob
     ca.do(ADA, "revoke", keys=[key.line])
     assert other.issue(key=key)["error"] == "denied"
     for stage in ("publish", "sign"):
-        ca.do(ADA, "rotate", kind="user", stage=stage, force=True)
+        ca.rotate(stage, force=True)
     assert certificate(other.issue()).ca.blob != first
     ca.do(ADA, "policy", text='administrators = ["arn:aws:iam::*:user/ada"]')
     assert other.issue()["error"] == "denied"
 
 
-def test_a_rotation_while_certificates_are_issued(tmp_path: Path) -> None:
+def test_a_rotation_while_certificates_are_issued(ca: Ca) -> None:
     """Each is by a key that signed then, and retiring waits for the last of them."""
-    ca = Ca(tmp_path)
-    ca.founded()
-
-    async def run() -> list[Any]:
-        asking = []
-        for number in range(30):
-            key = Key()
-            request = ca.asked(key)
-            event = {"do": "issue", "request": request, "proof": key.proof(request)}
-            asking.append(ca.operations.answer(event, ADA))
-            if number in {10, 20}:
-                stage = {10: "publish", 20: "sign"}[number]
-                event = {"do": "rotate", "kind": "user", "stage": stage, "force": True}
-                asking.append(ca.operations.answer(event, ADA))
-        return await asyncio.gather(*asking)
-
-    answers = [each for each in asyncio.run(run()) if "certificate" in each]
+    events = [{"do": "issue"} | ca.signed() for _ in range(30)]
+    for number, stage in ((21, "sign"), (11, "publish")):
+        step = {"do": "rotate", "kind": "user", "stage": stage, "force": True}
+        events.insert(number, step)
+    answers = at_once(ca.operations.answer(event, ADA) for event in events)
+    answers = [each for each in answers if "certificate" in each]
     assert len(answers) == 30
     known = ca.do(ADA, "authorities")["authorities"]
     cas = {each["key"].split(" ")[1] for each in known if each["kind"] == "user"}
@@ -146,7 +126,7 @@ def test_a_rotation_while_certificates_are_issued(tmp_path: Path) -> None:
     assert len(cas) == 2
     last = max(each["valid_before"] for each in answers)
     ca.clock.now = last
-    assert ca.do(ADA, "rotate", kind="user", stage="retire")["error"] == "invalid"
+    assert ca.rotate("retire")["error"] == "invalid"
 
 
 def test_a_state_of_a_newer_app_is_not_touched(tmp_path: Path) -> None:
@@ -159,34 +139,27 @@ def test_a_state_of_a_newer_app_is_not_touched(tmp_path: Path) -> None:
         State(tmp_path)
 
 
-def test_a_disk_that_cannot_be_written_gives_no_certificate(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_gives_no_certificate(ca: Ca) -> None:
     """The log's file is gone under a directory of its name: nothing is issued, nothing is lost."""
-    ca = Ca(tmp_path)
-    ca.founded()
-    (tmp_path / "audit.db").mkdir()
+    (ca.folder / "audit.db").mkdir()
     answer = ca.issue()
     assert answer["error"] == UNAVAILABLE
     assert "certificate" not in answer
 
 
-def test_a_process_that_ended_before_it_published_is_made_good(tmp_path: Path) -> None:
+def test_a_process_that_ended_before_it_published_is_made_good(ca: Ca) -> None:
     """The next one writes what everybody may read, before it answers."""
-    ca = Ca(tmp_path)
-    ca.founded()
     with ca.authority.state.changing() as sql:
         revoked.put(sql, [Entry("serial", "7")], reason="", by=ADA.arn, now=1)
-    published = tmp_path / "published" / "krl"
+    published = ca.folder / "published" / "krl"
     before = published.read_bytes()
-    Ca(tmp_path, ca.memory, Clock())
+    Ca(ca.folder, ca.memory, Clock())
     assert reading.read(published.read_bytes()).version == 1
     assert reading.read(before).version == 0
 
 
-def test_the_state_is_closed_to_others(tmp_path: Path) -> None:
+def test_the_state_is_closed_to_others(ca: Ca) -> None:
     """No file of it can be read by another user of the machine."""
-    ca = Ca(tmp_path)
-    ca.founded(POLICY)
     ca.issue()
-    for name in ("ca.db", "audit.db"):
-        assert (tmp_path / name).stat().st_mode & 0o077 == 0
-    assert (tmp_path / "published").stat().st_mode & 0o077 == 0
+    for name in ("ca.db", "audit.db", "published"):
+        assert (ca.folder / name).stat().st_mode & 0o077 == 0

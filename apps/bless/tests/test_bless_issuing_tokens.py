@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from issuing_kit import ADA, BOB, LEAD, Ca, Key, certificate
-from oidc_issuer import Served, claims, nonce, served, token
+from oidc_issuer import Served, claims, nonce, of_every_kind, token
+
+issuer = pytest.fixture(of_every_kind)
 
 POLICY = """
 administrators = ["arn:aws:iam::*:user/ada"]
@@ -32,13 +33,6 @@ approval = {{ needs = 1, approvers = ["arn:aws:iam::*:user/lead-*"] }}
 
 
 @pytest.fixture
-def issuer() -> Iterator[Served]:
-    with served() as state:
-        state.keys("RS", "ES256")
-        yield state
-
-
-@pytest.fixture
 def ca(issuer: Served, tmp_path: Path) -> Ca:
     made = Ca(tmp_path)
     assert "error" not in made.founded(POLICY.format(url=issuer.url))
@@ -52,8 +46,8 @@ def _token(issuer: Served, ca: Ca, key: Key, algorithm: str = "RS256", **changed
 
 
 def _issue(ca: Ca, key: Key, jwt: str, principal: str = "alice", caller: Any = BOB) -> Any:
-    request = ca.asked(key, principals=[principal])
-    return ca.do(caller, "issue", request=request, proof=key.proof(request), token={"oidc": jwt})
+    signed = ca.signed(key, principals=[principal])
+    return ca.do(caller, "issue", **signed, token={"oidc": jwt})
 
 
 def test_who_has_a_token_is_certified_by_its_verified_name(ca: Ca, issuer: Served) -> None:
@@ -121,8 +115,7 @@ def test_a_token_may_wait_for_approval(ca: Ca, issuer: Served) -> None:
     assert waits["needs"] == 1
     ca.do(LEAD, "approve", id=waits["pending"])
 
-    request = {"id": waits["pending"], "nonce": "0" * 32, "at": int(ca.clock.now)}
-    answer = ca.do(BOB, "collect", request=request, proof=key.proof(request))
+    answer = ca.collect(waits["pending"], key, BOB)
     assert certificate(answer).certificate.principals == ("root",)
     kept = b"".join(path.read_bytes() for path in ca.folder.rglob("*") if path.is_file())
     assert text.rpartition(".")[2].encode() not in kept

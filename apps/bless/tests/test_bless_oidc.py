@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -21,7 +21,8 @@ from asking.keysets import KeySet
 from asking.oidc import Verifier, nonce_of
 from asking.policy import ALGORITHMS
 from asking.who import TokenError, Who
-from oidc_issuer import (
+from oidc_issuer import (  # fmt: skip
+    ALL,
     KEYS,
     NOW,
     SUBJECT_KEY,
@@ -29,21 +30,13 @@ from oidc_issuer import (
     claims,
     key_name,
     nonce,
+    of_every_kind,
     public,
-    served,
     settings,
     token,
-)  # fmt: skip
+)
 
-ALL = ("RS", "ES256", "ES384", "ES512", "EdDSA")
-
-
-@pytest.fixture
-def issuer() -> Iterator[Served]:
-    """An issuer with a key of every kind."""
-    with served() as state:
-        state.keys(*ALL)
-        yield state
+issuer = pytest.fixture(of_every_kind)
 
 
 def _kept(*names: str, **changed: Any) -> Verifier:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,17 +21,9 @@ from asking.keysets import (
 )  # fmt: skip
 from asking.rules import Issuer
 from asking.urls import UrlError
-from oidc_issuer import Served, served, settings
+from oidc_issuer import Served, of_every_kind, served, settings
 
-ALL = ("RS", "ES256", "ES384", "ES512", "EdDSA")
-
-
-@pytest.fixture
-def issuer() -> Iterator[Served]:
-    """An issuer with a key of every kind."""
-    with served() as state:
-        state.keys(*ALL)
-        yield state
+issuer = pytest.fixture(of_every_kind)
 
 
 class _Clock:

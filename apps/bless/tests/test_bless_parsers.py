@@ -19,6 +19,7 @@ from bless_kit import (
     USER_RSA,
     Ca,
     Context,
+    blob,
     ca,
     event,
     listed,
@@ -193,7 +194,7 @@ def test_any_request_is_certified_as_it_stands_or_refused(
         assert told["errorType"] == "InputValidationError"
         return
     assert set(asked) <= set(FIELDS[:7])
-    seen = read(base64.b64decode(told["certificate"].split(" ")[1])).certificate
+    seen = read(blob(told["certificate"])).certificate
     assert ",".join(seen.principals) == asked["remote_usernames"]
     assert seen.critical == {"source-address": asked["bastion_ips"]}
     assert all(re.fullmatch(r"[!-~]+", each) for each in seen.principals)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests import origins
 from tests.e2e import serving
 
 if TYPE_CHECKING:
@@ -20,21 +19,6 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60.0
 LAST_WORD = "Stop with Ctrl-C."
-
-
-@contextmanager
-def listening(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
-    """Serve with ``handler`` on a thread of its own; gives the port."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass
@@ -59,28 +43,20 @@ class Origin:
         """Serve meanwhile."""
         origin = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(origins.Handler):
             protocol_version = "HTTP/1.1"
             wbufsize = -1
 
-            def do_GET(self) -> None:
+            def get(self) -> None:
                 origin.asked[self.path] += 1
                 if origin.hold is not None:
                     origin.hold(self.path)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 origin.seen.append({**headers, "target": self.path})
                 body = f"{self.path} {origin.asked[self.path]}".encode()
-                self.send_response(200)
-                for name, value in origin.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.say(200, body, origin.headers)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        with listening(Handler) as self.port:
+        with origins.listening(Handler) as self.port:
             yield self
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.server
 import io
 import os
 import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import origins
 from tests.e2e.serving import Server, family, name_of
 
 pytestmark = pytest.mark.e2e
@@ -189,10 +188,10 @@ def test_no_path_leads_out_of_a_source(shared: Server, path: str) -> None:
     assert b"root:" not in answer.body
 
 
-class _Origin(http.server.BaseHTTPRequestHandler):
+class _Origin(origins.Handler):
     """A source server that behaves as its path says."""
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         match self.path.rpartition("/")[2]:
             case "slow.jpg":
                 time.sleep(30)
@@ -205,10 +204,7 @@ class _Origin(http.server.BaseHTTPRequestHandler):
                 except OSError:
                     return
             case "short.jpg":
-                self.send_response(200)
-                self.send_header("Content-Length", "100000")
-                self.end_headers()
-                self.wfile.write(b"\xff\xd8\xff")
+                self.say(200, b"\xff\xd8\xff", {"content-length": "100000"})
             case "inside.jpg":
                 self.send_response(302)
                 self.send_header("Location", "http://127.0.0.1:1/secret.jpg")
@@ -216,28 +212,16 @@ class _Origin(http.server.BaseHTTPRequestHandler):
             case "good.png":
                 out = io.BytesIO()
                 Image.new("RGB", (64, 64), "teal").save(out, "PNG")
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(out.getvalue())))
-                self.end_headers()
-                self.wfile.write(out.getvalue())
+                self.say(200, out.getvalue())
             case _:
                 self.send_error(404)
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
 def origin() -> Iterator[str]:
     """A source server on loopback."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Origin)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with origins.listening(_Origin) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 TOLD = {"accept": "application/json"}

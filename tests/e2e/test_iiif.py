@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes.util
-import http.server
 import json
 import os
 import queue
 import shutil
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests import origins
 from tests.e2e.iiif import tools
 from tests.e2e.serving import Server
 
@@ -141,34 +140,28 @@ def test_behind_a_proxy_the_address_is_the_viewers(server: Server) -> None:
     assert "hit" in answer.headers["cache-status"]
 
 
-class Page(http.server.BaseHTTPRequestHandler):
+class Page(origins.Handler):
     """The guide's page, the viewer's files, and an ear for what the page tells."""
 
     page = b""
     files = Path()
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         """Give the page, or a file of the viewer's."""
         below = self.path.removeprefix("/openseadragon/")
         file = self.files / below
         known = below != self.path and ".." not in below and file.is_file()
         body = self.page if self.path == "/" else file.read_bytes() if known else b""
-        self.send_response(200 if body else 404)
         kind = "text/javascript" if self.path.endswith(".js") else "text/html; charset=utf-8"
-        self.send_header("content-type", "image/png" if self.path.endswith(".png") else kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        kind = "image/png" if self.path.endswith(".png") else kind
+        self.say(200 if body else 404, body, {"content-type": kind})
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         """Hear what the page tells."""
         self.told.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
         self.send_response(204)
         self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Keep the tests' output clean."""
 
 
 def page(info: str, setting: dict[str, Any]) -> bytes:
@@ -187,17 +180,13 @@ def visited(browser: str, folder: Path, html: bytes) -> dict[str, Any]:
     """What the page tells when a browser opens it."""
     heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
     handler = type("ThisPage", (Page,), {"page": html, "files": tools.viewer(), "told": heard})
-    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    site.daemon_threads = True
-    thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
     command = [
         browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
         "--no-first-run", "--disable-background-networking", "--window-size=1000,800",
         f"--user-data-dir={folder / 'profile'}", "--remote-debugging-port=0",
-        f"http://127.0.0.1:{site.server_address[1]}/",
     ]  # fmt: skip
-    with (folder / "browser.log").open("wb") as log:
+    with origins.listening(handler) as port, (folder / "browser.log").open("wb") as log:
+        command.append(f"http://127.0.0.1:{port}/")
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
@@ -209,9 +198,6 @@ def visited(browser: str, folder: Path, html: bytes) -> dict[str, Any]:
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # what we started may be a script around it
             process.wait()
-            site.shutdown()
-            site.server_close()
-            thread.join()
     return told
 
 

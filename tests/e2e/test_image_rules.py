@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import io
 import json
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.e2e import edges
+from tests import origins
 from tests.e2e.conftest import SAMPLE
 from tests.e2e.serving import Answer, Server
 
@@ -76,16 +75,11 @@ def _until(server: Server, side: int) -> Answer:
         time.sleep(0.05)
 
 
-class _Far(http.server.BaseHTTPRequestHandler):
+class _Far(origins.Handler):
     """A source that has nothing, and is not well."""
 
-    def do_GET(self) -> None:
-        self.send_response(404 if "gone" in self.path else 502)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
+    def get(self) -> None:
+        self.say(404 if "gone" in self.path else 502)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +104,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
     """One server for all; each test begins by emptying it."""
-    with edges.listening(_Far) as port:
+    with origins.listening(_Far) as port:
         sources = (f"art={folder / 'art'}", f"far=http://127.0.0.1:{port}")
         arguments = [word for each in sources for word in ("--source", each)]
         config = str(folder / "settings.toml")

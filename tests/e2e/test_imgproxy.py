@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from picture_server import served
 from tests.e2e import nginxes
 from tests.e2e.conftest import SAMPLE
 from tests.e2e.serving import Answer, Server
+from tests.origins import serving
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +36,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, st
     pictures = folder / "pics"
     pictures.mkdir()
     shutil.copy(SAMPLE, pictures / "a b.jpg")
-    with served(pictures) as port:
+    with serving(pictures) as port:
         config = folder / "dynimo.toml"
         config.write_text(f'[apps.images]\nprivate_hosts = ["127.0.0.1:{port}"]\n')
         server = Server(

@@ -7,7 +7,6 @@ well again the real picture comes by itself.
 from __future__ import annotations
 
 import contextlib
-import http.server
 import io
 import os
 import shutil
@@ -23,7 +22,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.e2e import edges
+from tests import origins
 from tests.e2e.conftest import SAMPLE
 from tests.e2e.serving import Answer, Server, name_of
 
@@ -62,21 +61,14 @@ class Source:
     def running(self) -> Iterator[Source]:
         source, picture = self, SAMPLE.read_bytes()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Handler(origins.Handler):
+            def get(self) -> None:
                 source.asked += 1
-                self.send_response(500 if source.failing else 200)
-                self.send_header("etag", '"1"')
-                self.send_header("content-length", str(0 if source.failing else len(picture)))
-                self.end_headers()
-                if not source.failing:
-                    with contextlib.suppress(OSError):
-                        self.wfile.write(picture)
+                status, body = (500, b"") if source.failing else (200, picture)
+                with contextlib.suppress(OSError):
+                    self.say(status, body, {"etag": '"1"'})
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        with edges.listening(Handler) as self.port:
+        with origins.listening(Handler) as self.port:
             yield self
 
 

@@ -9,7 +9,6 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
@@ -20,6 +19,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from asking.policy import ALGORITHMS
 from asking.rules import Issuer
 from sshca.public_key import parse
+from tests import origins
 
 NOW = 1_800_000_000
 ALL = ("RS", "ES256", "ES384", "ES512", "EdDSA")
@@ -102,19 +102,14 @@ def served(*names: str) -> Iterator[Served]:
     state, over = Served(), threading.Event()
     state.keys(*names)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(origins.Handler):
+        def get(self) -> None:
             state.asked.append(self.path)
             if state.drips:
                 self._drip()
                 return
             status, body = state.answers.get(self.path, (404, b"{}"))
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            for name, value in state.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+            self.say(status, body, state.headers)
 
         def _drip(self) -> None:
             """A header without end, a letter at a time."""
@@ -123,20 +118,12 @@ def served(*names: str) -> Iterator[Served]:
                 while not over.wait(0.01):
                     self.wfile.write(b"x")
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield state
-    finally:
-        over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with origins.listening(Handler) as port:
+        state.url = f"http://127.0.0.1:{port}"
+        try:
+            yield state
+        finally:
+            over.set()
 
 
 def of_every_kind() -> Iterator[Served]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from sshca.certificate import USER, Certificate, line, signed
 from sshca.public_key import PublicKey
 from sshca.signers import InMemory
+from tests import origins
 
 SECONDS = 60
 AFTER, BEFORE = 1_700_000_000, 4_000_000_000
@@ -89,34 +88,16 @@ def web() -> Iterator[Web]:
     """One that gives ``body`` with ``etag``, and 304 to who has it."""
     told = Web()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(origins.Handler):
+        def get(self) -> None:
             tag = self.headers.get("if-none-match", "")
             told.asked.append((self.path, tag))
             same = bool(tag) and tag == told.etag and told.status == 200
-            self.send_response(304 if same else told.status)
-            if told.etag:
-                self.send_header("etag", told.etag)
-            if told.type:
-                self.send_header("content-type", told.type)
-            if told.age:
-                self.send_header("age", told.age)
-            body = b"" if same else told.body
-            length = len(body) if told.announced is None or same else told.announced
-            self.send_header("content-length", str(length))
-            self.end_headers()
-            self.wfile.write(body)
+            told_of = {"etag": told.etag, "content-type": told.type, "age": told.age}
+            headers = {name: value for name, value in told_of.items() if value}
+            if told.announced is not None and not same:
+                headers["content-length"] = str(told.announced)
+            self.say(304 if same else told.status, b"" if same else told.body, headers)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with origins.listening(Handler) as told.port:
         yield told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

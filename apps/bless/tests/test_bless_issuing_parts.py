@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import pytest
@@ -22,6 +20,7 @@ from issuing.canonical import CanonicalError
 from issuing.kms import Kms
 from issuing.refusal import INVALID, Refused
 from issuing_kit import Key
+from tests import origins
 
 FEW = settings(max_examples=60, deadline=None)
 SECRET = "a-secret-that-shows-nowhere"
@@ -32,44 +31,32 @@ JSON = st.recursive(
 )
 
 
-class _Kms(BaseHTTPRequestHandler):
+class _Kms(origins.Handler):
     """Answers as it is told, and closes the connection after each answer without a word of it."""
 
     protocol_version = "HTTP/1.1"
     answers: ClassVar[list[tuple[int, bytes]]] = []
     seen: ClassVar[list[dict[str, str]]] = []
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         self.seen.append({name.lower(): value for name, value in self.headers.items()})
-        status, body = self.answers.pop(0)
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.say(*self.answers.pop(0))
         self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
 
 
 @pytest.fixture
 def kms() -> Iterator[Kms]:
     """A client of a server that answers as `_Kms.answers` says."""
     _Kms.answers, _Kms.seen = [], []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Kms)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    made = Kms({
-        "AWS_ENDPOINT_URL_KMS": f"http://127.0.0.1:{server.server_port}",
-        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_SESSION_TOKEN": "token", "AWS_REGION": "eu-west-1",
-    })  # fmt: skip
-    yield made
-    made.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with origins.listening(_Kms) as port:
+        made = Kms({
+            "AWS_ENDPOINT_URL_KMS": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_SESSION_TOKEN": "token", "AWS_REGION": "eu-west-1",
+        })  # fmt: skip
+        yield made
+        made.close()
 
 
 def test_a_connection_that_was_closed_while_idle_is_made_anew(kms: Kms) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ import recipe
 import render
 import spelled
 from dynimo.sdk import http
-from picture_server import running
+from tests import origins
 
 Ask = Callable[..., http.Reply]
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
@@ -217,18 +216,12 @@ def server() -> Iterator[tuple[str, list[str]]]:
     """Serve the sample, and remember what was asked for."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(origins.Handler):
+        def get(self) -> None:
             asked.append(self.path)
-            self.send_response(200)
-            self.send_header("content-length", str(len(DATA)))
-            self.end_headers()
-            self.wfile.write(DATA)
+            self.say(200, DATA)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with running(Handler) as port:
+    with origins.listening(Handler) as port:
         yield f"http://127.0.0.1:{port}/", asked
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -15,10 +14,10 @@ import preprocess
 from commands import __main__ as images
 from commands import logged
 from dynimo.sdk import commands
-from picture_server import running
 from rulesets import facts, reading, trying, watching
 from rulesets.mistakes import RulesError
 from rulesets.ruleset import Table
+from tests import origins
 
 TESTED = """\
 version = "{version}"
@@ -223,17 +222,14 @@ def served() -> Iterator[tuple[str, dict[str, Any]]]:
     """Serve a JSON document; what is put into ``body`` is answered."""
     said: dict[str, Any] = {"body": b'{"7": {"rank": 5}}', "asked": 0}
 
-    class Quiet(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(origins.Handler):
+        def get(self) -> None:
             said["asked"] += 1
             self.send_response(200 if said["body"] else 500)
             self.end_headers()
             self.wfile.write(said["body"])
 
-        def log_message(self, *_: object) -> None:
-            """Keep the tests' output clean."""
-
-    with running(Quiet) as port:
+    with origins.listening(Handler) as port:
         yield f"http://127.0.0.1:{port}/titles", said
 
 

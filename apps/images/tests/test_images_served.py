@@ -15,7 +15,7 @@ import limits
 import refusals
 import remote
 from dynimo.sdk import http as sdk_http
-from picture_server import served
+from tests.origins import serving
 
 Ask = Callable[..., sdk_http.Reply]
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
@@ -26,7 +26,7 @@ def test_a_picture_from_a_server_is_like_one_from_a_folder(
 ) -> None:
     """Same bytes, a validator of its own, 304 for it, 404 for what the server does not have."""
     (tmp_path / "b.jpg").write_bytes(SAMPLE.read_bytes())
-    with served(tmp_path) as port:
+    with serving(tmp_path) as port:
         sources = {"web": f"http://127.0.0.1:{port}/", "disk": str(tmp_path)}
         monkeypatch.setenv("DYNIMO_SOURCES", json.dumps(sources))
         paths = {
@@ -65,7 +65,7 @@ def secure(certificate: Path, host: str, folder: Path, *, trusted: bool = True) 
     tls = ssl.create_default_context()
     if trusted:
         tls.load_verify_locations(certificate / "certificate.pem")
-    with served(folder, server) as port:
+    with serving(folder, server) as port:
         client = remote.Client(
             limits.Limits(),
             private_hosts=frozenset({f"{host}:{port}"}),

@@ -21,7 +21,7 @@ import steps
 import urls
 from dynimo.sdk import http as sdk_http
 from ops.output import Output
-from picture_server import redirecting, served
+from tests.origins import redirecting, serving
 
 Ask = Callable[..., sdk_http.Reply]
 SAMPLE = Path(__file__).parent.parent / "samples" / "boats.jpg"
@@ -121,7 +121,7 @@ def _client(*patterns: str, private: tuple[str, ...] = ()) -> remote.Client:
 def test_an_allowed_address_is_asked_for_and_its_redirects_are_judged(tmp_path: Path) -> None:
     """A redirect out of what is allowed is no picture, wherever it leads."""
     (tmp_path / "b.jpg").write_bytes(b"picture")
-    with served(tmp_path) as port, redirecting(f"http://127.0.0.1:{port}/b.jpg") as away:
+    with serving(tmp_path) as port, redirecting(f"http://127.0.0.1:{port}/b.jpg") as away:
         host, other = f"127.0.0.1:{port}", f"127.0.0.1:{away}"
         client = _client(f"http://{host}", f"http://{other}", private=(host, other))
         found = client.open_url(f"http://{host}/b.jpg")
@@ -140,7 +140,7 @@ def test_an_allowed_address_is_asked_for_and_its_redirects_are_judged(tmp_path: 
 def test_a_private_address_is_asked_only_where_it_is_named(tmp_path: Path) -> None:
     """That it is allowed by a pattern is not enough, nor that a source beside it may be private."""
     (tmp_path / "b.jpg").write_bytes(b"picture")
-    with served(tmp_path) as port:
+    with serving(tmp_path) as port:
         client = _client("http://")
         kept = client.open_file(f"http://127.0.0.1:{port}/", "b.jpg")
         kept.read()

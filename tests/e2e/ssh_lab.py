@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from bless_kit import blob
 from ssh_commands import __main__ as program
-from tests.e2e import sshds
+from sshca.certificate import Certificate, read
+from tests.e2e import people, sshds
+from tests.e2e.aws import kit
 from tests.e2e.serving import Server
 from tests.e2e.sshds import SSH_SECONDS
 
-REGION = "us-east-1"
 SECONDS = 120
-_INVOKE = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,12 @@ class Person:
             raise RuntimeError(f"dynimo ssh {words}: {ran.code}: {ran.err}")
         return ran.json
 
+    def certified(self, name: str, *words: str) -> Path:
+        """A key in a file of theirs, with a certificate beside it."""
+        path = self.home / name
+        self.told("login", "--no-agent", "--out", path, *words)
+        return path
+
     def run(self, words: list[str], **more: str) -> Ran:
         """Run a program in their environment."""
         ran = subprocess.run(
@@ -104,41 +111,26 @@ class Lab:
     def _made(self, name: str) -> Person:
         home = self.folder / name
         home.mkdir(mode=0o700)
-        policy = home / "policy.json"
-        policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [_INVOKE]}))
-        self._access("user", "add", name)
-        self._access("policy", "attach", "--user", name, "invoke", str(policy))
-        key = json.loads(self._access("key", "add", name))
-        variables = {
-            "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        }  # fmt: skip
-        return Person(name, variables, home)
+        may = people.may("lambda:InvokeFunction", "*")
+        keys = people.person(self.server, home, name, may)
+        variables = {each.upper(): value for each, value in keys.items()}
+        there = {"AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": kit.REGION}
+        return Person(name, variables | there, home)
 
-    def _access(self, *words: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-m", "dynimo", "access", *words, "--json", "--data",
-             str(self.server.data)],
-            capture_output=True, text=True, timeout=SECONDS, check=True,
-        )  # fmt: skip
-        return ran.stdout
+    def fetch(self, krl: Path) -> bool:
+        """What a timer on a host does; whether the list is another one now."""
+        words = ("krl", "fetch", "--to", krl, "--url", f"{self.url}/ssh/krl")
+        return bool(self.person("ops").told(*words)["changed"])
 
 
 @contextmanager
-def agent(folder: Path) -> Iterator[dict[str, str]]:
-    """An ssh-agent; the variable that leads to it."""
-    path = folder / "agent.sock"
-    process = subprocess.Popen(
-        ["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+def started(folder: Path) -> Iterator[Lab]:
+    """A server without a CA, for as long as it is needed."""
+    server = Server(folder / "data").start()
     try:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield {"SSH_AUTH_SOCK": str(path)}
+        yield Lab(server, folder)
     finally:
-        process.terminate()
-        process.communicate()
+        server.stop()
 
 
 def enter(sshd: sshds.Sshd, person: Person, *options: str, user: str = "", **more: str) -> Ran:
@@ -152,6 +144,16 @@ def enter(sshd: sshds.Sshd, person: Person, *options: str, user: str = "", **mor
         env=person.environment(**more),
     )  # fmt: skip
     return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def enter_with(sshd: sshds.Sshd, person: Person, key: Path) -> Ran:
+    """Log in with the key in this file and the certificate beside it, whatever the host is."""
+    return enter(sshd, person, *with_file(key), *NOT_KNOWN)
+
+
+def seen(key: Path) -> Certificate:
+    """The certificate beside a key."""
+    return read(blob(sshds.beside(key).read_text())).certificate
 
 
 NOT_KNOWN = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")

@@ -40,6 +40,24 @@ def keygen(path: Path, kind: str = "ed25519") -> str:
     return path.with_name(path.name + ".pub").read_text()
 
 
+def sign(ca: Path, key: Path, key_id: str, *words: str) -> None:
+    """A certificate by ssh-keygen, beside the key, for whoever runs the tests."""
+    subprocess.run(
+        ["ssh-keygen", "-q", "-s", str(ca), "-I", key_id, "-n", user(), *words, f"{key}.pub"],
+        check=True, timeout=SSH_SECONDS,
+    )  # fmt: skip
+
+
+def user() -> str:
+    """Who may be logged in as: whoever runs the tests."""
+    return getpass.getuser()
+
+
+def beside(key: Path) -> Path:
+    """Where ssh looks for a key's certificate."""
+    return key.with_name(f"{key.name}-cert.pub")
+
+
 @dataclass(frozen=True)
 class Sshd:
     """A server: its port, its log, and the folder that its keys are in."""
@@ -49,8 +67,8 @@ class Sshd:
 
     @property
     def user(self) -> str:
-        """Who may be logged in as: whoever runs the tests."""
-        return getpass.getuser()
+        """Who may be logged in as."""
+        return user()
 
     @property
     def log(self) -> str:
@@ -59,7 +77,7 @@ class Sshd:
 
     def login(self, key: Path, certificate: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Log in with a certificate and say a word."""
-        path = key.with_name(f"{key.name}-cert.pub")
+        path = beside(key)
         path.write_text(certificate + "\n")
         path.chmod(0o600)
         chosen = [

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import json
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +34,7 @@ from contract import options
 from contract.authority import Authority
 from contract.issuing import Issuer
 from sshca.public_key import parse
-from tests.e2e import sshds
+from tests.e2e import people, sshds
 from tests.e2e.aws import kit
 from tests.e2e.serving import Server
 from tests.e2e.sshds import Sshd
@@ -88,46 +84,12 @@ def _zip(password: str) -> bytes:
     return written.getvalue()
 
 
-def _access(server: Server, *words: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "dynimo", "access", *words, "--json", "--data", str(server.data)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return ran.stdout
-
-
-def _policy(action: str, resource: str) -> str:
-    allowed = {"Effect": "Allow", "Action": action, "Resource": resource}
-    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-
-
-def _person(server: Server, folder: Path, name: str, policy: str) -> Any:
-    """A user with one policy and one key: their boto3 keys."""
-    (folder / f"{name}.json").write_text(policy)
-    _access(server, "user", "add", name)
-    _access(server, "policy", "attach", "--user", name, "only", str(folder / f"{name}.json"))
-    made = json.loads(_access(server, "key", "add", name))
-    return {
-        "aws_access_key_id": made["AccessKeyId"],
-        "aws_secret_access_key": made["SecretAccessKey"],
-    }
-
-
 @dataclass
 class Deployed:
     """The CA as functions, without kmsauth and with it, and the KMS key of both."""
 
     key: str
     kmsauth: str = "bless-kmsauth"
-
-
-def _role(server: Server, folder: Path, name: str, trusted: dict[str, str], policy: str) -> None:
-    allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trusted}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    (folder / "trust.json").write_text(trust)
-    (folder / "policy.json").write_text(policy)
-    _access(server, "role", "add", name, "--trust", str(folder / "trust.json"))
-    _access(server, "policy", "attach", "--role", name, "only", str(folder / "policy.json"))
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +99,8 @@ def deployed(shared: Server, tmp_path_factory: pytest.TempPathFactory) -> Deploy
     kms = kit.client(shared, "kms")
     key = kms.create_key()["KeyMetadata"]["Arn"]
     blob = kms.encrypt(KeyId=key, Plaintext=PASSWORD)["CiphertextBlob"]
-    may = _policy("kms:De*", "*")  # Decrypt and DescribeKey
-    _role(shared, folder, "bless", {"Service": "lambda.amazonaws.com"}, may)
+    may = people.may("kms:De*", "*")  # Decrypt and DescribeKey
+    role = people.role(shared, folder, "bless", people.LAMBDA, may)
     made = Deployed(key)
     asked = {
         "kms_auth_use_kmsauth": "True", "kms_auth_kmsauth_key_id": key,
@@ -147,7 +109,7 @@ def deployed(shared: Server, tmp_path_factory: pytest.TempPathFactory) -> Deploy
     for name, variables in ((FUNCTION, {}), (made.kmsauth, asked)):
         kit.create(
             kit.client(shared), name, _zip(base64.b64encode(blob).decode()), Handler=HANDLER,
-            Role="arn:aws:iam::000000000000:role/bless", Timeout=15, MemorySize=256,
+            Role=role, Timeout=15, MemorySize=256,
             Environment={"Variables": variables},
         )  # fmt: skip
     return made
@@ -160,22 +122,10 @@ def bastion(
     """The role that may invoke the CA, taken on by the bastion's own user."""
     folder = tmp_path_factory.mktemp("bastion")
     user = {"AWS": "arn:aws:iam::000000000000:user/bastion-host"}
-    may = [
-        _policy("lambda:InvokeFunction", kit.ARN + each) for each in (FUNCTION, deployed.kmsauth)
-    ]
-    statements = [each for one in may for each in json.loads(one)["Statement"]]
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    _role(shared, folder, "bastion", user, document)
-    keys = _person(shared, folder, "bastion-host", _policy("sts:AssumeRole", "*"))
-    role = "arn:aws:iam::000000000000:role/bastion"
-    given = kit.client(shared, "sts", **keys).assume_role(RoleArn=role, RoleSessionName="ssh")
-    session = given["Credentials"]
-    aws = kit.client(
-        shared, aws_access_key_id=session["AccessKeyId"],
-        aws_secret_access_key=session["SecretAccessKey"],
-        aws_session_token=session["SessionToken"],
-    )  # fmt: skip
-    return Bastion(shared, aws)
+    both = [kit.ARN + each for each in (FUNCTION, deployed.kmsauth)]
+    role = people.role(shared, folder, "bastion", user, people.may("lambda:InvokeFunction", both))
+    keys = people.person(shared, folder, "bastion-host", people.may("sts:AssumeRole", "*"))
+    return Bastion(shared, people.session(shared, keys, role, "ssh"))
 
 
 @pytest.fixture(scope="module")
@@ -209,45 +159,18 @@ def test_a_kmsauth_token_of_the_platforms_kms_is_believed(
     bastion: Bastion, deployed: Deployed, tmp_path: Path
 ) -> None:
     """Only ada can encrypt as ada; what she encrypts proves nothing of another."""
-    own = {"Condition": {"StringEquals": {"kms:EncryptionContext:from": "ada"}}}
-    statement = {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"} | own
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    kms = kit.client(bastion.server, "kms", **_person(bastion.server, tmp_path, "ada", policy))
-    now = datetime.now(UTC)
-    times = {
-        "not_before": (now - timedelta(minutes=3)).strftime("%Y%m%dT%H%M%SZ"),
-        "not_after": (now + timedelta(minutes=7)).strftime("%Y%m%dT%H%M%SZ"),
-    }
-
-    def minted(user: str) -> str:
-        context = {"to": "bless-prod", "from": user, "user_type": "user"}
-        blob = kms.encrypt(
-            KeyId=deployed.key, Plaintext=json.dumps(times), EncryptionContext=context
-        )["CiphertextBlob"]
-        return base64.b64encode(blob).decode()
-
+    own = {"StringEquals": {"kms:EncryptionContext:from": "ada"}}
+    policy = people.may("kms:Encrypt", "*", Condition=own)
+    keys = people.person(bastion.server, tmp_path, "ada", policy)
+    kms = kit.client(bastion.server, "kms", **keys)
     line, function = sshds.keygen(tmp_path / "id"), deployed.kmsauth
-    token = minted("ada")
+    token = people.kmsauth(kms, deployed.key, "ada", "bless-prod")
     assert "certificate" in bastion.ask(line, "ada", function=function, kmsauth_token=token)
     stolen = bastion.ask(line, "eve", function=function, kmsauth_token=token, bastion_user="eve")
     assert stolen["errorType"] == "KMSAuthValidationError"
     assert "missing kmsauth token" in bastion.ask(line, "ada", function=function)["errorMessage"]
     with pytest.raises(ClientError):
-        minted("eve")
-
-
-def _held(server: Server) -> dict[str, bytes]:
-    """What the server and its functions hold outside of their own memory: a name for each piece."""
-    held = {"what it said": server.words().encode()}
-    for pid in server.family():
-        with contextlib.suppress(OSError):  # another user's, or gone
-            held[f"environment of {pid}"] = Path(f"/proc/{pid}/environ").read_bytes()
-            held[f"words of {pid}"] = Path(f"/proc/{pid}/cmdline").read_bytes()
-    for path in server.data.rglob("*"):
-        with contextlib.suppress(OSError):
-            if path.is_file() and not path.is_symlink():
-                held[str(path)] = path.read_bytes()
-    return held
+        people.kmsauth(kms, deployed.key, "eve", "bless-prod")
 
 
 def test_no_secret_is_in_an_environment_a_log_or_an_error(
@@ -255,16 +178,7 @@ def test_no_secret_is_in_an_environment_a_log_or_an_error(
 ) -> None:
     """The key's password, the key and tokens, after certificates and refusals of each sort."""
     kms, line = kit.client(bastion.server, "kms"), sshds.keygen(tmp_path / "id")
-    now, function = datetime.now(UTC), deployed.kmsauth
-    times = {
-        name: (now + timedelta(minutes=minutes)).strftime("%Y%m%dT%H%M%SZ")
-        for name, minutes in (("not_before", -3), ("not_after", 7))
-    }
-    blob = kms.encrypt(
-        KeyId=deployed.key, Plaintext=json.dumps(times),
-        EncryptionContext={"to": "bless-prod", "from": "ada", "user_type": "user"},
-    )["CiphertextBlob"]  # fmt: skip
-    token = base64.b64encode(blob).decode()
+    function, token = deployed.kmsauth, people.kmsauth(kms, deployed.key, "ada", "bless-prod")
     clear = pem(CA_RSA, "pkcs8", None).decode()
     told = [
         bastion.ask(line, "ada", function=function, kmsauth_token=token),
@@ -278,11 +192,12 @@ def test_no_secret_is_in_an_environment_a_log_or_an_error(
 
     prime = CA_RSA.private_numbers().p
     secrets = {
-        "password": PASSWORD, "token": token[:64].encode(), "token's bytes": blob[:48],
+        "password": PASSWORD, "token": token[:64].encode(),
+        "token's bytes": base64.b64decode(token)[:48],
         "a line of the key": clear.split("\n")[3].encode(), "prime": prime.to_bytes(128, "big"),
         "prime in hexadecimal": b"%x" % prime, "prime in digits": b"%d" % prime,
     }  # fmt: skip
-    held = _held(bastion.server) | {"answers": json.dumps(told[1:]).encode()}
+    held = bastion.server.held() | {"answers": json.dumps(told[1:]).encode()}
     for known in (parse(line).sha256.encode(), b"PATH=", b"public_key_to_sign"):
         assert any(known in data for data in held.values())  # what may be there is seen
     assert [(secret, place) for secret, what in secrets.items() for place, data in held.items()
@@ -296,24 +211,18 @@ def test_a_ca_key_that_never_leaves_the_kms(bastion: Bastion, tmp_path: Path) ->
     key = made["KeyMetadata"]["Arn"]
     der = kms.get_public_key(KeyId=key)["PublicKey"]
     trusted = load_der_public_key(der).public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    may = json.dumps({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow", "Action": ["kms:Sign", "kms:GetPublicKey"], "Resource": key,
-        }],
-    })  # fmt: skip
-    _role(bastion.server, tmp_path, "keyless", {"Service": "lambda.amazonaws.com"}, may)
+    may = people.may(["kms:Sign", "kms:GetPublicKey"], key)
+    role = people.role(bastion.server, tmp_path, "keyless", people.LAMBDA, may)
     owner = kit.client(bastion.server)
     kit.create(
-        owner, "bless-keyless", _zip(""), Handler=HANDLER, Timeout=15, MemorySize=256,
-        Role="arn:aws:iam::000000000000:role/keyless",
+        owner, "bless-keyless", _zip(""), Handler=HANDLER, Timeout=15, MemorySize=256, Role=role,
         Environment={"Variables": {"bless_ca_ca_kms_key_id": key}},
     )  # fmt: skip
     line = sshds.keygen(tmp_path / "id")
     with sshds.running(tmp_path, trusted.decode()) as sshd:
         told = Bastion(bastion.server, owner).ask(line, sshd.user, function="bless-keyless")
         assert sshd.login(tmp_path / "id", told["certificate"]).stdout == "inside\n", sshd.log
-    stranger = _person(bastion.server, tmp_path, "signer", _policy("lambda:*", "*"))
+    stranger = people.person(bastion.server, tmp_path, "signer", people.may("lambda:*", "*"))
     with pytest.raises(ClientError) as caught:
         kit.client(bastion.server, "kms", **stranger).sign(
             KeyId=key, Message=b"x", SigningAlgorithm="ED25519_SHA_512"
@@ -323,7 +232,7 @@ def test_a_ca_key_that_never_leaves_the_kms(bastion: Bastion, tmp_path: Path) ->
 
 def test_nobody_but_the_bastion_may_ask(bastion: Bastion, tmp_path: Path) -> None:
     """The platform refuses whoever has other rights; and the bastion, elsewhere."""
-    reader = _person(bastion.server, tmp_path, "reader", _policy("lambda:Get*", "*"))
+    reader = people.person(bastion.server, tmp_path, "reader", people.may("lambda:Get*", "*"))
     for aws, function in ((kit.client(bastion.server, **reader), FUNCTION), (bastion.aws, "other")):
         with pytest.raises(ClientError) as caught:
             aws.invoke(FunctionName=function, Payload=b"{}")

@@ -12,25 +12,25 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+import issuing_kit
 from dynimo.api.aws.sts import ROLE_SECONDS
 from dynimo.identity.keyring import Keyring
 from dynimo.identity.sessions import Sessions
 from issuing_kit import Key
-from tests.conftest import WAIT_SECONDS
+from tests.e2e import people
 from tests.e2e.aws import kit
 from tests.e2e.serving import Server
-from tests.e2e.test_bless import _held, _person, _policy, _role
 
 pytestmark = pytest.mark.e2e
 
 CA = "bless-ca"
+MAY_ASK = people.may("lambda:InvokeFunction", kit.ARN + CA)
 POLICY = """
 [[rules]]
 name = "own name"
@@ -77,18 +77,12 @@ def handler(event, context):
 def asked(name: str, key: Key | None = None) -> dict[str, Any]:
     """An event that is in order, for one's own name."""
     key = key or Key()
-    request = {
-        "type": "user", "public_key": key.line, "principals": [name], "at": int(time.time()),
-        "nonce": base64.b16encode(key.public.fields[-16:]).decode().lower(),
-    }  # fmt: skip
-    return {"do": "issue", "request": request, "proof": key.proof(request)}
+    return {"do": "issue"} | key.proved(issuing_kit.asked(key, principals=[name]))
 
 
 def told(aws: Any, event: Any, function: str = CA, **more: Any) -> Any:
     """What an invocation answers."""
-    payload = event if isinstance(event, bytes) else json.dumps(event).encode()
-    answer = aws.invoke(FunctionName=function, Payload=payload, **more)
-    return json.loads(answer["Payload"].read() or b"null")
+    return kit.call(aws, function, event, **more)[0]
 
 
 @dataclass
@@ -121,12 +115,12 @@ class Lab:
 def lab(shared: Server, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     folder = tmp_path_factory.mktemp("people")
     owner = kit.client(shared)
-    may = _policy("lambda:InvokeFunction", kit.ARN + CA)
     key = kit.client(shared, "kms").create_key()["KeyMetadata"]["Arn"]
     made = told(owner, {"do": "init", "policy": POLICY.replace("KEY", key), "origin": "lab"})
     assert "user_ca" in made, made
-    people = [kit.client(shared, **_person(shared, folder, name, may)) for name in ("ada", "eve")]
-    return Lab(shared, owner, *people, keys=made | {"kmsauth": key})
+    users = (people.person(shared, folder, name, MAY_ASK) for name in ("ada", "eve"))
+    clients = [kit.client(shared, **keys) for keys in users]
+    return Lab(shared, owner, *clients, keys=made | {"kmsauth": key})
 
 
 def test_what_is_attacked_works(lab: Lab) -> None:
@@ -143,20 +137,19 @@ def test_another_persons_name(lab: Lab) -> None:
     assert row["caller"] == "arn:aws:iam::000000000000:user/eve"
 
 
-def test_a_call_that_nobody_waits_for(lab: Lab) -> None:
+def test_a_call_that_nobody_waits_for(lab: Lab, wait_until: Callable[..., None]) -> None:
     """Nobody is known to have made it."""
     size, rows = lab.size(), len(lab.rows())
-    lab.ada.invoke(FunctionName=CA, Payload=json.dumps(asked("ada")), InvocationType="Event")
-    deadline = time.monotonic() + WAIT_SECONDS
-    while len(lab.rows()) == rows and time.monotonic() < deadline:
-        time.sleep(0.05)
+    told(lab.ada, asked("ada"), InvocationType="Event")
+    wait_until(lambda: len(lab.rows()) > rows)
     row = lab.rows()[-1]
     assert (row["code"], row["caller"], lab.size()) == ("denied", "", size)
 
 
 def test_signatures_roles_and_names_that_the_platform_refuses(lab: Lab, tmp_path: Path) -> None:
     """A wrong secret, a changed session, no right, another qualifier, the CA's own role."""
-    stranger = _person(lab.server, tmp_path, "mallory", _policy("kms:*", "arn:aws:kms:*:*:key/no"))
+    may = people.may("kms:*", "arn:aws:kms:*:*:key/no")
+    stranger = people.person(lab.server, tmp_path, "mallory", may)
     forged = stranger | {"aws_secret_access_key": "x" * 40}
     sts = kit.client(lab.server, "sts", **stranger)
     size = lab.size()
@@ -180,15 +173,9 @@ def test_signatures_roles_and_names_that_the_platform_refuses(lab: Lab, tmp_path
 def test_a_session_that_is_called_as_a_user_is(lab: Lab, tmp_path: Path) -> None:
     """Whoever takes a role names its session."""
     user = {"AWS": "arn:aws:iam::000000000000:user/walter"}
-    _role(lab.server, tmp_path, "askers", user, _policy("lambda:InvokeFunction", kit.ARN + CA))
-    keys = _person(lab.server, tmp_path, "walter", _policy("sts:AssumeRole", "*"))
-    given = kit.client(lab.server, "sts", **keys).assume_role(
-        RoleArn="arn:aws:iam::000000000000:role/askers", RoleSessionName="ada"
-    )["Credentials"]
-    session = kit.client(
-        lab.server, aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"], aws_session_token=given["SessionToken"],
-    )  # fmt: skip
+    role = people.role(lab.server, tmp_path, "askers", user, MAY_ASK)
+    keys = people.person(lab.server, tmp_path, "walter", people.may("sts:AssumeRole", "*"))
+    session = people.session(lab.server, keys, role, "ada")
     row = lab.refused("denied", lambda: told(session, asked("ada")))
     assert row["caller"] == "arn:aws:sts::000000000000:assumed-role/askers/ada"
 
@@ -199,7 +186,7 @@ def test_a_session_that_has_ended_asks_nothing(lab: Lab, tmp_path: Path) -> None
     STS's own sessions, made as it makes them, by a clock that stood there then.
     """
     person = {"AWS": "arn:aws:iam::000000000000:user/nina"}
-    _role(lab.server, tmp_path, "night", person, _policy("lambda:InvokeFunction", kit.ARN + CA))
+    people.role(lab.server, tmp_path, "night", person, MAY_ASK)
 
     def begun(seconds_ago: int) -> Any:
         keyring = Keyring(lab.server.data)
@@ -228,10 +215,9 @@ def test_a_session_that_has_ended_asks_nothing(lab: Lab, tmp_path: Path) -> None
 
 def test_a_function_that_asks_for_somebody(lab: Lab, tmp_path: Path) -> None:
     """It is itself, with whatever it was handed; and the CA's keys sign for it as for nobody."""
-    trusted = {"Service": "lambda.amazonaws.com"}
-    _role(lab.server, tmp_path, "deputy", trusted, _policy("lambda:InvokeFunction", "*"))
-    kit.create(lab.owner, "deputy", DEPUTY, Timeout=15,
-               Role="arn:aws:iam::000000000000:role/deputy")  # fmt: skip
+    may = people.may("lambda:InvokeFunction", "*")
+    role = people.role(lab.server, tmp_path, "deputy", people.LAMBDA, may)
+    kit.create(lab.owner, "deputy", DEPUTY, Timeout=15, Role=role)
     event = {
         "at": f"http://127.0.0.1:{lab.server.port}", "asked": asked("ada"),
         "context": base64.b64encode(b'{"caller": {"arn": "x"}}').decode(),
@@ -246,8 +232,9 @@ def test_the_kms_signs_for_the_ca_alone(lab: Lab, tmp_path: Path) -> None:
     keys = [each["KeyId"] for each in kms.list_keys()["Keys"]]
     assert len(keys) >= 3
     other = kms.create_key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
-    given = _person(lab.server, tmp_path, "signer", _policy("kms:*", other["Arn"]))
-    for aws in (given, _person(lab.server, tmp_path, "asker", _policy("lambda:*", "*"))):
+    may = {"signer": people.may("kms:*", other["Arn"]), "asker": people.may("lambda:*", "*")}
+    for name, policy in may.items():
+        aws = people.person(lab.server, tmp_path, name, policy)
         for key in keys:
             with pytest.raises(ClientError) as caught:
                 kit.client(lab.server, "kms", **aws).sign(
@@ -334,16 +321,8 @@ def test_what_is_public_is_only_what_is_public(lab: Lab, path: str) -> None:
 
 def test_no_token_is_kept_anywhere(lab: Lab) -> None:
     """Neither one that was believed nor one that was refused: no log, file or answer has it."""
-    now = datetime.now(UTC)
-    times = {
-        name: (now + timedelta(minutes=minutes)).strftime("%Y%m%dT%H%M%SZ")
-        for name, minutes in (("not_before", -3), ("not_after", 7))
-    }
-    blob = kit.client(lab.server, "kms").encrypt(
-        KeyId=lab.keys["kmsauth"], Plaintext=json.dumps(times),
-        EncryptionContext={"to": "ssh", "from": "walter", "user_type": "user"},
-    )["CiphertextBlob"]  # fmt: skip
-    token = base64.b64encode(blob).decode()
+    kms = kit.client(lab.server, "kms")
+    token = people.kmsauth(kms, lab.keys["kmsauth"], "walter", "ssh")
 
     def tried(user: str, text: str, key: Key) -> Any:
         more = {"token": {"kmsauth": {"user": user, "token": text}}}
@@ -358,7 +337,8 @@ def test_no_token_is_kept_anywhere(lab: Lab) -> None:
     ]
     assert [each["error"] for each in codes] == ["used", "unproved", "unproved"]
 
-    held = _held(lab.server) | {"answers": json.dumps(codes).encode()}
+    blob = base64.b64decode(token)
+    held = lab.server.held() | {"answers": json.dumps(codes).encode()}
     assert any(key.public.sha256.encode() in data for data in held.values())  # what may be is seen
     for secret in (token[:64].encode(), blob[:48], blob[:48].hex().encode()):
         assert [place for place, data in held.items() if secret in data] == []

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from issuing_kit import POLICY, Key, certificate
+from issuing_kit import POLICY, Key, asked, certificate
 from revocation import reading
 from sshca.public_key import parse
 from tests.e2e.aws import kit
@@ -35,18 +33,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _do(server: Server, doing: str, **members: Any) -> Any:
-    payload = json.dumps({"do": doing} | members)
-    answer = kit.client(server).invoke(FunctionName="bless-ca", Payload=payload)
-    return json.loads(answer["Payload"].read())
+    return kit.call(kit.client(server), "bless-ca", {"do": doing} | members)[0]
 
 
 def _issue(server: Server) -> Any:
     key = Key()
-    request = {
-        "type": "user", "public_key": key.line, "principals": ["ada"],
-        "nonce": secrets.token_hex(16), "at": int(time.time()),
-    }  # fmt: skip
-    return _do(server, "issue", request=request, proof=key.proof(request))
+    return _do(server, "issue", **key.proved(asked(key)))
 
 
 def test_a_certificate_through_boto3(server: Server) -> None:
@@ -173,17 +165,15 @@ def test_the_last_list_is_given_while_the_function_cannot_answer(server: Server)
     assert "stale-if-error" not in server.get("/ssh/krl").headers["cache-status"]
 
 
-def test_an_event_for_later_is_nobodys(server: Server) -> None:
+def test_an_event_for_later_is_nobodys(server: Server, wait_until: Callable[..., None]) -> None:
     """Who is not there for the answer is not asked for, and gets no certificate."""
-    kit.client(server).invoke(
-        FunctionName="bless-ca", InvocationType="Event", Payload=b'{"do":"krl"}'
-    )
-    for _ in range(200):
+    kit.call(kit.client(server), "bless-ca", {"do": "krl"}, InvocationType="Event")
+
+    def refused() -> bool:
         rows = _do(server, "audit", what="refusals")["refusals"]
-        if any((row["doing"], row["code"], row["caller"]) == ("krl", "denied", "") for row in rows):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"no refusal was recorded: {rows}")
+        return ("krl", "denied", "") in [(row["doing"], row["code"], row["caller"]) for row in rows]
+
+    wait_until(refused)
 
 
 def test_a_restart_changes_nothing(server: Server) -> None:

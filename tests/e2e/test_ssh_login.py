@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 import oidc_issuer
+from bless_kit import blob
 from ssh_commands import requesting, subject
-from sshca.certificate import read
+from ssh_commands_kit import ssh_agent
 from tests.e2e import ssh_lab, sshds
 from tests.e2e.aws import kit
-from tests.e2e.serving import Server
-from tests.e2e.ssh_lab import NOT_KNOWN, Lab, Person, enter, known, with_file
+from tests.e2e.ssh_lab import NOT_KNOWN, Lab, Person, enter, enter_with, known, seen, with_file
 from tests.e2e.sshds import Sshd
 
 pytestmark = pytest.mark.e2e
@@ -88,10 +88,8 @@ class Host:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab")
-    server = Server(folder / "data").start()
-    yield Lab(server, folder)
-    server.stop()
+    with ssh_lab.started(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +97,13 @@ def host(lab: Lab) -> Iterator[Host]:
     """From nothing: init, then what it prints, on a host with keys of its own."""
     folder = lab.folder / "host"
     folder.mkdir()
-    user = sshds.Sshd(0, folder).user
+    user = sshds.user()
     ops = lab.person("ops")
     (ops.home / "policy.toml").write_text(POLICY.replace("USER", user))
     made = ops.told("init", "--policy", ops.home / "policy.toml")
     sshds.keygen(folder / "host")
     ops.told("host", "issue", "--key", folder / "host.pub", "--name", "127.0.0.1")
-    ops.told("krl", "fetch", "--to", folder / "krl", "--url", f"{lab.url}/ssh/krl")
+    lab.fetch(folder / "krl")
     (folder / "known_hosts").write_text(made["known_hosts"])
     (folder / "principals").write_text("\n".join((user, *PRINCIPALS)) + "\n")
     with sshds.running(
@@ -123,20 +121,9 @@ def ada(lab: Lab, host: Host) -> Person:
     return lab.person("ada")
 
 
-def _certified(ada: Person, name: str, *words: str) -> Path:
-    """A key in a file with a certificate beside it."""
-    path = ada.home / name
-    ada.told("login", "--no-agent", "--out", path, *words)
-    return path
-
-
-def _certificate(path: Path) -> Path:
-    return path.with_name(f"{path.name}-cert.pub")
-
-
 def test_the_agent_holds_it_and_the_host_is_known(ada: Person, host: Host) -> None:
     """One login, one ssh: nothing in files, nothing trusted but the CA on both sides."""
-    with ssh_lab.agent(ada.home) as variables:
+    with ssh_agent(ada.home) as variables:
         words = ("login", "--principal", host.sshd.user, "--out", ada.home / "unused")
         told = ada.program(*words, "--valid", "10m", **variables)
         listed = ada.run(["ssh-add", "-L"], **variables).out
@@ -163,7 +150,7 @@ def test_without_an_agent_both_are_files_of_ones_own(ada: Person, host: Host) ->
 
     assert told["agent"] is False
     assert "so they are written to files" in ran.err
-    assert [each.stat().st_mode & 0o777 for each in (path, _certificate(path))] == [0o600] * 2
+    assert [each.stat().st_mode & 0o777 for each in (path, sshds.beside(path))] == [0o600] * 2
     assert came.out == "inside\n", came.err
 
 
@@ -191,17 +178,17 @@ def _precious(ada: Person) -> Path:
 
 def _refused(host: Host, ada: Person, path: Path, said: str) -> None:
     before = len(host.sshd.log)
-    came = enter(host.sshd, ada, *with_file(path), *NOT_KNOWN)
+    came = enter_with(host.sshd, ada, path)
     assert (came.code, came.out) == (255, "")
     assert said in host.sshd.log[before:]
 
 
 def test_what_sshd_refuses(ada: Person, host: Host, wait_until: Callable[..., None]) -> None:
     """Another principal, another address, a time that is over: each for its own reason."""
-    short = _certified(ada, "short", "--principal", "deploy", "--valid", "1s")
-    other = _certified(ada, "other", "--principal", "ada")
-    far = _certified(ada, "far", "--principal", "deploy", "--source", "192.0.2.0/24")
-    ends = read(_blob(_certificate(short))).certificate.valid_before
+    short = ada.certified("short", "--principal", "deploy", "--valid", "1s")
+    other = ada.certified("other", "--principal", "ada")
+    far = ada.certified("far", "--principal", "deploy", "--source", "192.0.2.0/24")
+    ends = seen(short).valid_before
 
     _refused(host, ada, other, "Certificate does not contain an authorized principal")
     _refused(host, ada, far, "not from a permitted source address")
@@ -209,26 +196,22 @@ def test_what_sshd_refuses(ada: Person, host: Host, wait_until: Callable[..., No
     _refused(host, ada, short, "Certificate invalid: expired")
 
 
-def _blob(path: Path) -> bytes:
-    return base64.b64decode(path.read_text().split()[1])
-
-
 def test_a_certificate_that_was_bent_or_is_not_ones_own_is_worth_nothing(
     ada: Person, host: Host
 ) -> None:
     """Another principal written into it; stolen without its key; a host's, shown as a user's."""
-    path = _certified(ada, "bent", "--principal", "ada")
-    line = _certificate(path).read_text()
-    bent = _blob(_certificate(path)).replace(b"\3ada", b"\3eve", 1).replace(b"\3ada", b"\3eve")
+    path = ada.certified("bent", "--principal", "ada")
+    line = sshds.beside(path).read_text()
+    bent = blob(line).replace(b"\3ada", b"\3eve", 1).replace(b"\3ada", b"\3eve")
     data = base64.b64encode(bent).decode()
     thief = ada.home / "thief"
     sshds.keygen(thief)
 
-    _certificate(path).write_text(f"{line.split()[0]} {data}\n")
-    assert enter(host.sshd, ada, *with_file(path), *NOT_KNOWN).code == 255
-    _certificate(thief).write_text(_certificate(_certified(ada, "good", "--principal", "deploy"))
+    sshds.beside(path).write_text(f"{line.split()[0]} {data}\n")
+    assert enter_with(host.sshd, ada, path).code == 255
+    sshds.beside(thief).write_text(sshds.beside(ada.certified("good", "--principal", "deploy"))
                                    .read_text())  # fmt: skip
-    assert enter(host.sshd, ada, *with_file(thief), *NOT_KNOWN).code == 255
+    assert enter_with(host.sshd, ada, thief).code == 255
 
 
 def test_a_hosts_certificate_lets_nobody_in(lab: Lab, ada: Person, host: Host) -> None:
@@ -238,7 +221,7 @@ def test_a_hosts_certificate_lets_nobody_in(lab: Lab, ada: Person, host: Host) -
     (folder / "host").write_bytes((host.sshd.folder / "host").read_bytes())
     (folder / "host").chmod(0o600)
     key = host.known_hosts.read_text().split(maxsplit=2)[2]
-    with sshds.running(folder, key) as naive, ssh_lab.agent(folder) as variables:
+    with sshds.running(folder, key) as naive, ssh_agent(folder) as variables:
         ada.run(["ssh-add", "-q", str(host.sshd.folder / "host")], **variables)
         came = enter(naive, ada, *NOT_KNOWN, **variables)
         assert came.code == 255
@@ -247,11 +230,11 @@ def test_a_hosts_certificate_lets_nobody_in(lab: Lab, ada: Person, host: Host) -
 
 def test_the_command_of_the_rule_is_what_runs(ada: Person, host: Host) -> None:
     """Whatever is asked for; and no other may be asked of the CA."""
-    path = _certified(ada, "backup", "--principal", "backup")
+    path = ada.certified("backup", "--principal", "backup")
     asked = ada.ssh("login", "--no-agent", "--out", path, "--principal", "backup",
                     "--force-command", "sh", "--json")  # fmt: skip
 
-    assert enter(host.sshd, ada, *with_file(path), *NOT_KNOWN).out == "forced\n"
+    assert enter_with(host.sshd, ada, path).out == "forced\n"
     assert asked.code == 4
     assert "its command is" in asked.err
     assert "dynimo ssh explain" in asked.err
@@ -261,24 +244,20 @@ def test_each_kind_of_revocation_keeps_out_whom_it_names(lab: Lab, ada: Person, 
     """By serial, key id, key and fingerprint, once the host has fetched; the others come in."""
     ops = lab.person("ops")
     names = ("serial", "key", "fingerprint", "spared")
-    keys = {each: _certified(ada, f"r-{each}", "--principal", "deploy") for each in names}
-    shown = {
-        each: (read(_blob(_certificate(path))).certificate.serial, path)
-        for each, path in keys.items()
-    }
-    by_id = _certified(lab.person("eve"), "r-id", "--principal", "deploy")
+    keys = {each: ada.certified(f"r-{each}", "--principal", "deploy") for each in names}
+    by_id = lab.person("eve").certified("r-id", "--principal", "deploy")
     printed = subject.in_file(keys["fingerprint"]).public_key.sha256
 
     refused = ada.ssh("krl", "revoke", "--serial", "1", "--reason", "no")
     told = ops.told(
-        "krl", "revoke", "--serial", shown["serial"][0], "--key", f"{keys['key']}.pub",
+        "krl", "revoke", "--serial", seen(keys["serial"]).serial, "--key", f"{keys['key']}.pub",
         "--fingerprint", printed, "--reason", "lost",
-        "--key-id", read(_blob(_certificate(by_id))).certificate.key_id,
+        "--key-id", seen(by_id).key_id,
     )  # fmt: skip
-    fetched = [_fetch(lab, ops, host) for _ in range(2)]
+    fetched = [lab.fetch(host.krl) for _ in range(2)]
     shows = ops.told("krl", "show")
     entered = {
-        each: enter(host.sshd, ada, *with_file(path), *NOT_KNOWN).code == 0
+        each: enter_with(host.sshd, ada, path).code == 0
         for each, path in {**keys, "key id": by_id}.items()
     }
 
@@ -290,11 +269,6 @@ def test_each_kind_of_revocation_keeps_out_whom_it_names(lab: Lab, ada: Person, 
     }  # fmt: skip
     again = ada.ssh("login", "--key", keys["key"], "--principal", "deploy")
     assert again.code != 0
-
-
-def _fetch(lab: Lab, ops: Person, host: Host) -> bool:
-    told = ops.told("krl", "fetch", "--to", host.krl, "--url", f"{lab.url}/ssh/krl")
-    return bool(told["changed"])
 
 
 def test_what_is_published_has_tags(lab: Lab, host: Host) -> None:
@@ -328,7 +302,7 @@ def test_two_others_must_agree(lab: Lab, ada: Person, host: Host) -> None:
     leads[1].told("approve", name)
     got = ada.told("login", *words, "--collect", name)
     assert got["principals"] == ["breakglass"]
-    assert enter(host.sshd, ada, *with_file(out), *NOT_KNOWN).out == "inside\n", host.sshd.log
+    assert enter_with(host.sshd, ada, out).out == "inside\n", host.sshd.log
     assert ada.ssh("login", *words, "--collect", name).code != 0
 
 
@@ -370,8 +344,7 @@ def issuer(lab: Lab, host: Host) -> Iterator[oidc_issuer.Served]:
     """An issuer on loopback that the policy believes meanwhile."""
     ops, path = lab.person("ops"), lab.folder / "oidc.toml"
     before = ops.told("policy", "show")["policy"]
-    with oidc_issuer.served() as there:
-        there.keys("ES256")
+    with oidc_issuer.served("ES256") as there:
         path.write_text(before + OIDC.replace("URL", there.url))
         ops.told("policy", "apply", path)
         yield there
@@ -469,14 +442,14 @@ def test_the_rules_are_the_administrators(lab: Lab, ada: Person) -> None:
 def test_a_host_renews_itself_when_it_is_time(lab: Lab, host: Host) -> None:
     """By its own key, for the names that it has; sshd is told by the command that is named."""
     ops, key = lab.person("ops"), host.sshd.folder / "host.pub"
-    before = _certificate(host.sshd.folder / "host").read_text()
+    before = sshds.beside(host.sshd.folder / "host").read_text()
     early = ops.ssh("host", "renew", "--key", key, "--exit-code")
     done = ops.told("host", "renew", "--key", key, "--force", "--then",
                     f"touch {ops.home / 'reloaded'}")  # fmt: skip
 
     assert early.code == 10
     assert (done["changed"], done["principals"]) == (True, ["127.0.0.1"])
-    assert _certificate(host.sshd.folder / "host").read_text() != before
+    assert sshds.beside(host.sshd.folder / "host").read_text() != before
     assert (ops.home / "reloaded").exists()
 
 

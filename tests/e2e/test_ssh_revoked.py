@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,11 +27,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     sshds.keygen(folder / "ada")
     _publish(folder, Krl(1, 1))
     with sshds.running(folder, ca.strip(), f"RevokedKeys {folder / 'krl'}") as server:
-        subprocess.run(
-            ["ssh-keygen", "-q", "-s", folder / "ca", "-I", "ada at work", "-n", server.user,
-             "-z", str(SERIAL), folder / "ada.pub"],
-            check=True, timeout=30,
-        )  # fmt: skip
+        sshds.sign(folder / "ca", folder / "ada", "ada at work", "-z", str(SERIAL))
         yield server
 
 
@@ -42,7 +37,7 @@ def _publish(folder: Path, krl: Krl) -> None:
 
 
 def _enters(sshd: Sshd) -> bool:
-    certificate = (sshd.folder / "ada-cert.pub").read_text().strip()
+    certificate = sshds.beside(sshd.folder / "ada").read_text().strip()
     return sshd.login(sshd.folder / "ada", certificate).stdout == "inside\n"
 
 

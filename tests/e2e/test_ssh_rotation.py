@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import sshds
-from tests.e2e.serving import Server
-from tests.e2e.ssh_lab import NOT_KNOWN, Lab, Person, enter, known, with_file
+from tests.e2e import ssh_lab, sshds
+from tests.e2e.ssh_lab import Lab, Person, enter, enter_with, known, with_file
 
 pytestmark = pytest.mark.e2e
 
@@ -37,44 +36,35 @@ class World:
         told = self.ops.told("ca", "rotate", "--kind", kind, "--stage", stage, *words)
         return [each["stage"] for each in told if each["kind"] == kind]
 
-    def login(self, name: str) -> Path:
-        """A key with a certificate."""
-        path = self.ops.home / name
-        self.ops.told("login", "--no-agent", "--out", path)
-        return path
-
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("rotation")
-    server = Server(folder / "data").start()
-    lab = Lab(server, folder)
-    ops = lab.person("ops")
-    made = ops.told("init")
     (folder / "host").mkdir()
-    yield World(lab, ops, folder / "host", made)
-    server.stop()
+    with ssh_lab.started(folder) as lab:
+        ops = lab.person("ops")
+        yield World(lab, ops, folder / "host", ops.told("init"))
 
 
 def test_the_user_ca_is_exchanged_without_a_gap(world: World) -> None:
     """Old and new certificates hold until the old key is retired; too early is refused."""
     folder = world.folder
     cas = folder / "user_ca.pub"
-    world.ops.told("krl", "fetch", "--to", folder / "krl", "--url", f"{world.lab.url}/ssh/krl")
+    world.lab.fetch(folder / "krl")
     with sshds.running(folder, world.made["user_ca"], f"RevokedKeys {folder / 'krl'}") as sshd:
 
         def enters(path: Path) -> bool:
-            return enter(sshd, world.ops, *with_file(path), *NOT_KNOWN).out == "inside\n"
+            return enter_with(sshd, world.ops, path).out == "inside\n"
 
-        old = world.login("old")
+        old = world.ops.certified("old")
         assert enters(old)
         assert world.rotate("user", "publish") == ["signing", "published"]
         early = world.ops.ssh("ca", "rotate", "--kind", "user", "--stage", "sign")
         assert (early.code, "must have fetched it" in early.err) == (2, True)
         world.bundle("user", cas)
-        assert enters(world.login("during"))
+        assert enters(world.ops.certified("during"))
         assert world.rotate("user", "sign", "--force") == ["overlap", "signing"]
-        new = world.login("new")
+        new = world.ops.certified("new")
         assert (enters(old), enters(new)) == (True, True)
         held = world.ops.ssh("ca", "rotate", "--kind", "user", "--stage", "retire")
         assert (held.code, "may hold for" in held.err) == (2, True)
@@ -84,7 +74,7 @@ def test_the_user_ca_is_exchanged_without_a_gap(world: World) -> None:
 
         (folder / "gone.pub").write_text(cas.read_text())
         world.ops.told("krl", "revoke", "--ca", folder / "gone.pub", "--reason", "stolen")
-        world.ops.told("krl", "fetch", "--to", folder / "krl", "--url", f"{world.lab.url}/ssh/krl")
+        world.lab.fetch(folder / "krl")
         assert not enters(new)
 
 
@@ -95,8 +85,7 @@ def test_the_host_ca_is_exchanged_without_a_gap(world: World) -> None:
     sshds.keygen(folder / "host")
     sshds.keygen(folder / "someone")
     ca = sshds.keygen(folder / "ca").strip()
-    ops.run(["ssh-keygen", "-q", "-s", str(folder / "ca"), "-I", "x", "-n", _user(folder),
-             str(folder / "someone.pub")])  # fmt: skip
+    sshds.sign(folder / "ca", folder / "someone", "x")
     ops.told("host", "issue", "--key", folder / "host.pub", "--name", "127.0.0.1")
     old, new = folder / "known_old", folder / "known_new"
     world.bundle("host", old)
@@ -113,10 +102,6 @@ def test_the_host_ca_is_exchanged_without_a_gap(world: World) -> None:
     world.bundle("host", new)
     assert _recognised(world, folder, ca, new)
     assert len(new.read_text().splitlines()) == 1
-
-
-def _user(folder: Path) -> str:
-    return sshds.Sshd(0, folder).user
 
 
 def _recognised(world: World, folder: Path, ca: str, hosts: Path) -> bool:

@@ -93,8 +93,8 @@ def web() -> Iterator[Web]:
             tag = self.headers.get("if-none-match", "")
             told.asked.append((self.path, tag))
             same = bool(tag) and tag == told.etag and told.status == 200
-            told_of = {"etag": told.etag, "content-type": told.type, "age": told.age}
-            headers = {name: value for name, value in told_of.items() if value}
+            said = {"etag": told.etag, "content-type": told.type, "age": told.age}
+            headers = {name: value for name, value in said.items() if value}
             if told.announced is not None and not same:
                 headers["content-length"] = str(told.announced)
             self.say(304 if same else told.status, b"" if same else told.body, headers)

@@ -108,8 +108,9 @@ def updated(aws: Any, name: str) -> None:
 
 
 def call(aws: Any, name: str, event: Any = None, **asked: Any) -> tuple[Any, dict[str, Any]]:
-    """(what the function returned, the whole answer) of one invocation."""
-    answer = aws.invoke(FunctionName=name, Payload=json.dumps(event or {}), **asked)
+    """(what the function returned, the whole answer) of one invocation; bytes are sent as such."""
+    payload = event if isinstance(event, bytes) else json.dumps(event or {})
+    answer = aws.invoke(FunctionName=name, Payload=payload, **asked)
     body = answer["Payload"].read()
     return (json.loads(body) if body else None), answer
 

@@ -19,10 +19,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 import issuing_kit
+from attacked_kit import BY_TOKEN
 from dynimo.api.aws.sts import ROLE_SECONDS
 from dynimo.identity.keyring import Keyring
 from dynimo.identity.sessions import Sessions
-from issuing_kit import Key
+from issuing_kit import OWN_NAME, Key
 from tests.e2e import people
 from tests.e2e.aws import kit
 from tests.e2e.serving import Server
@@ -31,16 +32,7 @@ pytestmark = pytest.mark.e2e
 
 CA = "bless-ca"
 MAY_ASK = people.may("lambda:InvokeFunction", kit.ARN + CA)
-POLICY = """
-[[rules]]
-name = "own name"
-type = "user"
-[rules.who]
-callers = ["arn:aws:iam::*:user/*"]
-[rules.allow]
-principals = ["{caller.name}"]
-source_addresses = "any"
-valid_seconds = 60
+BY_NIGHT = """\
 [[rules]]
 name = "by night"
 type = "user"
@@ -48,19 +40,6 @@ type = "user"
 callers = ["arn:aws:iam::*:role/night"]
 [rules.allow]
 principals = ["batch"]
-source_addresses = "any"
-valid_seconds = 60
-[kmsauth]
-key_ids = ["KEY"]
-service = "ssh"
-[[rules]]
-name = "by token"
-type = "user"
-[rules.who]
-callers = ["arn:aws:iam::*:user/*"]
-kmsauth = true
-[rules.allow]
-principals = ["{kmsauth.user}"]
 source_addresses = "any"
 valid_seconds = 60
 """
@@ -116,7 +95,8 @@ def lab(shared: Server, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     folder = tmp_path_factory.mktemp("people")
     owner = kit.client(shared)
     key = kit.client(shared, "kms").create_key()["KeyMetadata"]["Arn"]
-    made = told(owner, {"do": "init", "policy": POLICY.replace("KEY", key), "origin": "lab"})
+    policy = OWN_NAME + BY_NIGHT + BY_TOKEN.replace("KEY", key)
+    made = told(owner, {"do": "init", "policy": policy, "origin": "lab"})
     assert "user_ca" in made, made
     users = (people.person(shared, folder, name, MAY_ASK) for name in ("ada", "eve"))
     clients = [kit.client(shared, **keys) for keys in users]

@@ -118,6 +118,21 @@ def named(arn: str, principal: str = "") -> Caller:
                   address="192.0.2.7")  # fmt: skip
 
 
+BY_TOKEN = """\
+[kmsauth]
+key_ids = ["KEY"]
+service = "ssh"
+[[rules]]
+name = "by token"
+type = "user"
+[rules.who]
+callers = ["arn:aws:iam::*:user/*"]
+kmsauth = true
+[rules.allow]
+principals = ["{kmsauth.user}"]
+source_addresses = "any"
+valid_seconds = 60
+"""
 ROLE = "arn:aws:iam::000000000000:role/bastion"
 STRANGERS = {
     "nobody": None,

@@ -36,8 +36,8 @@ ADA, BOB, LEAD, CARL = (
            principal=f"arn:aws:iam::000000000000:user/{name}", address="192.0.2.7")
     for name in ("ada", "bob", "lead-eve", "lead-carl")
 )  # fmt: skip
-POLICY = """\
-administrators = ["arn:aws:iam::*:user/ada"]
+ADMINISTRATORS = 'administrators = ["arn:aws:iam::*:user/ada"]\n'
+OWN_NAME = """\
 [[rules]]
 name = "own name"
 type = "user"
@@ -46,8 +46,11 @@ callers = ["arn:aws:iam::*:user/*"]
 [rules.allow]
 principals = ["{caller.name}"]
 source_addresses = "any"
+valid_seconds = 60
+"""
+"""To which a test adds lines of what is allowed."""
+POLICY = ADMINISTRATORS + OWN_NAME.replace("60", "3600") + """\
 extensions = ["permit-pty"]
-valid_seconds = 3600
 backdate_seconds = 60
 [[rules]]
 name = "hosts"
@@ -70,21 +73,8 @@ valid_seconds = 600
 needs = 1
 approvers = ["arn:aws:iam::*:user/lead-*"]
 seconds = 900
-"""
+"""  # fmt: skip
 HOSTNAME = "a.web.example.org"
-ONE_RULE = """\
-administrators = ["arn:aws:iam::*:user/ada"]
-[[rules]]
-name = "own name"
-type = "user"
-[rules.who]
-callers = ["arn:aws:iam::*:user/*"]
-[rules.allow]
-principals = ["{caller.name}"]
-source_addresses = "any"
-valid_seconds = 60
-"""
-"""To which a test adds a line of what is allowed."""
 
 
 @dataclass

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from attacked_kit import STRANGERS, Attacked, attacked, attacked_by_all, by, in_token
 from dynimo.sdk.context import Caller
-from issuing_kit import ADA, BOB, LEAD, ONE_RULE, POLICY, Key, at_once, certificate
+from issuing_kit import ADA, ADMINISTRATORS, BOB, LEAD, OWN_NAME, POLICY, Key, at_once, certificate
 from sshca.certificate import HOST
 from test_bless_attacks import ADDRESSES, SECURITY_KEYS, WEAK, _keys
 
@@ -269,7 +269,7 @@ def test_addresses_other_than_ones_own(tmp_path: Path, value: str) -> None:
     assert told.critical == {"source-address": "192.0.2.7/32"}
 
 
-HARDWARE = ONE_RULE + "hardware = true\n"
+HARDWARE = ADMINISTRATORS + OWN_NAME + "hardware = true\n"
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_commands_that_are_none(shared: Attacked, value: Any) -> None:
     shared.issue("invalid", reason=value)
 
 
-COMMANDED = ONE_RULE + 'force_commands = ["git-shell *", ""]'
+COMMANDED = ADMINISTRATORS + OWN_NAME + 'force_commands = ["git-shell *", ""]'
 
 
 @pytest.mark.parametrize("value", [

@@ -15,28 +15,13 @@ from cryptography.hazmat.primitives import serialization
 
 import bless_kit
 import oidc_issuer
-from attacked_kit import Attacked, attacked
+from attacked_kit import BY_TOKEN, Attacked, attacked
 from bless_kit import FakeCloud
-from issuing_kit import ADA, Key
+from issuing_kit import ADA, ADMINISTRATORS, Key
 from oidc_issuer import Served, claims, served, token
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-KMSAUTH = """
-administrators = ["arn:aws:iam::*:user/ada"]
-[kmsauth]
-key_ids = ["alias/auth"]
-service = "ssh"
-[[rules]]
-name = "own name"
-type = "user"
-[rules.who]
-callers = ["arn:aws:iam::*:user/*"]
-kmsauth = true
-[rules.allow]
-principals = ["{kmsauth.user}"]
-source_addresses = "any"
-valid_seconds = 60
-"""
+KMSAUTH = ADMINISTRATORS + BY_TOKEN.replace("KEY", "alias/auth")
 
 
 def _cloud(made: Attacked) -> FakeCloud:

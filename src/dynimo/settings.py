@@ -59,8 +59,9 @@ class LogConfig:
 class SandboxConfig:
     """How functions are held. ``without`` names measures to leave out, to debug only.
 
-    As root each version runs under a user of its own, from ``uid_first`` on. ``processes_max``
-    bounds the processes and threads of one environment.
+    As root each version runs under a user of its own, the 4,000 from ``uid_first`` on; apps' states
+    belong to the 1,000 after these. ``processes_max`` bounds the processes and threads of one
+    environment.
     """
 
     without: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What eight bits of sRGB cannot hold: 16 bits a sample, and the gain map of an HDR photograph.
+"""What eight bits of sRGB cannot hold: more bits a sample, and the gain map of an HDR photograph.
 
 Both pass through operations on the shape alone; all others are made for 8 bits, and say so.
 UltraHDR 1.1 (Android): a JPEG with a second picture in it, which says how much brighter.
@@ -23,9 +23,10 @@ from ops.base import Op
 from pixels import table
 from pixels.canvas import Canvas, Scene
 
-FORMATS = ("png", "tiff")
-"""What can have 16 bits."""
+DEPTHS = {"png": (16,), "tiff": (16,), "avif": (10, 12)}
+"""What can have more bits than eight, and how many."""
 BITS = 16
+"""In memory, whatever is written."""
 BYTES_PER_PIXEL = 16
 """What 16-bit work holds at once."""
 GAIN_QUALITY = 85
@@ -36,8 +37,8 @@ _SHAPES = (
 
 
 def is_meant(recipe: recipes.Recipe) -> bool:
-    """Tell whether a recipe wants 16 bits in a format that has them."""
-    return recipe.out.depth == BITS and recipe.out.fm in FORMATS
+    """Tell whether a recipe wants more bits in a format that has them."""
+    return recipe.out.depth in DEPTHS.get(recipe.out.fm, ())
 
 
 def check_shapes(ops: Sequence[Op], what: str) -> None:
@@ -66,7 +67,7 @@ def render(
         Refusal: 422; an operation has no 16 bits, or it is too large.
         pyvips.Error: the source is damaged.
     """
-    check_shapes(recipe.ops, "16 bits")
+    check_shapes(recipe.ops, f"{recipe.out.depth} bits")
     check_memory(BYTES_PER_PIXEL * header.width * header.height, scene.limits)
     out = recipe.out
     if header.draw is not None:
@@ -80,6 +81,12 @@ def render(
     image = image.autorot() if out.upright else image
     canvas = Canvas(image=image, size=(image.width, image.height))
     made = table.apply(canvas, recipe.ops, scene).image
+    if out.fm == "avif" and made.width * made.height > scene.limits.avif_pixels:
+        raise refusals.unusable(
+            "too_many_pixels",
+            f"an AVIF of {out.depth} bits has at most {scene.limits.avif_pixels} pixels"
+            " (limit avif_pixels): ask for a smaller one, or for depth=16 in PNG",
+        )
     if made.hasalpha() and out.flat:
         made = made.flatten(background=[part * 257 for part in colours.on_white(out.bg)[:3]])
     fields = {"icc-profile-data": header.icc} if out.icc == "keep" and header.icc else {}

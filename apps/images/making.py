@@ -97,7 +97,7 @@ def _digest(data: bytes, recipe: recipes.Recipe) -> str:
 def quicker(out: Output, rendered: render.Rendered, limits: limit_names.Limits) -> str:
     """Name the format that is given first, where AVIF would take too long; empty where not."""
     pixels = rendered.pixels
-    if rendered.fm != "avif" or not out.among or pixels.page_height:  # moving ones are quick
+    if rendered.fm != "avif" or not out.among or pixels.page_height or pixels.depth > 8:
         return ""
     if pixels.width * pixels.height <= limits.avif_wait_pixels:
         return ""

@@ -50,7 +50,7 @@ def save(image: pyvips.Image, out: Output) -> bytes:
         Refusal: 422; it needs a package that is not there.
     """
     if image.bands in (1, 2) and out.fm not in ("jpg", "png", "tiff"):
-        image = image.colourspace("srgb")
+        image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
     if out.dpi:
         image = image.copy(xres=out.dpi / MM_PER_INCH, yres=out.dpi / MM_PER_INCH)
     saver = _SAVERS.get(out.fm)
@@ -132,6 +132,7 @@ def _avif(image: pyvips.Image, out: Output) -> bytes:
         # More takes seconds: nobody waits for that.
         effort=0 if not small else _part(out.effort, 0, 2) if out.effort else 1,
         subsample_mode=_subsampled(out, q),
+        bitdepth=out.depth if image.format == "ushort" else 8,
         keep=_keep(image),
     )
     return made

@@ -43,8 +43,8 @@ ROWS = (
         " unless the quality is high."),
     Row("colorquant", readers.whole(2, 256), "Colours of a palette (PNG, GIF)."),
     Row("effort", _EFFORT, "How hard the encoder tries."),
-    Row("depth", readers.words("1", "2", "4", "8", "16"), "Bits of a sample: 16 of PNG and TIFF;"
-        " 1, 2 and 4 of a palette of PNG and GIF."),
+    Row("depth", readers.words("1", "2", "4", "8", "10", "12", "16"), "Bits of a sample: 16 of PNG"
+        " and TIFF, 10 and 12 of AVIF; 1, 2 and 4 of a palette of PNG and GIF."),
     Row("among", readers.some_of("avif", "webp", "jxl", "jpg", "png"), "What `fm=best` chooses"
         " from."),
     Row("frames", readers.Reader(

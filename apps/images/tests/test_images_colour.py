@@ -6,6 +6,7 @@ import io
 import random
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+import generate
 import limits
 import recipe as recipes
 import refusals
@@ -200,19 +202,39 @@ def steps(body: bytes) -> tuple[int, str]:
     return len(np.unique(image.extract_band(0).numpy())), image.format
 
 
-@pytest.mark.parametrize("fm", ["png", "tiff"])
+@pytest.mark.parametrize(("fm", "depth"), [("png", 16), ("tiff", 16), ("avif", 10), ("avif", 12)])
 @pytest.mark.parametrize("source", ["pngsave_buffer", "tiffsave_buffer"])
-def test_sixteen_bits_stay_where_they_are_asked_for(give: Make, fm: str, source: str) -> None:
+def test_more_bits_stay_where_they_are_asked_for(
+    give: Make, fm: str, depth: int, source: str
+) -> None:
     """Through sizes, cuts and turns; in 8 bits else."""
     data = getattr(gradient(), source)()
     ops = [geometry.Resize("inside", values.pixels(2048)), geometry.Flip(x=True)]
-    count, kind = steps(give(data, ops=ops, fm=fm, depth=16).body)
-    assert (count > 1500, kind) == (True, "ushort")
+    count, kind = steps(give(data, ops=ops, fm=fm, depth=depth, quality=95).body)
+    assert (min(1 << depth, 1500) * 0.6 < count <= 1 << depth, kind) == (True, "ushort")
     count, kind = steps(give(data, ops=ops, fm=fm).body)
     assert (count <= 256, kind) == (True, "uchar")
-    refused = give(data, ops=[*ops, effects.Blur(values.number("2") or 0)], fm=fm, depth=16)
+    refused = give(data, ops=[*ops, effects.Blur(values.number("2") or 0)], fm=fm, depth=depth)
     assert refused.status == 422
     assert b"blur" in refused.body
+
+
+def test_more_bits_have_a_largest_avif(give: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """422, with the limit's name: no other format stands in for what was asked for."""
+    few = replace(generate._DEPLOYMENT, limits=limits.Limits(avif_pixels=1_000))
+    monkeypatch.setattr(generate, "_DEPLOYMENT", few)
+    ops = [geometry.Resize("inside", values.pixels(2048))]
+    reply = give(gradient().pngsave_buffer(), ops=ops, fm="avif", depth=10)
+    assert (reply.status, b"avif_pixels" in reply.body) == (422, True)
+
+
+@pytest.mark.parametrize("depth", [10, 12])
+def test_grey_keeps_its_bits_in_avif(give: Make, depth: int) -> None:
+    """It becomes colour, since that is what the encoder writes, and stays fine."""
+    data = gradient().extract_band(0).copy(interpretation="grey16").pngsave_buffer()
+    ops = [geometry.Resize("inside", values.pixels(2048))]
+    count, kind = steps(give(data, ops=ops, fm="avif", depth=depth, quality=95).body)
+    assert (count > 600, kind) == (True, "ushort")
 
 
 def test_sixteen_bits_of_eight_are_widened(give: Make, look: Look) -> None:
@@ -279,7 +301,7 @@ RECIPES = [
         ops=[geometry.Resize("fill", values.pixels(30), values.pixels(20), enlarge=True)],
     )
     for out in (
-        Output(fm="png", depth=16), Output(fm="jpg", hdr=True),
+        Output(fm="png", depth=16), Output(fm="avif", depth=10), Output(fm="jpg", hdr=True),
         Output(fm="jpg", icc="keep", meta="all"), Output(fm="webp", meta="copyright"),
     )
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 ``python -m bench [NAME ...] [--list] [--quick] [--json] [--data DIR]`` in a checkout, or
 ``dynimo bench``. Results go to stdout, progress to stderr. Exit status: 0 when everything ran,
-1 when a goal was missed, 2 for a wrong call, 69 when something could not be measured.
+1 when a goal was missed, 2 for a wrong call, 69 when something could not be measured, 130 when it
+was interrupted.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ BENCHES: dict[str, tuple[str, Callable[[Setting], Report]]] = {
     )
 }
 QUIET_SHARE_MAX = 0.1
-EXIT_OK, EXIT_MISSED, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_TERMINATED = 0, 1, 2, 69, 143
+EXIT_OK, EXIT_MISSED, EXIT_USAGE, EXIT_UNAVAILABLE = 0, 1, 2, 69
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -145,4 +147,7 @@ def _status(reports: list[Report]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

@@ -56,7 +56,8 @@ class Queues:
         if does not in {"show", "redrive", "purge"}:
             raise ValueError("do must be list, show, redrive or purge.")
         if name not in [each["name"] for each in await self.listed(where)]:
-            raise LookupError(f"There is no queue {name!r} that ever held a message.")
+            text = f"There is no queue {name!r} that ever held a message"
+            raise LookupError(f"{text}; `dynimo queue list` names those that did.")
         if does == "show":
             return {"messages": await self.shown(where, name, limit)}
         if does == "redrive":

@@ -77,7 +77,8 @@ def user_list(data: str, as_json: bool, account: str) -> int:
             for each in keyring.entities("user", account)
         ]
     lines = [
-        f"{row['UserName']:<24} {len(row['AccessKeys'])} keys  {', '.join(row['Policies']) or '-'}"
+        f"{row['UserName']:<24} {_keys(len(row['AccessKeys'])):<8}"
+        f"{', '.join(row['Policies']) or '-'}"
         for row in rows
     ]
     return _tell({"Users": rows}, "\n".join(lines) or "no users", as_json=as_json)
@@ -91,7 +92,9 @@ def user_remove(name: str, data: str, as_json: bool, account: str) -> int:
     with keyring_of(Path(data)) as keyring:
         keys = keyring.remove("user", name, account)
     return _tell(
-        {"UserName": name, "AccessKeysRemoved": keys}, f"removed, with {keys} keys", as_json=as_json
+        {"UserName": name, "AccessKeysRemoved": keys},
+        f"removed, with {_keys(keys)}",
+        as_json=as_json,
     )
 
 
@@ -247,6 +250,10 @@ def policy_remove(name: str, user: str, role: str, data: str, as_json: bool, acc
     with keyring_of(Path(data)) as keyring:
         keyring.detach(kind, owner, name, account)
     return _tell({"PolicyName": name, "Of": f"{kind}/{owner}"}, "removed", as_json=as_json)
+
+
+def _keys(count: int) -> str:
+    return "1 key" if count == 1 else f"{count} keys"
 
 
 def _owner(user: str, role: str) -> tuple[str, str]:

@@ -38,12 +38,13 @@ def command(
     path = f"{function_path(function)}/aliases/{name}"
     with connected(data) as client:
         if delete:
+            client.call("GET", path)  # AWS's DELETE is content with one that is not there
             client.call("DELETE", path)
             told = f"alias {name} deleted"
         elif version is None:
             found = client.call("GET", path)
             weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-            rest = "".join(f", {weight:.4%} {number}" for number, weight in weights.items())
+            rest = "".join(f", {weight * 100:.6g}% {number}" for number, weight in weights.items())
             told = (
                 json.dumps(found) if as_json else f"alias {name} → {found['FunctionVersion']}{rest}"
             )

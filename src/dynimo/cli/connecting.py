@@ -106,6 +106,10 @@ def _hint(error: ApiError) -> str:
         return ". `dynimo versions` lists every function, `dynimo versions NAME` its versions."
     if error.status == 404 and error.message.startswith("Cannot find alias"):
         return ". `dynimo deploy … --alias NAME` or `dynimo alias FUNCTION NAME VERSION` makes one."
+    if error.status == 429:
+        return (
+            " Try again; `aws lambda get-function-concurrency --function-name NAME` says its limit."
+        )
     if error.code in {"UnrecognizedClientException", "InvalidSignatureException"}:
         return ' Take a key of this platform: eval "$(dynimo env)", or `dynimo access key add`.'
     return ""
@@ -215,7 +219,8 @@ def keyring_of(folder: Path) -> Iterator[Keyring]:
     except OSError as error:
         raise Refused(f"{error.filename}: {error.strerror}.", exits.DENIED) from None
     except NoSuchIdentity as error:
-        raise Refused(str(error), exits.NOT_FOUND) from None
+        hint = "`dynimo access user list` (or key, role) names those that there are."
+        raise Refused(f"{error} {hint}", exits.NOT_FOUND) from None
     except MalformedPolicy as error:
         raise Refused(f"the policy cannot be used: {error}", exits.FAILED) from None
     except DynimoError as error:

@@ -59,8 +59,16 @@ def command(name: str | None, blueprint: str, listing: bool, as_json: bool) -> i
     click.echo(f"Made {name} from {blueprint}; {Path(name) / 'README.md'} says how to go on.")
     launcher = _HERE.parents[3] / "dynimo"
     if shutil.which("dynimo") is None and launcher.is_file():
-        click.echo(f"There, `dynimo` is: alias dynimo={shlex.quote(str(launcher))}")
+        click.echo(f"There, `dynimo` is: {shell_function(launcher)}")
     return exits.OK
+
+
+def shell_function(launcher: Path) -> str:
+    """A line for the shell, after which `dynimo` is that launcher.
+
+    No alias: its words would break apart at a space in the path, and scripts do not have it.
+    """
+    return f'dynimo() {{ {shlex.quote(str(launcher))} "$@"; }}'
 
 
 def folder() -> Path:

@@ -33,8 +33,8 @@ def command(function: str, alias: str, wanted: str | None, data: str, as_json: b
         versions = [each["Version"] for each in client.pages(f"{path}/versions", "Versions")]
         target = wanted or before(present, versions)
         if target is None:
-            text = f"{function}: no version comes before {present['FunctionVersion']}."
-            raise Refused(text, exits.NOT_FOUND)
+            text = f"{function}: no version comes before {present['FunctionVersion']}"
+            raise Refused(f"{text}; `dynimo versions {function}` lists them.", exits.NOT_FOUND)
         document = {
             "FunctionVersion": target,
             "RoutingConfig": {"AdditionalVersionWeights": {}},

@@ -48,7 +48,7 @@ def command(function: str | None, data: str, as_json: bool) -> int:
         return exits.OK
     for each in versions:
         led = ", ".join(
-            name if share == 1 else f"{name} {share:.0%}"
+            name if share == 1 else f"{name} {share * 100:.6g}%"
             for name, share in shares.get(each["Version"], {}).items()
         )
         click.echo(

@@ -194,6 +194,14 @@ def test_what_is_not_served_is_said_so(
     assert "GET /" in json.loads(seen[-1].body)["Message"]
 
 
+def test_a_service_that_is_not_here_is_called_by_its_own_name(shared: Server) -> None:
+    """IAM's requests look like those of STS; the signature says for whom they are."""
+    iam = kit.client(shared, "iam")
+
+    with pytest.raises(ClientError, match="no operation 'ListUsers' of iam"):
+        iam.list_users()
+
+
 LACKING: list[tuple[dict[str, Any], str]] = [
     ({"VpcConfig": {"SubnetIds": ["s"], "SecurityGroupIds": ["g"]}}, "no virtual networks"),
     ({"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/a"}]}, "no network file systems"),

@@ -68,6 +68,18 @@ def test_a_mistake_is_named_and_has_its_exit_code(
     assert ran.returncode == status
 
 
+def test_standard_streams_may_be_closed(tmp_path: Path) -> None:
+    """As a service's may: what is said then goes nowhere, and into no other file."""
+    (tmp_path / "hello.py").write_text("def handler(event, context):\n    print(1)\n")
+    command = f"exec '{sys.executable}' -m dynimo run '{tmp_path / 'hello.py'}'"
+    ended = [
+        subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, timeout=60)
+        for closed in (">&-", "<&- >&- 2>&-")
+    ]
+
+    assert [ran.returncode for ran in ended] == [0, 0]
+
+
 def test_version_is_told() -> None:
     """One line."""
     assert _run("--version").stdout.startswith("dynimo 0.")

@@ -88,4 +88,15 @@ def test_in_a_checkout_the_way_to_the_command_is_told(
     """The READMEs say `dynimo`; a checkout has only `./dynimo`."""
     monkeypatch.setenv("PATH", str(tmp_path))
     run(["new", str(tmp_path / "made")])
-    assert f"alias dynimo={SOURCES.parent / 'dynimo'}" in capsys.readouterr().out
+    assert new.shell_function(SOURCES.parent / "dynimo") in capsys.readouterr().out
+
+
+def test_that_way_leads_through_spaces_and_quotes(tmp_path: Path) -> None:
+    """The line is pasted into a shell, whatever the checkout's folder is called."""
+    launcher = tmp_path / "it's a $HOME" / "dynimo"
+    launcher.parent.mkdir()
+    launcher.write_text('#!/bin/sh\nprintf "%s," "$@"\n')
+    launcher.chmod(0o755)
+    line = f"{new.shell_function(launcher)}\ndynimo run 'a b'"
+
+    assert subprocess.run(["sh", "-c", line], capture_output=True).stdout == b"run,a b,"

@@ -159,7 +159,9 @@ class Door:
             found = (operation, {}) if operation is not None else None
         if found is None:
             asked = _operation_name(request) or f"{request.method} {request.path}"
-            raise Unknown(f"Dynimo serves no operation {asked!r} of {service or 'that service'}.")
+            # Whom the client means says its signature; by the path alone, IAM's is STS's.
+            meant = credential_scope(request)[2] or service or "that service"
+            raise Unknown(f"Dynimo serves no operation {asked!r} of {meant}.")
         return found
 
     def _refusal(self, error: DynimoError, request_id: str, service: str, *, rpc: bool) -> Response:

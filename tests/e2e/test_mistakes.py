@@ -129,6 +129,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         ("run greet.py --event broken.json", 2, "broken.json holds no JSON"),
         ("run greet.py", 1, "failed: KeyError: 'name'"),
         ("run greet.py --env A", 2, "must be NAME=VALUE"),
+        ("dev empty --name x", 2, "--name is for a single file"),
         ("dev absent.py", 3, "there is no such file or folder"),
         ("new . --from absent", 3, "there are: async-worker"),
         ("new a/b!c", 2, "no good name"),

@@ -266,6 +266,20 @@ def test_a_route_to_an_upstream_that_nobody_named_is_refused(site: Site, tmp_pat
     assert "there are: shop" in refused.json["message"]
 
 
+def test_an_app_may_be_routes_alone(site: Site) -> None:
+    """Whoever puts servers behind the gateway writes no function for that."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        routes = '[[routes]]\npath = "/shop/alone"\nupstream = "shop"\n'
+        archive.writestr("app.toml", f'name = "alone"\n{routes}')
+    key = {"x-dynimo-key": (site.server.data / "admin.key").read_text().strip()}
+    path = "/_dynimo/apps/alone"
+
+    assert site.server.get(path, key, method="PUT", body=packed.getvalue()).status == 200
+    assert site.server.get("/shop/alone").status == 200
+    assert site.server.get(path, key, method="DELETE").json == {"app": "alone", "removed": []}
+
+
 def test_the_operator_sees_what_happened_when(site: Site) -> None:
     """With the key, which no function learns; without it, nothing."""
     key = (site.server.data / "admin.key").read_text().strip()

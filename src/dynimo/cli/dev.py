@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -54,6 +55,8 @@ def command(source: str, name: str, event: str | None, port: int | None, data: s
     path, _ = parse(source)
     if not path.exists():
         raise Refused(f"{path}: there is no such file or folder.", exits.NOT_FOUND)
+    if name and path.is_dir():
+        raise click.UsageError(f"{source} is a folder, and --name is for a single file")
     try:
         with contextlib.ExitStack() as stack:
             if data is None:
@@ -157,7 +160,8 @@ class _Session:
         if not changed and not first:
             return
         tick = words.styled("✓", fg="green")
-        say(f"{tick} {', '.join(self._names)}   {(time.monotonic() - began) * 1000:.0f} ms")
+        what = ", ".join(self._names) or self.source
+        say(f"{tick} {what}   {(time.monotonic() - began) * 1000:.0f} ms")
         if first:
             await asyncio.to_thread(self._hint, address)
         if self._event is not None:
@@ -190,7 +194,8 @@ class _Session:
         self._routes = [*deployed.app.examples] or [route.path for route in deployed.routes]
         for path in self._routes:  # what was answered before the change is not shown after it
             await platform.cache.purge(path.partition("?")[0], prefix=True)
-        return any(each["state"] != "unchanged" for each in told["functions"])
+        moved = any(told["routes"].values())
+        return moved or any(each["state"] != "unchanged" for each in told["functions"])
 
     def _hint(self, address: str) -> None:
         from dynimo.deploying import besides
@@ -203,8 +208,10 @@ class _Session:
                 with contextlib.suppress(DynimoError):
                     url = besides.any_address(client, function)
                     say(f"  URL      {url.rstrip('/')}")
-        say(f"  Invoke   dynimo invoke {self._names[0]} --data {self.data}")
-        say(f'  AWS CLI  eval "$(dynimo env --data {self.data})"   ({address})')
+        data = shlex.quote(str(self.data))
+        for name in self._names[:1]:  # an app may be routes alone
+            say(f"  Invoke   dynimo invoke {name} --data {data}")
+        say(f'  AWS CLI  eval "$(dynimo env --data {data})"   ({address})')
 
     def _invoke(self) -> None:
         from dynimo.model.errors import DynimoError

@@ -141,9 +141,9 @@ def _app(table: dict[str, Any], folder: Path) -> App:
     name = table.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ManifestError(f"name = {name!r} must be lower-case letters, digits and dashes")
-    wanted = table.get("functions")
-    if not isinstance(wanted, dict) or not wanted:
-        raise ManifestError("declare at least one [functions.NAME]")
+    wanted = table.get("functions", {})
+    if not isinstance(wanted, dict) or not (wanted or table.get("routes")):
+        raise ManifestError("declare at least one [functions.NAME], or [[routes]] that need none")
     functions = {key: _function(key, value) for key, value in wanted.items()}
     routes = tuple(route(value, functions) for value in table.get("routes", []))
     fallbacks = _fallbacks(table.get("fallback", {}), folder, routes)

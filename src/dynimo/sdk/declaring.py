@@ -43,7 +43,8 @@ def declared(kind: type[_Declared], table: object, where: str) -> _Declared:
     try:
         return kind(**values)
     except TypeError as error:
-        raise ManifestError(f"{where} {str(error).partition(') ')[2]}") from None
+        lacking = str(error).rpartition(": ")[2]  # Python's words end with the names
+        raise ManifestError(f"{where} lacks {lacking}") from None
 
 
 def _checked(kind: str, value: object, where: str) -> object:

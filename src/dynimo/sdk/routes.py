@@ -179,7 +179,7 @@ def _answer(made: Route, functions: Collection[str]) -> str:
         return "needs exactly one of function, weights, upstream, redirect, text (with status)"
     for name in made.functions:
         if name not in functions:
-            return f"no function {name!r}; there are: {', '.join(functions)}"
+            return f"no function {name!r}; there are: {', '.join(functions) or 'none'}"
     weights = (made.weights or {}).values()
     if len(weights) > WEIGHTS_MAX or any(not 0 <= each <= WEIGHT_MAX for each in weights):
         return f"weights: at most {WEIGHTS_MAX}, each from 0 to {WEIGHT_MAX}"

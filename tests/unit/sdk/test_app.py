@@ -65,7 +65,7 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
         (("timeout_seconds = 1.5", "memory = 5"), "unknown key 'memory'; allowed: handler"),
         (("timeout_seconds = 1.5", "reserve = 3\nlimit = 2"), "reserve = 3 must be between"),
         (("timeout_seconds = 1.5", "reserve = 3\non_demand = true"), "reserve must be 0"),
-        (('handler = "hello.handler"', ""), "missing 1 required keyword-only argument: 'handler'"),
+        (('handler = "hello.handler"', ""), "lacks 'handler'"),
         (('"hello.handler"', '"hello"'), "'module.function'"),
         (('files = ["rules"]', "files = [1]"), "a list of texts"),
         (('["rules", "limits"]', "1"), "a list of texts"),

@@ -167,7 +167,7 @@ class Page(origins.Handler):
 def page(info: str, setting: dict[str, Any]) -> bytes:
     """The guide's page with another address in it, and the probe behind it."""
     found = GUIDE.read_text().partition("```html\n")[2].partition("```")[0]
-    shown = "http://127.0.0.1:8080/iiif/3/sample%2Fboats.jpg/info.json"
+    shown = "http://127.0.0.1:4566/iiif/3/sample%2Fboats.jpg/info.json"
     assert shown in found
     found = found.replace(shown, info).replace(
         "OpenSeadragon({", 'OpenSeadragon({ drawer: "canvas",'

@@ -94,5 +94,6 @@ def test_every_setting_is_in_the_reference_page() -> None:
     """docs/reference/settings.md is made from the code, and is up to date."""
     page = (Path(__file__).parents[2] / "docs" / "reference" / "settings.md").read_text()
 
+    assert page == settings.page()
     for key, default, variable in settings.reference():
         assert f"| `{key}` | `{default}` | `{variable}` |" in page

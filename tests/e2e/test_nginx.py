@@ -231,6 +231,14 @@ def test_sighup_loads_anew_and_keeps_the_cache(
     assert "files" in cli("edge", "stats", "--data", str(front.data)).stdout
 
 
+def test_what_nginx_keeps_no_list_of_is_not_told(front: Front) -> None:
+    """The operator hears who can tell it, not that a path of ours is missing."""
+    ran = cli("edge", "top", "--data", str(front.data))
+
+    assert ran.returncode == 3
+    assert "name the --data of another" in ran.stderr
+
+
 def test_an_upstream_that_is_gone_is_done_without(
     origin: Origin, wait_until: Callable[..., None]
 ) -> None:

@@ -77,7 +77,8 @@ class EdgeServer:
         try:
             self.port = await self.server.start(host, port)
         except OSError as error:
-            raise ConfigError(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+            text = f"Cannot listen on {host}:{port}: {error.strerror}; choose another port."
+            raise ConfigError(text) from None
         self.folder.publish_address(f"http://{host}:{self.port}")
         gc.collect()
         gc.freeze()  # what is here now stays; the collector need not look at it for every request

@@ -249,7 +249,8 @@ class Platform:
                 return await server.start(self.settings.host, port)
             except OSError as error:
                 refused = error
-        raise ConfigError(f"Cannot listen on {self.settings.host}:{wanted}: {refused.strerror}.")
+        text = f"Cannot listen on {self.settings.host}:{wanted}: {refused.strerror}"
+        raise ConfigError(f"{text}; choose another port.")
 
     def _recursion(self, version: Version) -> str:
         """What the owner of a function says of chains that go round."""

@@ -45,7 +45,7 @@ def ask(
     content_type: str = "application/json",
     refused: int = exits.USAGE,
 ) -> tuple[str, dict[str, Any]]:
-    """(the server's address, its answer). ``refused`` is the exit code of a refusal.
+    """(the server's address, its answer). ``refused`` is the exit code of a refusal (4xx).
 
     Raises:
         Refused: no server runs on ``data``, it does not answer, or it refuses in its own words.
@@ -67,5 +67,9 @@ def ask(
         connection.close()
     if answer.status != 200:
         text = told.get("message", f"{address} answered {answer.status}.")
-        raise Refused(text, _CODES.get(answer.status, refused))
+        if told.get("error") == "no_route":  # as nginx as the edge, which keeps no list of answers
+            text = f"the server that runs on {data} cannot tell that; name the --data of another."
+        raise Refused(
+            text, exits.FAILED if answer.status >= 500 else _CODES.get(answer.status, refused)
+        )
     return address, dict(told)

@@ -58,7 +58,7 @@ def _faults(path: Path) -> list[str]:
     try:
         tree = ast.parse(path.read_bytes(), str(path))
     except (SyntaxError, ValueError) as error:
-        return [f"{path}:{getattr(error, 'lineno', 1)}: {error}"]
+        return [f"{path}:{getattr(error, 'lineno', 1)}: {getattr(error, 'msg', error)}"]
     return [
         f"{path}:{line}: imports {name}; an app may import {ALLOWED} and nothing else of dynimo"
         for line, name in _imports(tree)

@@ -194,6 +194,11 @@ def _development_key(folder: Path) -> Mapping[str, str]:
         }
 
 
+def _not_yours(error: OSError) -> Refused:
+    text = f"{error.filename}: {error.strerror}. Only whoever runs the server may read its keys."
+    return Refused(text, exits.DENIED)
+
+
 @contextmanager
 def keyring_of(folder: Path) -> Iterator[Keyring]:
     """The identities of a data folder, which is made if need be; what fails ends the verb."""
@@ -215,9 +220,12 @@ def keyring_of(folder: Path) -> Iterator[Keyring]:
         finally:
             keyring.close()
     except (ConfigError, ValueError) as error:
+        cause = error.__context__
+        if isinstance(cause, PermissionError):
+            raise _not_yours(cause) from None
         raise Refused(str(error), exits.CONFIG) from None
     except OSError as error:
-        raise Refused(f"{error.filename}: {error.strerror}.", exits.DENIED) from None
+        raise _not_yours(error) from None
     except NoSuchIdentity as error:
         hint = "`dynimo access user list` (or key, role) names those that there are."
         raise Refused(f"{error} {hint}", exits.NOT_FOUND) from None

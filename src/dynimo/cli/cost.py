@@ -63,7 +63,8 @@ def command(
         text = f"nothing was counted in {data}; `dynimo up --data {data}` serves there."
         raise Refused(text, exits.NOT_FOUND) from None
     except (OSError, sqlite3.Error) as error:
-        raise Refused(f"{folder} cannot be read: {error}.", exits.DENIED) from None
+        why = getattr(error, "strerror", None) or error
+        raise Refused(f"{folder} cannot be read: {why}.", exits.DENIED) from None
     if function and not found:
         text = f"{function!r} used nothing since then; `dynimo versions` lists every function."
         raise Refused(text, exits.NOT_FOUND)

@@ -36,10 +36,13 @@ def stats(data: str, *, as_json: bool) -> int:
     """
     every = _ask(data, "/_dynimo/statistics")
     told = every.get("edge") or every["nginx"]
+    if "shield" in every:  # several edges: what was asked of peers and of the origin
+        told |= {f"shield_{name}": value for name, value in every["shield"].items()}
     if as_json:
         click.echo(json.dumps(told))
         return exits.OK
-    for name in _STATS if "edge" in every else told:
+    shown = (*_STATS, *(name for name in told if name.startswith("shield_")))
+    for name in shown if "edge" in every else told:
         if name in told:
             click.echo(f"{name.replace('_', ' '):<18} {told[name]:>14,}")
     asked = told.get("hits", 0) + told.get("misses", 0)

@@ -86,7 +86,8 @@ def handler_name(path: Path, wanted: str = "") -> str:
         raise DeployError(f"{path}: {error.strerror}.") from None
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        raise DeployError(f"{path}{f', line {line}' if line else ''}: {error}.") from None
+        what = getattr(error, "msg", error)  # the whole of it would name the file and line again
+        raise DeployError(f"{path}{f', line {line}' if line else ''}: {what}.") from None
     defined = list(_defined(tree))
     if wanted:
         if wanted in defined:

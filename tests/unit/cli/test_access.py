@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from dynimo.cli import access, env
+from dynimo.identity import vault
 from dynimo.identity.keyring import Keyring
 
 POLICY = json.dumps(
@@ -170,6 +172,17 @@ def test_mistakes_have_words_and_codes(
 ) -> None:
     """Never a traceback."""
     assert said in _access(data, *arguments, given=given, code=code)
+
+
+def test_another_users_keys_are_not_allowed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 4, as the manual says of the rights on a file; it is no wrong configuration."""
+
+    def denied(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(vault, "_make", denied)
+
+    assert "master.key: Permission denied. Only whoever" in _access(data, "user", "list", code=4)
 
 
 def test_the_verbs_are_in_the_list(data: Path) -> None:

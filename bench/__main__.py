@@ -70,6 +70,9 @@ EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benches that ``argv`` names (all, if none); return the exit status."""
     arguments = _parser().parse_args(argv)
+    if arguments.list and arguments.json:
+        print(json.dumps({name: about for name, (about, _) in BENCHES.items()}))
+        return EXIT_OK
     if arguments.list:
         for name, (about, _) in BENCHES.items():
             print(f"{name:<12} {about}")

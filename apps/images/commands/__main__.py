@@ -15,7 +15,9 @@ FAILED, USAGE = 1, 2
 
 def main(arguments: Sequence[str]) -> int:
     """Run what was typed behind `dynimo images`."""
-    parser = argparse.ArgumentParser(prog="dynimo images", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="dynimo images", description="Pictures and their rules, from the command line."
+    )
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     explain.add(verbs)
     purge.add(verbs)

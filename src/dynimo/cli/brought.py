@@ -20,13 +20,25 @@ from dynimo.sdk.app import Command
 from dynimo.sdk.commands import PROGRAM_VARIABLE
 
 _BOOT = """
-import runpy, sys
+import os, runpy, sys
 folder, module = sys.argv[1:3]
 sys.argv[:] = [module, *sys.argv[3:]]
 sys.path.insert(0, folder)
-runpy.run_module(module, run_name="__main__", alter_sys=True)
+try:
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        sys.stdout.flush()
+except KeyboardInterrupt:
+    sys.exit(130)
+except BrokenPipeError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(0)
 """
-"""Not ``-m``: then the folder would have to stand in a variable that other programs inherit."""
+"""Not ``-m``: then the folder would have to stand in a variable that other programs inherit.
+
+Ctrl-C and a reader that left (``| head``) end it as they end the platform's own verbs.
+"""
 
 
 def verbs() -> dict[str, tuple[Path, Command]]:

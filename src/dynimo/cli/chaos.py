@@ -55,6 +55,9 @@ def command(
     from dynimo.chaos.server import NotStarted, may_mount
 
     if listing:
+        if as_json:
+            click.echo(json.dumps({each.name: each.about for each in EXPERIMENTS}))
+            return exits.OK
         for each in EXPERIMENTS:
             click.echo(f"{each.name:<14} {each.about}")
         return exits.OK

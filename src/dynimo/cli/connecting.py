@@ -110,6 +110,9 @@ def _hint(error: ApiError) -> str:
         return (
             " Try again; `aws lambda get-function-concurrency --function-name NAME` says its limit."
         )
+    if error.code == "AccessDeniedException":
+        end = "" if error.message.endswith(".") else "."
+        return f"{end} Whoever runs the server can allow it: `dynimo access policy attach --help`."
     if error.code in {"UnrecognizedClientException", "InvalidSignatureException"}:
         return ' Take a key of this platform: eval "$(dynimo env)", or `dynimo access key add`.'
     return ""

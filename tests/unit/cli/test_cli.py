@@ -181,6 +181,23 @@ def test_an_app_brings_a_verb_of_its_own(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("line", "code"), [("raise KeyboardInterrupt", 130), ("print('x' * 1_000_000)", 0)]
+)
+def test_a_verb_of_an_app_ends_as_the_platforms_do(tmp_path: Path, line: str, code: int) -> None:
+    """Ctrl-C, and a reader that left: no traceback, and the exit codes of the manual."""
+    (tmp_path / "verb.py").write_text(line)
+    read, write = os.pipe()
+    os.close(read)
+    ran = subprocess.run(
+        [sys.executable, "-c", brought._BOOT, str(tmp_path), "verb"],
+        stdout=write, stderr=subprocess.PIPE, timeout=60,
+    )  # fmt: skip
+    os.close(write)
+
+    assert (ran.returncode, ran.stderr) == (code, b"")
+
+
 def test_verbs_of_apps_are_listed() -> None:
     """Those of the built-in apps; the reference names them too."""
     page = (ROOT / "docs" / "reference" / "cli.md").read_text()

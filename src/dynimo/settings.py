@@ -6,6 +6,7 @@ refused by name, and nothing is guessed.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 import tomllib
@@ -38,6 +39,7 @@ from dynimo.web.tls import Config as TlsConfig
 
 PREFIX = "DYNIMO_"
 WORKERS_MAX = 64
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _NO_SOURCES = frozenset({"/", "/var", "/etc", "/proc", "/sys", "/dev", "/root", "/home"})
 """Folders that hold more than files to serve; a sandbox builds its own root in their place."""
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -114,6 +116,7 @@ def read(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     tree = _from_file(file) if file is not None else {}
     _check_keys(tree, Settings, f"{file}")
     _check_sources(tree.get("sources"), f"{file}")
+    _check_variables(environment)
     for path, text in _from_environment(environment):
         _put(tree, path, text)
     for name, value in flags.items():
@@ -150,7 +153,8 @@ def page() -> str:
         "",
         "Made by `dynimo settings --markdown`. Flags win over the environment, which wins over the",
         "file given with `--config` (TOML; `edge.memory_bytes` is `memory_bytes` under `[edge]`).",
-        "Paths in the file are relative to it.",
+        "Paths in the file are relative to it. Unknown keys, and variables of a table below that",
+        "set nothing, are refused. `-`: only in the file.",
     ]
     parts = {each.name: getattr(Settings(), each.name) for each in fields(Settings)}
     lines += _section("The whole", Settings.__doc__, [()])
@@ -192,6 +196,21 @@ def _check_keys(tree: Mapping[str, Any], kind: Any, where: str) -> None:
             _check_keys(value, hints[key], f"{where} [{key}]")
 
 
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """Refuse variables of our tables that set nothing: a wrong key in a file is refused too."""
+    known = {variable: key for key, _, variable in reference()}
+    tables = tuple(
+        f"{PREFIX}{each.name.upper()}_"
+        for each in fields(Settings)
+        if is_dataclass(getattr(Settings(), each.name))
+    )
+    for name in environment:
+        if name.startswith(tables) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see `dynimo settings`."
+            raise ConfigError(f"the variable {name} sets nothing; {hint}")
+
+
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:
     for path, default in _leaves(Settings(), ()):
         text = environment.get(PREFIX + "_".join(path).upper())
@@ -216,6 +235,9 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], text: str) -> None:
 
 
 def _check_values(settings: Settings, file: Path | None) -> None:
+    for path, value in _leaves(settings, ()):
+        if isinstance(value, int | float) and not value >= 0:
+            raise ConfigError(f"{'.'.join(path)} = {value} must not be below 0.")
     if not 0 <= settings.port <= 65_535:
         raise ConfigError(f"port = {settings.port} must be between 0 and 65535.")
     if not 1 <= settings.workers <= WORKERS_MAX:
@@ -241,6 +263,8 @@ def _check_values(settings: Settings, file: Path | None) -> None:
         )
     if settings.log.form not in {"auto", "plain", "json"}:
         raise ConfigError(f"log.form = {settings.log.form!r} must be auto, plain or json ({file}).")
+    if settings.log.level not in LEVELS:
+        raise ConfigError(f"log.level = {settings.log.level!r} must be one of {', '.join(LEVELS)}.")
 
 
 def _with_absolute_paths(settings: Settings, base: Path) -> Settings:

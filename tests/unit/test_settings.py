@@ -36,6 +36,9 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
         ("[sources.a]\nfolder = '.'", 'a must be a text: a = "FOLDER"'),
         ("[sandbox]\nwithout = ['fear']", "no measure 'fear'; there are: "),
         ("[log]\nform = 'xml'", "auto, plain or json"),
+        ("[log]\nlevel = 'LOUD'", "log.level = 'LOUD' must be one of DEBUG, INFO"),
+        ("[edge]\nmemory_bytes = -5", "edge.memory_bytes = -5 must not be below 0"),
+        ("stop_seconds = nan", "stop_seconds = nan must not be below 0"),
         ("port = \nhost = 1", "line 1"),
     ],
 )
@@ -69,6 +72,28 @@ def test_a_source_with_a_secret_in_it_is_refused_and_not_shown(
         settings.read(file, {}, {})
 
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("DYNIMO_EDGE_MEMRY_BYTES", "did you mean DYNIMO_EDGE_MEMORY_BYTES?"),
+        ("DYNIMO_GATEWAY_UPSTREAMS", "sets nothing"),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_refused(name: str, said: str) -> None:
+    """As a wrong key in a file is: what was meant would silently not hold."""
+    with pytest.raises(ConfigError, match=name) as refused:
+        settings.read(None, {name: "5"}, {})
+
+    assert said in str(refused.value)
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    """Those of apps and of the command line."""
+    others = {"DYNIMO_IMAGES_KEY": "k", "DYNIMO_TRACEBACK": "1", "DYNIMOS_EDGE_A": "b"}
+
+    assert settings.read(None, others, {}) == settings.read(None, {}, {})
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:

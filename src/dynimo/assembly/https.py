@@ -30,7 +30,8 @@ class Https:
         try:
             self._certificate = tls.Certificate.of(config)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"tls.certificate, tls.key: {config.certificate}: {error}.") from None
+            why = getattr(error, "strerror", None) or error
+            raise ConfigError(f"tls.certificate, tls.key: {config.certificate}: {why}.") from None
         if self._certificate is None:
             return
         try:

@@ -65,9 +65,10 @@ def command(
         return _serve(flags, file, began)
     except DynimoError as error:
         click.echo(f"dynimo: {error}", err=True)
-        from dynimo.model.errors import ConfigError, DeployError
+        from dynimo.model.errors import ConfigError, DeployError, InitError
 
-        return exits.CONFIG if isinstance(error, ConfigError | DeployError) else exits.INTERNAL
+        given = isinstance(error, ConfigError | DeployError | InitError)
+        return exits.CONFIG if given else exits.INTERNAL
 
 
 def _flags(**typed: Any) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def load(file: Path) -> Filters:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ConfigError(f"gateway.filters: {file}: {type(error).__name__}: {error}.") from error
+        why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise ConfigError(f"gateway.filters: {file}: {why}.") from error
     kinds = {INBOUND: 1, ENDPOINT: 1, OUTBOUND: 2}
     found: dict[str, list[Filter]] = {kind: [] for kind in kinds}
     for name, value in vars(module).items():

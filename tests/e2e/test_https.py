@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import ssl
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import certificates
+from tests.e2e.aws.kit import development_key
 from tests.e2e.serving import Server
 
 pytestmark = pytest.mark.e2e
@@ -116,6 +118,32 @@ def test_a_certificate_that_cannot_be_used_changes_nothing(site: Site) -> None:
 
     assert site.certificate() == before
     (site.folder / "cert.pem").write_text(whole)
+
+
+def test_the_command_line_trusts_what_aws_tools_trust(site: Site) -> None:
+    """AWS_CA_BUNDLE; without it the refusal names it."""
+    key, secret = development_key(site.server.data)
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": f"https://127.0.0.1:{site.port}",
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+    }
+    site.wait_until_shown()
+
+    def versions(bundle: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dynimo", "versions"],
+            env={**environment, "AWS_CA_BUNDLE": bundle},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    distrusted, absent = versions(""), versions("/no/such")
+
+    assert versions(str(site.folder / "cert.pem")).returncode == 0
+    assert (distrusted.returncode, absent.returncode) == (69, 78)
+    assert "in AWS_CA_BUNDLE" in distrusted.stderr
+    assert "/no/such: No such file or directory. Mend AWS_CA_BUNDLE." in absent.stderr
 
 
 def test_what_was_asked_is_in_the_access_log(site: Site) -> None:

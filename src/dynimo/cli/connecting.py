@@ -75,19 +75,24 @@ class Refused(click.ClickException):
 def connected(data: str) -> Iterator[Client]:
     """A client of the platform that the caller means; what fails is told and ends the verb."""
     from dynimo.deploying.client import ApiError, BadAddress, Unreachable
-    from dynimo.model.errors import DynimoError
+    from dynimo.model.errors import ConfigError, DynimoError
 
     try:
         client = _client(Path(data))
     except BadAddress as error:
         raise Refused(f"{error} Mend AWS_ENDPOINT_URL.", exits.CONFIG) from None
+    except ConfigError as error:
+        raise Refused(f"{error} Mend AWS_CA_BUNDLE.", exits.CONFIG) from None
     try:
         yield client
     except ApiError as error:
         said = str(error).split("\n\n")[0]  # further on, AWS explains how a signature is made
         raise Refused(f"{said}{_hint(error)}", _exit_code(error)) from None
     except Unreachable as error:
-        raise Refused(f"{error} Is it up? `dynimo up` starts one.", exits.UNAVAILABLE) from None
+        hint = "Is it up? `dynimo up` starts one."
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            hint = "Name the file of the certificate to trust in AWS_CA_BUNDLE."
+        raise Refused(f"{error} {hint}", exits.UNAVAILABLE) from None
     except DynimoError as error:
         raise Refused(str(error), exits.FAILED) from None
     finally:
@@ -138,7 +143,7 @@ def _client(folder: Path) -> Client:
     if address and not data_typed():
         from dynimo.deploying.client import Client
 
-        return Client(address, _signing(os.environ))
+        return Client(address, _signing(os.environ), trusted=os.environ.get("AWS_CA_BUNDLE", ""))
     return client_of(folder)
 
 

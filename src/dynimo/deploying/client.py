@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from dynimo.model.errors import DynimoError
+from dynimo.model.errors import ConfigError, DynimoError
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 SECONDS_MAX = 910.0
@@ -50,14 +51,18 @@ class BadAddress(DynimoError):
 class Client:
     """Calls one platform. Not for several threads at once."""
 
-    def __init__(self, address: str, sign: Sign) -> None:
+    def __init__(self, address: str, sign: Sign, *, trusted: str = "") -> None:
         """``address`` is ``http://HOST:PORT`` or https.
+
+        ``trusted`` is a file of certificates to trust with https (PEM); empty: the system's.
 
         Raises:
             BadAddress: it is not.
+            ConfigError: ``trusted`` cannot be used.
         """
         self._address = address.rstrip("/")
         self._secure, self._host, self._port = _parsed(address)
+        self._tls = _tls(trusted) if self._secure else None
         self._sign = sign
         self._connection: http.client.HTTPConnection | None = None
 
@@ -167,8 +172,7 @@ class Client:
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._connection is None:
-            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-            self._connection = kind(self._host, self._port, timeout=SECONDS_MAX)
+            self._connection = _connection(self._host, self._port, self._tls)
         return self._connection
 
     def _forget(self) -> bool:
@@ -177,6 +181,19 @@ class Client:
         if connection is not None:
             connection.close()
         return connection is None
+
+
+def _connection(host: str, port: int, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    if tls is None:
+        return http.client.HTTPConnection(host, port, timeout=SECONDS_MAX)
+    return http.client.HTTPSConnection(host, port, timeout=SECONDS_MAX, context=tls)
+
+
+def _tls(trusted: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=trusted or None)
+    except OSError as error:  # an SSLError is one too
+        raise ConfigError(f"{trusted}: {error.strerror or error}.") from None
 
 
 def _parsed(address: str) -> tuple[bool, str, int]:

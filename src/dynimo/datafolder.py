@@ -43,7 +43,10 @@ class DataFolder:
             path.mkdir(parents=True, exist_ok=True)
             file = (path / LOCK_FILE).open("a+")
         except OSError as error:
-            raise ConfigError(f"The data folder {path} cannot be used: {error.strerror}.") from None
+            text = (
+                f"The data folder {path} cannot be used: {error.strerror}; choose another --data."
+            )
+            raise ConfigError(text) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

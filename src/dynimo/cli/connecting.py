@@ -203,8 +203,8 @@ def _development_key(folder: Path) -> Mapping[str, str]:
 
 
 def _not_yours(error: OSError) -> Refused:
-    text = f"{error.filename}: {error.strerror}. Only whoever runs the server may read its keys."
-    return Refused(text, exits.DENIED)
+    text = f"{error.filename}: {error.strerror}. Keys are for whoever runs the server"
+    return Refused(f"{text}; --data names another folder.", exits.DENIED)
 
 
 @contextmanager

@@ -177,7 +177,8 @@ def _write(path: Path, plot: str) -> None:
     try:
         path.write_text(plot, "utf-8")
     except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror}.", exits.FAILED) from None
+        code = exits.DENIED if isinstance(error, PermissionError) else exits.FAILED
+        raise Refused(f"{path} cannot be written: {error.strerror}.", code) from None
     click.echo(f"plot: {path}", err=True)
 
 

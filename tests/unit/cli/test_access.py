@@ -182,7 +182,9 @@ def test_another_users_keys_are_not_allowed(data: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(vault, "_make", denied)
 
-    assert "master.key: Permission denied. Only whoever" in _access(data, "user", "list", code=4)
+    assert "master.key: Permission denied. Keys are for whoever" in _access(
+        data, "user", "list", code=4
+    )
 
 
 def test_the_verbs_are_in_the_list(data: Path) -> None:

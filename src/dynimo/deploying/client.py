@@ -100,25 +100,26 @@ class Client:
         """
         target = path + (f"?{urlencode(query)}" if query else "")
         signed = self._sign(method, self._address + target, headers, body)
-        for attempt in (1, 2):
+        while True:
+            kept = self._connection is not None
             connection = self._connect()
             try:
                 connection.request(method, target, body, dict(signed))
                 answer = connection.getresponse()
+                kept = False  # it was heard: nothing may happen twice
                 data = answer.read(ANSWER_BYTES_MAX + 1)
-            except (ConnectionError, http.client.BadStatusLine) as error:
-                fresh = self._forget()
-                if attempt == 2 or fresh:
-                    raise Unreachable(f"{self._address}: {_reason(error)}.") from None
-                continue  # a kept connection had been closed meanwhile
             except (OSError, http.client.HTTPException) as error:
                 self._forget()
+                if kept and isinstance(error, ConnectionError | http.client.BadStatusLine):
+                    continue  # a kept connection had been closed meanwhile; the next is new
                 raise Unreachable(f"{self._address}: {_reason(error)}.") from None
             if len(data) > ANSWER_BYTES_MAX:
                 self._forget()
                 raise Unreachable(f"{self._address}: an answer of over {ANSWER_BYTES_MAX} bytes.")
+            if answer.length:  # what content-length promised and did not come
+                self._forget()
+                raise Unreachable(f"{self._address}: the answer was cut off.")
             return answer, data
-        raise AssertionError("one of the two attempts ends the loop")
 
     def pages(
         self, path: str, member: str, query: Mapping[str, str] | None = None
@@ -175,12 +176,10 @@ class Client:
             self._connection = _connection(self._host, self._port, self._tls)
         return self._connection
 
-    def _forget(self) -> bool:
-        """Close; whether the connection had never answered."""
+    def _forget(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-        return connection is None
 
 
 def _connection(host: str, port: int, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:

@@ -1,7 +1,7 @@
 """JPEG 2000, through Pillow, which is an extra: decoded at the resolution that is needed.
 
 The format holds halves, quarters and so on of the picture, and reading one of them costs a part of
-reading all. Boxes: ISO/IEC 15444-1, annex I; markers: annex A.
+reading all. Boxes: ISO/IEC 15444-1, annex I; what is in the codestream: `jp2_codestream`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import pyvips
 
 import limits as limit_names
-from decoding import by_pillow
+import refusals
+from decoding import by_pillow, jp2_codestream
 from decoding.opened import Opened, check_memory, check_size
 
 KIND = "jp2"
@@ -24,9 +25,6 @@ SPARE = 2
 """How many times larger than what is needed it is decoded at least: what a codec's halving gives is
 sharper than it should be, and lies half a pixel further left and up each time."""
 BOXES_MAX = 64
-MARKERS_MAX = 64
-LEVELS_MAX = 32
-_BEGIN, _STYLE = b"\xff\x4f\xff\x51", 0xFF52
 _COLOUR_HEAD, _PROFILE = 3, 2
 _CLEAR = ("RGBA", "LA")
 
@@ -41,19 +39,38 @@ def open_picture(data: bytes, limits: limit_names.Limits) -> Opened:
     image = by_pillow.opened(data, KIND)
     width, height = image.size
     check_size(width, height, limits)
+    stream = codestream(data)
+    if stream.size != image.size:
+        raise refusals.unusable("damaged", "the JPEG 2000 source says two sizes")
+    check_memory(stream.bytes_held, limits)
     icc = profile(data)
+    clear = image.mode in _CLEAR
 
     def draw(w: int, h: int) -> pyvips.Image:
-        halvings = _halvings((width, height), (w, h), levels(data))
+        halvings = _halvings((width, height), (w, h), stream.levels)
         decoded = _halved(width, halvings) * _halved(height, halvings)
-        check_memory(BYTES_PER_PIXEL * decoded, limits)
+        check_memory(BYTES_PER_PIXEL * decoded + stream.bytes_held, limits)
         return by_pillow.pixels(
-            _reduced(by_pillow.opened(data, KIND), halvings), KIND, icc,
-            clear=image.mode in _CLEAR,
-        )  # fmt: skip
+            _reduced(by_pillow.opened(data, KIND), halvings), KIND, icc, clear=clear
+        )
 
-    clear = image.mode in _CLEAR
     return Opened(width=width, height=height, has_alpha=clear, draw=draw, icc=icc)
+
+
+def codestream(data: bytes) -> jp2_codestream.Codestream:
+    """Read what the codestream says of itself, with boxes around it or without.
+
+    Raises:
+        Refusal: 422; there is none, it is damaged, or asks for too much.
+    """
+    if not data.startswith(jp2_codestream.BEGIN):
+        data = next((inner for kind, inner in _boxes(data) if kind == b"jp2c"), b"")
+    try:
+        return jp2_codestream.read(data)
+    except jp2_codestream.Odd as error:
+        excessive = isinstance(error, jp2_codestream.Excessive)
+        reason = "too_complex" if excessive else "damaged"
+        raise refusals.unusable(reason, f"the JPEG 2000 source: {error}") from error
 
 
 def _halvings(size: tuple[int, int], least: tuple[int, int], levels: int) -> int:
@@ -78,21 +95,6 @@ def _reduced(image: Any, halvings: int) -> Any:
 
 def _halved(side: int, times: int) -> int:
     return -(-side >> times)
-
-
-def levels(data: bytes) -> int:
-    """Say how often the codestream halves the picture; 0 where it does not tell."""
-    position = data.find(_BEGIN) + 2
-    for _ in range(MARKERS_MAX if position > 1 else 0):
-        marker, length = (
-            int.from_bytes(data[at : at + 2], "big") for at in (position, position + 2)
-        )
-        if marker == _STYLE and length >= 12 and position + 10 <= len(data):
-            return min(data[position + 9], LEVELS_MAX)
-        if marker < 0xFF00 or length < 2:
-            break
-        position += 2 + length
-    return 0
 
 
 def profile(data: bytes) -> bytes:

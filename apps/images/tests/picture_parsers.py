@@ -26,7 +26,7 @@ import progressive
 import refusals
 import sfnt
 import sniff
-from decoding import cleaning, jxl_header, raw
+from decoding import cleaning, jp2, jp2_codestream, jxl_header, raw
 from dialects.imgproxy import aes
 from tests.fuzzing import Table
 
@@ -86,6 +86,15 @@ def jxl_size(data: bytes) -> None:
         width, height = jxl_header.size(data)
         assert 0 <= width <= 1 << 31
         assert 1 <= height <= 1 << 30
+
+
+def jp2_stream(data: bytes) -> None:
+    """Sizes above 0, no more halvings than there can be, or a refusal."""
+    with suppress(refusals.Refusal):
+        found = jp2.codestream(data)
+        assert min(found.size) >= 1
+        assert 0 <= found.levels <= jp2_codestream.LEVELS_MAX
+        assert found.bytes_held > 0
 
 
 def profile(data: bytes) -> None:
@@ -208,6 +217,7 @@ TARGETS: Table = {
     "raw": (raw_preview, _raws),
     "jxl": (jxl_size, lambda: [b"\xff\x0a" + bytes(range(1, 16)), jxl_header.CONTAINER
                               + b"\0\0\0\x14jxlc\xff\x0a" + bytes(range(1, 11))]),
+    "jp2": (jp2_stream, lambda: [_picture("JPEG2000"), _picture("JPEG2000", no_jp2=True)]),
     "icc": (profile, lambda: [_icc()]),
     "exif": (owners, lambda: [_exif()]),
     "font": (font, lambda: [FONT.read_bytes()]),

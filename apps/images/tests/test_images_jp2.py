@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,7 @@ def test_no_more_is_decoded_than_is_needed(monkeypatch: pytest.MonkeyPatch) -> N
         jp2, "_reduced", lambda image, times: halved.append(times) or real(image, times)
     )
     data = photograph((640, 400), num_resolutions=4)
-    assert jp2.levels(data) == 3
+    assert jp2.codestream(data).levels == 3
     for w in (640, 321, 320, 160, 40, 20):
         rendered(data, w)
     assert halved == [0, 0, 0, 1, 3, 3]
@@ -76,7 +77,8 @@ def test_no_more_is_decoded_than_is_needed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_memory_is_counted_for_what_is_decoded() -> None:
     """A large one is made small where all of it would be too much."""
     data = photograph((640, 400))
-    few = limits.Limits(decode_bytes=640 * 400 * jp2.BYTES_PER_PIXEL - 1)
+    held = jp2.codestream(data).bytes_held
+    few = limits.Limits(decode_bytes=held + 640 * 400 * jp2.BYTES_PER_PIXEL - 1)
     header = decode.open_header(data, few)
     assert header.draw is not None
     assert header.draw(100, 60).width == 320
@@ -157,8 +159,72 @@ def test_damaged_files_are_rendered_or_refused(small: bytes, data: st.DataObject
 
 
 @given(st.binary(max_size=300))
-def test_garbage_has_no_levels_and_no_profile(data: bytes) -> None:
-    """Whatever comes: a number within the limit, bytes; never an exception."""
+def test_garbage_is_refused_and_has_no_profile(data: bytes) -> None:
+    """Whatever comes: a refusal or what was read, bytes; never another exception."""
     for head in (b"", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"):
-        assert 0 <= jp2.levels(head + data) <= jp2.LEVELS_MAX
+        with contextlib.suppress(refusals.Refusal):
+            assert jp2.codestream(head + data).bytes_held > 0
         assert isinstance(jp2.profile(head + data), bytes)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tile_size": (255, 255)},  # of whose last tile nothing is left when it is halved
+        {"tile_size": (33, 33)},
+        {"tile_size": (1024, 1024), "offset": (64, 32)},
+        {"tile_size": (64, 64), "offset": (10, 10), "tile_offset": (10, 10)},
+    ],
+)
+@pytest.mark.parametrize("w", [8, 30, 60, 120])
+def test_tiles_and_places_that_do_not_halve_are_made(options: dict[str, Any], w: int) -> None:
+    """Where a half cannot be decoded, more of it is; a good file is never called damaged."""
+    made = rendered(photograph((256, 255), num_resolutions=6, **options), w)
+    assert made.shape == (w, w, 3)
+
+
+def changed(at: int, value: bytes, big: int = 8000, tile: int = 8000) -> bytes:
+    """Give a file of hundreds of bytes that says it is large, with other bytes in its style."""
+    data = bytearray(photograph((64, 64), no_jp2=True, num_resolutions=6, precinct_size=(128, 128)))
+    for place, side in ((8, big), (12, big), (24, tile), (28, tile)):
+        data[place : place + 4] = side.to_bytes(4, "big")
+    style = data.index(b"\xff\x52") + at
+    data[style : style + len(value)] = value
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (changed(10, b"\0\0"), "decode_bytes"),  # blocks of 4 x 4
+        (changed(14, b"\x11" * 6), "packets"),  # precincts of 2 x 2
+        (changed(14, b"\x44" * 6), "decode_bytes"),
+        (changed(6, b"\xff\xff", tile=500), "packets"),  # 65535 layers
+        (changed(6, b"\0\1", tile=32), "tiles"),
+    ],
+)
+def test_few_bytes_cannot_ask_for_much_memory(data: bytes, why: str) -> None:
+    """Tiles, precincts, blocks and layers are counted before a decoder builds them."""
+    with pytest.raises(refusals.Refusal, match=why) as refused:
+        decode.open_header(data, LIMITS)
+    assert refused.value.status == 422
+
+
+def test_a_tile_may_not_say_it_later() -> None:
+    """What stands in the header of a tile-part counts as well."""
+    data = changed(10, b"\4\4")
+    begin = data.index(b"\xff\x52")
+    style = bytearray(data[begin : begin + 2 + int.from_bytes(data[begin + 2 : begin + 4], "big")])
+    style[10:12] = b"\0\0"
+    part = data.index(b"\xff\x90") + 12
+    with pytest.raises(refusals.Refusal, match="decode_bytes"):
+        decode.open_header(data[:part] + bytes(style) + data[part:], LIMITS)
+
+
+def test_boxes_and_codestream_must_agree() -> None:
+    """A header of boxes that says less than the codestream is believed by nobody."""
+    data = bytearray(photograph((64, 64)))
+    at = data.index(b"ihdr") + 4
+    data[at : at + 4] = (32).to_bytes(4, "big")
+    with pytest.raises(refusals.Refusal, match="two sizes"):
+        decode.open_header(bytes(data), LIMITS)

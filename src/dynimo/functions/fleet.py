@@ -392,7 +392,7 @@ class Fleet:
         soon = self._tick_at is not None and (
             self._tick_at <= self._clock.monotonic() + self._soonest
         )
-        if soon and not self.pool.starved:
+        if soon and not self.pool.starved and not self.pool.patient:
             return  # nothing that began just now can be due before that
         when = None if self._stopping else self.pool.next_tick()
         if when is None or (self._tick_at is not None and self._tick_at <= when):

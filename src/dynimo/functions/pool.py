@@ -55,6 +55,8 @@ LATER_SECONDS = 0.001
 
 KIN_LOOK = 16
 """How far down the queue an environment looks for what shares work with what it did last."""
+KIN_FAR_LOOK = 256
+"""The same where all of those wait for others: so far down stands who goes instead of them."""
 KIN_ROW_MAX = 16
 """After so many that were passed over for the sake of kin, the first of the queue is next."""
 
@@ -84,8 +86,8 @@ class _Environment:
     """``running`` are the invocations inside; ``idle_since`` means something when it is empty.
 
     A ``condemned`` one gets nothing more: it has been killed but is not gone yet, or it is ``old``
-    and goes when it is empty. ``kin`` is that of the last invocation in it, ``first`` whether it
-    was another before, and others of it wait for that one until ``patient``.
+    and goes when it is empty. ``kin`` is that of the last invocation in it, and others of it wait
+    for that one until ``patient``; ``firsts`` are those inside before whom it was another.
     """
 
     running: set[str] = field(default_factory=set)
@@ -93,8 +95,8 @@ class _Environment:
     condemned: bool = False
     old: bool = False
     kin: str = ""
-    first: bool = False
-    patient: float = 0.0
+    firsts: set[str] = field(default_factory=set)
+    patient: float = _LONG_AGO
 
 
 class Pool:
@@ -154,7 +156,8 @@ class Pool:
             return []
         slot.running.discard(invocation)
         if self._kin.of(invocation):
-            self._kin.observe(seconds, first=slot.first)
+            self._kin.observe(seconds, first=invocation in slot.firsts)
+        slot.firsts.discard(invocation)
         self._kin.forget(invocation)
         slot.idle_since = now
         self._service_seconds = scaling.smoothed(self._service_seconds, seconds)
@@ -240,14 +243,13 @@ class Pool:
                 for slot in self._environments.values()
                 if not slot.running
             ]
-        kin = self._kin.of(next(iter(self._queue))) if self._queue else ""
-        patient = self._patient(kin)
-        if patient > self._drained_at and not self.starved:
-            times.append(patient + LATER_SECONDS)
+        patience = self._patience_ends() if self._queue and self._kin else []
+        if patience and not self.starved:
+            times.append(min(patience) + LATER_SECONDS)
         if self.starved:
             moments = [self._came_first() + self._worth_waiting() + LATER_SECONDS]
-            if patient > self._drained_at:
-                moments.append(patient + LATER_SECONDS)
+            if patience:
+                moments.append(min(patience) + LATER_SECONDS)
             moments += [when for when in (self._burst.next_at,) if when is not None]
             moments += [self._refused_at + ROOM_SECONDS] if self._refused_at is not None else []
             times.append(max(moments))
@@ -261,6 +263,11 @@ class Pool:
     def starved(self) -> bool:
         """Somebody waits although another environment could be started, if not at once."""
         return bool(self._queue and not self._suspended and self.count < self.limits.environments)
+
+    @property
+    def patient(self) -> bool:
+        """Somebody waits who may have kin, and goes elsewhere before anything else is due."""
+        return bool(self._queue and self._kin)
 
     @property
     def waiting(self) -> int:
@@ -322,11 +329,23 @@ class Pool:
             default=_LONG_AGO,
         )
 
+    def _patience_ends(self) -> list[float]:
+        """When others may go elsewhere who had to wait when the queue was last looked through."""
+        return [
+            slot.patient
+            for slot in self._environments.values()
+            if slot.patient > self._drained_at
+            and slot.running
+            and not slot.condemned
+            and self._kin.others(slot.kin)
+        ]
+
     def _next(self, kin: str, now: float) -> str | None:
         """Take one from the queue for an environment whose last work was of ``kin``.
 
         Its own kin first, then what is nobody's, then the kin of another, if that has waited long
-        enough for it; never from far behind, and not for ever past the first.
+        enough for it; from far behind only if all in front wait for others, and not for ever past
+        the first.
         """
         first = next(iter(self._queue))
         chosen = first
@@ -336,16 +355,23 @@ class Pool:
             own = (each for each in near if kin and self._kin.of(each) == kin)
             free = (each for each in near if self._kin.of(each) not in taken)
             chosen = next(own, None) or next(free, first)
-            if chosen == first and self._awaits(first, kin, now):
-                return None
+            if chosen == first and self._kin.of(first) in (awaited := self._awaited(now) - {kin}):
+                far = islice(self._queue, KIN_FAR_LOOK)
+                ready = next((each for each in far if self._kin.of(each) not in awaited), None)
+                if ready is None:
+                    return None
+                chosen = ready
         self._passed = 0 if chosen == first else self._passed + 1
         del self._queue[chosen]
         return chosen
 
-    def _awaits(self, first: str, kin: str, now: float) -> bool:
-        """Whether the first of the queue had better wait for others than those of ``kin``."""
-        its = self._kin.of(first)
-        return its != kin and now < self._patient(its)
+    def _awaited(self, now: float) -> set[str]:
+        """The kin that had better wait for whoever is at work on it."""
+        return {
+            slot.kin
+            for slot in self._environments.values()
+            if slot.kin and slot.running and not slot.condemned and now < slot.patient
+        }
 
     def _start(self, now: float) -> Start:
         self._born += 1
@@ -358,10 +384,12 @@ class Pool:
         slot = self._environments[environment]
         slot.running.add(invocation)
         kin = self._kin.of(invocation)
-        slot.first = slot.kin != kin
-        slot.kin = kin
+        first = slot.kin != kin
+        slot.kin, slot.patient = kin, _LONG_AGO
         if kin:
-            slot.patient = now + self._kin.patience(first=slot.first)
+            slot.patient = now + self._kin.patience(first=first)
+            if first:
+                slot.firsts.add(invocation)
         return Assign(environment, invocation, self._kin.others(kin))
 
     def _drain(self, now: float) -> list[Action]:

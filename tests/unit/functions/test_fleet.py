@@ -36,10 +36,10 @@ class Rig:
         await self.fleet.open()
         return self
 
-    def run(self, *names: str) -> None:
+    def run(self, *names: str, kin: str = "") -> None:
         for name in names:
             arrived = int(self.clock.monotonic() * 1e9)
-            invocation = Invocation(id=name, function="f", event=b"{}", arrived_ns=arrived)
+            invocation = Invocation(id=name, function="f", event=b"{}", arrived_ns=arrived, kin=kin)
             self.fleet.run(invocation, self._hear(name))
 
     def _hear(self, name: str) -> Done:
@@ -82,6 +82,19 @@ async def test_over_its_time_an_invocation_is_killed_with_awss_words() -> None:
         "errorMessage": "RequestId: a Error: Task timed out after 3.00 seconds",
     }
     assert rig.sandbox.zygotes[0].alive == {}
+
+
+async def test_who_waits_for_kin_is_looked_after_in_time() -> None:
+    """Also where all environments are there, and the next to be idle for too long is due later."""
+    rig = await Rig(iter([0.01, 0.01, 5.0, 0.01]), idle_seconds=10).open()
+    rig.run("a", kin="cats")
+    rig.run("b", kin="dogs")
+    rig.clock.run(1_001)
+
+    rig.run("c", "d", kin="cats")
+    rig.clock.run(1_001.5)
+
+    assert rig.heard.keys() == {"a", "b", "d"}
 
 
 async def test_a_crash_is_told_and_the_next_one_runs() -> None:

@@ -10,6 +10,7 @@ from dynimo.functions.kinship import KIN_FIRST_SECONDS, KIN_WAIT_SECONDS
 from dynimo.functions.pool import (
     KIN_LOOK,
     KIN_ROW_MAX,
+    LATER_SECONDS,
     Action,
     Assign,
     Limits,
@@ -277,6 +278,34 @@ def test_in_a_row_of_kin_each_waits_for_the_one_before() -> None:
     assert pool.finish("demo-2", "f", 5.59, 0.09) == [Assign("demo-2", "g")]
 
 
+def test_no_stranger_waits_behind_a_long_row_of_kin() -> None:
+    """However many wait for what one environment does: another that is free takes the next."""
+    pool = _learnt(first=0.5, later=0.01)  # for two seconds they would
+    pool.arrive("busy", 5.0, "cats")
+    for number in range(2 * KIN_LOOK):
+        pool.arrive(f"fish-{number}", 5.0, "fish")
+    pool.arrive("stranger", 5.0)
+    pool.arrive("cat", 5.0, "cats")
+    assert pool.finish("demo-1", "busy", 5.1, 0.1) == [Assign("demo-1", "stranger")]
+    assert pool.finish("demo-1", "stranger", 5.2, 0.1) == [Assign("demo-1", "cat")]
+    assert pool.finish("demo-1", "cat", 5.3, 0.1) == []
+
+
+def test_impatient_kin_does_not_wait_for_the_patience_of_others() -> None:
+    """Each waits for its own: the first of the queue for two seconds, who is behind it for less."""
+    pool = _learnt(first=0.5, later=0.01)
+    pool.limit(Limits(environments=3), 5.0)
+    pool.arrive("a", 5.0, "cats")
+    pool.finish("demo-1", "a", 5.0, 0.01)
+    pool.arrive("b", 5.0, "cats")
+    pool.arrive("c", 5.0, "cats")
+    pool.tick(5.0)
+    due = pool.next_tick()
+    assert due is not None
+    assert due < 5.0 + 2 * KIN_WAIT_SECONDS
+    assert Assign("demo-3", "c", kin=1) in pool.tick(due)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["", "a", "b", "c"]), st.floats(0, 0.2)), max_size=30),
     st.lists(st.floats(0.001, 0.5), min_size=1, max_size=10),
@@ -394,6 +423,8 @@ class PoolMachine(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.suspended = False
         self.old: set[str] = set()
+        self.kin: dict[str, str] = {}
+        self.begun: dict[str, tuple[str, float]] = {}  # environment → kin of its last, since when
 
     def carry_out(self, actions: list[Action]) -> None:
         """Mirror what a fleet would do, refusing what could not be done."""
@@ -407,8 +438,11 @@ class PoolMachine(RuleBasedStateMachine):
                     assert invocation not in self.ended
                     assert name not in self.old
                     if invocation in self.waiting:
-                        assert self.waiting.pop(0) == invocation, "first come, first served"
+                        first = self.waiting[0]
+                        assert self.kin[first] or first == invocation, "first come, first served"
+                        self.waiting.remove(invocation)
                     self.environments[name].add(invocation)
+                    self.begun[name] = self.kin[invocation], self.now
                 case Stop(name):
                     assert self.environments.pop(name) == set(), "only the idle are let go"
                 case Reject(invocation, reason):
@@ -417,11 +451,12 @@ class PoolMachine(RuleBasedStateMachine):
                         self.waiting.remove(invocation)
                     self.ended.add(invocation)
 
-    @rule(target=invocations)
-    def arrive(self) -> str:
+    @rule(target=invocations, kin=st.sampled_from(["", "", "a", "b"]))
+    def arrive(self, kin: str) -> str:
         self.count += 1
         name = f"i{self.count}"
-        actions = self.pool.arrive(name, self.now)
+        self.kin[name] = kin
+        actions = self.pool.arrive(name, self.now, kin)
         if not any(isinstance(each, Assign | Reject) for each in actions):
             self.waiting.append(name)
         self.carry_out(actions)
@@ -464,6 +499,15 @@ class PoolMachine(RuleBasedStateMachine):
         self.carry_out(self.pool.tick(self.now))
 
     @rule()
+    def pass_time_until_due(self) -> None:
+        due = self.pool.next_tick()
+        if due is not None:
+            self.now = max(self.now, due)
+            self.carry_out(self.pool.tick(self.now))
+            again = self.pool.next_tick()
+            assert again is None or again > self.now or not self.waiting, "due at once for ever"
+
+    @rule()
     def suspend(self) -> None:
         self.suspended = True
         self.pool.suspend()
@@ -497,8 +541,22 @@ class PoolMachine(RuleBasedStateMachine):
         if self.waiting:
             most = self.limits.concurrency
             young = self.environments.keys() - self.old
-            assert not any(len(self.environments[name]) < most for name in young)
+            if any(len(self.environments[name]) < most for name in young):
+                self.all_wait_for_kin()
             assert self.environments or self.suspended
+
+    def all_wait_for_kin(self) -> None:
+        """Each for one that began of late and is at work, and somebody will look after that."""
+        at_work = {
+            kin: since
+            for name, (kin, since) in sorted(self.begun.items(), key=lambda each: each[1][1])
+            if kin and self.environments.get(name)
+        }
+        due = self.pool.next_tick()
+        assert due is not None
+        for name in self.waiting:
+            patient = at_work[self.kin[name]] + KIN_FIRST_SECONDS
+            assert due <= patient + 2 * LATER_SECONDS
 
 
 TestPoolMachine = PoolMachine.TestCase

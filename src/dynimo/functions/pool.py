@@ -139,9 +139,9 @@ class Pool:
             return [self._assign(name, invocation, now)]
         if not awaits and self._should_start(now):
             start = self._start(now)
-            if self._queue:  # whoever has waited longest comes first, also here
+            if self._queue:  # whoever has waited longest comes first, but for kin, also here
                 self._queue[invocation] = now + self.limits.queue_seconds
-                invocation, _ = self._queue.popitem(last=False)
+                invocation = self._next("", now) or self._queue.popitem()[0]
             return [start, self._assign(start.environment, invocation, now)]
         if self.waiting >= self.limits.queue:
             self._kin.forget(invocation)

@@ -291,6 +291,14 @@ def test_no_stranger_waits_behind_a_long_row_of_kin() -> None:
     assert pool.finish("demo-1", "cat", 5.3, 0.1) == []
 
 
+def test_a_new_environment_goes_to_the_stranger_for_whom_it_was_started() -> None:
+    """Not to who waits for what is being done, though that one came before."""
+    pool = _pool()
+    pool.arrive("a", 0.0, "cats")
+    assert pool.arrive("b", 0.0, "cats") == []
+    assert pool.arrive("stranger", 0.0) == [Start("demo-2"), Assign("demo-2", "stranger")]
+
+
 def test_impatient_kin_does_not_wait_for_the_patience_of_others() -> None:
     """Each waits for its own: the first of the queue for two seconds, who is behind it for less."""
     pool = _learnt(first=0.5, later=0.01)
@@ -434,12 +442,13 @@ class PoolMachine(RuleBasedStateMachine):
                     assert name not in self.environments
                     assert not self.suspended
                     self.environments[name] = set()
-                case Assign(name, invocation):
+                case Assign(environment=name, invocation=invocation):
                     assert invocation not in self.ended
                     assert name not in self.old
                     if invocation in self.waiting:
-                        first = self.waiting[0]
-                        assert self.kin[first] or first == invocation, "first come, first served"
+                        alike = [each for each in self.waiting if not self.kin[each]]
+                        first = self.kin[invocation] or alike[0] == invocation
+                        assert first, "strangers are served in the order in which they came"
                         self.waiting.remove(invocation)
                     self.environments[name].add(invocation)
                     self.begun[name] = self.kin[invocation], self.now
@@ -457,7 +466,7 @@ class PoolMachine(RuleBasedStateMachine):
         name = f"i{self.count}"
         self.kin[name] = kin
         actions = self.pool.arrive(name, self.now, kin)
-        if not any(isinstance(each, Assign | Reject) for each in actions):
+        if not any(isinstance(each, Reject) for each in actions):
             self.waiting.append(name)
         self.carry_out(actions)
         return name

@@ -26,6 +26,9 @@ GATHER_SECONDS = 0.5
 """How long the writer lets steps gather, unless somebody waits for them or too many do: each
 transaction writes the same pages again, and whatever it does it takes from those who answer."""
 
+ROUND_SECONDS = 0.1
+"""The same between two rounds of one step: somebody waits for the last, but behind requests."""
+
 HURRY_SHARE = 0.25
 """Of what may wait, in objects or bytes: then it is written at once."""
 
@@ -89,6 +92,7 @@ class Writer:
         self._pending = self._pending_bytes = 0
         self._bytes = 0
         self._sweep_at = 0
+        self._gather_seconds = GATHER_SECONDS
         self._logged = -LOG_SECONDS_MIN
         self._error = ""
         self._thread: threading.Thread | None = None
@@ -170,13 +174,16 @@ class Writer:
                     self._guarded(lambda: self._sweep_orphans(db))
                     self._guarded(lambda: self._remember(db, PRESENCE_ROWS))
                     continue
-                self._hurry.wait(GATHER_SECONDS)
+                self._hurry.wait(self._gather_seconds)
                 self._hurry.clear()
+                self._gather_seconds = GATHER_SECONDS
                 while len(steps) < BATCH_STEPS_MAX and steps[-1] is not None:
                     try:
                         steps.append(self._queue.get_nowait())
                     except queue.Empty:
                         break
+                if len(steps) == BATCH_STEPS_MAX:
+                    self._hurry.set()  # what is left has been gathered, and somebody may wait
                 batch = [step for step in steps if step is not None]
                 if batch and not self._perform(db, batch) and len(batch) > 1:
                     for step in batch:
@@ -220,6 +227,7 @@ class Writer:
         step.unsettled = False
         if step.more and not (step.done is not None and step.done.done()):
             self._queue.put(step)
+            self._gather_seconds = ROUND_SECONDS
         elif step.done is not None and not step.done.done():
             step.done.set_result(None)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from dynimo.edge import bodies, config, disk, index, purge
+from dynimo.edge import bodies, config, disk, disk_writer, index, purge
 from dynimo.edge.stored import Stored
 
 FRESH = "max-age=600"
@@ -164,6 +164,20 @@ async def test_full_queue_drops_and_counts(tmp_path: Path) -> None:
     assert not tier.put(entry("h/a", b"x" * 11))
     assert tier.statistics()["disk_dropped"] == 1
     await tier.close()
+
+
+async def test_nobody_waits_for_one_gathering_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too much for one transaction has been gathered: the rest follows at once."""
+    monkeypatch.setattr(disk_writer, "GATHER_SECONDS", 3600.0)
+    tier = await opened(tmp_path)
+    for number in range(3 * disk_writer.BATCH_STEPS_MAX):
+        tier.touch(f"key-{number}", 1)
+    await asyncio.wait_for(tier.settled(), 60)
+    for number in range(3 * disk_writer.BATCH_STEPS_MAX):
+        tier.touch(f"key-{number}", 1)
+    await asyncio.wait_for(tier.close(), 60)
 
 
 async def test_variants_on_disk_are_capped(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pyvips
 import extras
 import limits as limit_names
 import refusals
-from decoding import jxl_header
+from decoding import bounded, jxl_header
 from decoding.opened import Opened, check_memory, check_size
 
 NAMES = {"bmp": "BMP", "ico": "ICO", "jxl": "JPEG XL", "heic": "HEIC"}
@@ -30,8 +30,10 @@ _FORMATS = {
 }
 BYTES_PER_PIXEL = {"bmp": 8, "ico": 8, "jxl": 24, "heic": 12}
 """What decoding holds at once, by measure."""
+DELAY_MS_MAX = 655_350
+"""How long a frame stays at most, as in GIF: a file can say millions of years."""
 _FAULTS = (OSError, ValueError, SyntaxError, struct.error, RuntimeError, EOFError, MemoryError,
-           OverflowError, TypeError, KeyError, IndexError)  # fmt: skip
+           ArithmeticError, AssertionError, TypeError, KeyError, IndexError)  # fmt: skip
 """What Pillow and its plugins raise of files that they cannot read."""
 
 
@@ -86,11 +88,13 @@ def frame(image: Any, kind: str, number: int, *, clear: bool) -> tuple[pyvips.Im
     """
     try:
         image.seek(number)
-        image.load()
+        with bounded.memory():
+            image.load()
     except _FAULTS as error:
         raise _damaged(kind) from error
     icc = image.info.get("icc_profile") or b""
-    return pixels(image, kind, icc, clear=clear), int(image.info.get("duration", 0))
+    delay = min(DELAY_MS_MAX, max(0, int(image.info.get("duration", 0))))
+    return pixels(image, kind, icc, clear=clear), delay
 
 
 def _check(kind: str, width: int, height: int, limits: limit_names.Limits) -> None:
@@ -106,6 +110,8 @@ def pixels(image: Any, kind: str, icc: bytes, *, clear: bool) -> pyvips.Image:
     """
     try:
         with _quiet():
+            with bounded.memory():
+                image.load()
             if image.mode.startswith("I;16"):  # converting would cut off, not scale
                 image = image.point(lambda value: value / 256).convert("L")
             rows = image.convert("RGBA" if clear else "RGB")

@@ -130,6 +130,21 @@ def test_an_avif_animation_is_an_avif() -> None:
     assert (header.format, header.pages, header.width, header.height) == ("avif", 3, 120, 80)
 
 
+@pytest.mark.parametrize(("scale", "status"), [(0, 422), (1, 200), (0xFFFFFFFF, 200)])
+@pytest.mark.parametrize("fm", ["gif", "webp", "avif", "png"])
+def test_times_that_make_no_sense_are_no_mistake_of_ours(
+    give: Make, scale: int, status: int, fm: str
+) -> None:
+    """A clock that stands still, or frames that stay for a hundred years: refused, or cut short."""
+    data = bytearray(animated("AVIF"))
+    clock = data.index(b"mdhd") + 4
+    at = clock + (20 if data[clock] else 12)
+    data[at : at + 4] = scale.to_bytes(4, "big")
+    times = data.index(b"stts") + 16
+    data[times : times + 4] = b"\xff\xff\xff\xff"
+    assert give(bytes(data), frames=0, fm=fm).status == status
+
+
 def test_a_still_is_the_default(give: Make, look: Look) -> None:
     """The first frame, or the one that `page` names; one that is not there is 422."""
     for fm in ("png", "jpg", "gif", "webp"):

@@ -338,3 +338,45 @@ def test_pillow_can_make_all_kinds() -> None:
     """The oracle has every format these tests need."""
     assert features.check("avif")
     assert features.check("webp")
+
+
+LARGER = """
+import io, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+import limits, recipe, refusals, render
+from decoding import bounded
+from ops.output import Output
+
+most = recipe.canonical(source="s", path="p", engine="1", out=Output(fm="png"), ops=[])
+try:
+    print(render.render(Path(sys.argv[1]).read_bytes(), most, limits.Limits()).pixels.width)
+except refusals.Refusal as refusal:
+    print(refusal.status)
+try:
+    with bounded.memory():
+        bytearray(400 << 20)
+except MemoryError:
+    print(len(bytearray(400 << 20)) >> 20)
+"""
+
+
+@pytest.mark.parametrize(("memory", "told"), [("220", ["422", "400"]), ("2048", ["64"])])
+def test_a_frame_that_is_larger_than_its_file_says(
+    tmp_path: Path, memory: str, told: list[str]
+) -> None:
+    """It gets the memory that there is; where that is too little it is refused, no more."""
+    side, said = 4_000, 64
+    out = io.BytesIO()
+    image = Image.new("RGB", (side, side), (9, 9, 200))
+    image.save(out, "AVIF", save_all=True, append_images=[image], speed=10, subsampling="4:4:4")
+    data = out.getvalue()
+    for form, shift in ((">II", 0), (">HH", 0), (">II", 16)):
+        declared = struct.pack(form, side << shift, side << shift)
+        data = data.replace(declared, struct.pack(form, said << shift, said << shift))
+    path = tmp_path / "larger.avif"
+    path.write_bytes(data)
+    command = [sys.executable, "-c", LARGER, str(path), str(HERE.parent), *sys.path]
+    variables = {**os.environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}
+    ran = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == told

@@ -37,6 +37,8 @@ HALVINGS_MAX = 3
 """Decoders are quickest at a half, a quarter and an eighth."""
 SEEN_MAX = 256
 """Sources of which it is remembered that they were asked for."""
+PROFILE_BYTES_MAX = 64 << 10
+"""Of a header that is remembered: a profile may have megabytes, and headers are many."""
 FIRSTS = 8
 """Of so many sources it is remembered what was asked of them: what the next is like."""
 FOLLOWED_MIN = 3
@@ -84,7 +86,10 @@ class Pictures:
         """Give what was read of a file's header before, or read it: counting scans takes long."""
         header = self._headers.get(key)
         if header is None:
-            header = self._headers[key] = read()
+            header = read()
+            if len(header.icc) > PROFILE_BYTES_MAX:
+                return header
+            self._headers[key] = header
             if len(self._headers) > SEEN_MAX:
                 self._headers.popitem(last=False)
         return header

@@ -129,9 +129,10 @@ def _note_steps(steps: dict[int, int], segment: bytes) -> None:
         size = 128 if wide else 64
         values = segment[at + 1 : at + 1 + size]
         first = values[: _STEPS_LOOK * (2 if wide else 1)]
-        largest = max(struct.unpack(f">{len(first) // 2}H", first) if wide else first, default=0)
         if len(values) < size:
             largest = 0xFFFF
+        else:
+            largest = max(struct.unpack(f">{_STEPS_LOOK}H", first) if wide else first)
         steps[table] = max(steps.get(table, 0), largest)
         at += 1 + size
 

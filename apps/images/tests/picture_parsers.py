@@ -184,6 +184,13 @@ def _jpegs() -> list[bytes]:
     return [plain, tagged, _picture("JPEG", progressive=True), _with_preview()]
 
 
+def _with_wide_steps() -> bytes:
+    """A progressive JPEG with a quantisation table of 16 bits a step (T.81, B.2.4.1)."""
+    whole = _picture("JPEG", progressive=True, quality=98)
+    table = b"\x10" + struct.pack(">64H", *range(1, 65))
+    return whole[:2] + b"\xff\xdb" + struct.pack(">H", 2 + len(table)) + table + whole[2:]
+
+
 def _icc() -> bytes:
     name = b"desc\0\0\0\0\0\0\0\x05sRGB\0"
     body = b"\0\0\0\x01" + struct.pack(">4sII", b"desc", 144, len(name)) + name
@@ -212,7 +219,7 @@ def _files() -> list[bytes]:
 TARGETS: Table = {
     "sniff": (kind, lambda: [*(each[:200] for each in (*_files(), *_raws())), *_drawings()]),
     "jpeg": (jpeg_header, _jpegs),
-    "slim": (slim, lambda: [_picture("JPEG", progressive=True)]),
+    "slim": (slim, lambda: [_picture("JPEG", progressive=True), _with_wide_steps()]),
     "preview": (exif_preview, lambda: [_with_preview()]),
     "raw": (raw_preview, _raws),
     "jxl": (jxl_size, lambda: [b"\xff\x0a" + bytes(range(1, 16)), jxl_header.CONTAINER

@@ -10,6 +10,7 @@ import pytest
 import pyvips
 from PIL import Image
 
+import decode
 import kept
 import limits
 import opening
@@ -135,6 +136,17 @@ def test_the_budget_holds() -> None:
     assert [pictures.find(key, (1, 1)) is not None for key in "abc"] == [True, False, True]
     pictures.keep("d", (pyvips.Image.black(1000, 1000, bands=3),))
     assert [pictures.find(key, (1, 1)) is not None for key in "acd"] == [True, True, False]
+
+
+def test_headers_with_large_profiles_are_read_again() -> None:
+    """Hundreds of headers are remembered, and a profile may have megabytes."""
+    for size, wanted in ((kept.PROFILE_BYTES_MAX, 1), (kept.PROFILE_BYTES_MAX + 1, 3)):
+        read: list[int] = []
+        header = decode.Header(kind="jpg", width=1, height=1, has_alpha=False, icc=bytes(size))
+        pictures = kept.Pictures()
+        for number in range(3):
+            assert pictures.header("a", lambda: read.append(number) or header) is header  # noqa: B023
+        assert len(read) == wanted
 
 
 def test_what_could_not_be_kept_is_not_decoded_for_keeping() -> None:

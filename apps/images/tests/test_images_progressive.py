@@ -169,3 +169,13 @@ def test_garbage_is_not_for_it(data: bytes) -> None:
 
 
 _SAMPLE = _jpeg(96, 64)
+
+
+@pytest.mark.parametrize("length", range(1, 129))
+def test_a_table_that_is_cut_off_is_no_mistake_of_ours(length: int) -> None:
+    """Steps of 16 bits, half of one missing: whether it is damaged is for a decoder to say."""
+    table = b"\x10" + bytes(length)
+    segment = b"\xff\xdb" + (2 + len(table)).to_bytes(2, "big") + table
+    data = b"\xff\xd8" + segment + b"\xff\xd9"
+    assert progressive.coarse(data) is None
+    assert progressive.slim(data) is None

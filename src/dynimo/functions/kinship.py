@@ -43,7 +43,7 @@ class Kinship:
 
     def others(self, kin: str) -> int:
         """How many share work with one of this kin."""
-        return self._members[kin] - 1 if kin else 0
+        return max(0, self._members.get(kin, 0) - 1)
 
     def forget(self, invocation: str) -> None:
         """It neither waits nor runs any more."""

@@ -159,6 +159,8 @@ class Pool:
             self._kin.observe(seconds, first=invocation in slot.firsts)
         slot.firsts.discard(invocation)
         self._kin.forget(invocation)
+        if slot.kin and not any(self._kin.of(each) == slot.kin for each in slot.running):
+            slot.patient = _LONG_AGO  # what it does now is no work of theirs
         slot.idle_since = now
         self._service_seconds = scaling.smoothed(self._service_seconds, seconds)
         return self._leave(environment, now) if slot.old else self._drain(now)

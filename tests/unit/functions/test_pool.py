@@ -299,6 +299,19 @@ def test_a_new_environment_goes_to_the_stranger_for_whom_it_was_started() -> Non
     assert pool.arrive("stranger", 0.0) == [Start("demo-2"), Assign("demo-2", "stranger")]
 
 
+def test_nobody_waits_for_kin_that_has_ended_while_others_run_beside_it() -> None:
+    """With room for more than one inside, it is not the environment that is waited for."""
+    pool = _pool(concurrency=2)
+    for name, kin in (("a", ""), ("b", "dogs"), ("c", ""), ("d", "cats"), ("e", "cats")):
+        pool.arrive(name, 0.0, kin)
+    assert pool.finish("demo-1", "b", 0.01, 0.01) == []
+    due = pool.next_tick()
+    assert due is not None
+    assert pool.arrive("f", 0.02) == [Assign("demo-1", "f")]
+    assert pool.finish("demo-1", "a", 0.03, 0.03) == []
+    assert pool.tick(due) == [Assign("demo-1", "e", kin=1)]
+
+
 def test_impatient_kin_does_not_wait_for_the_patience_of_others() -> None:
     """Each waits for its own: the first of the queue for two seconds, who is behind it for less."""
     pool = _learnt(first=0.5, later=0.01)

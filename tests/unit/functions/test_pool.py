@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+)
 
 from dynimo.functions.kinship import KIN_FIRST_SECONDS, KIN_WAIT_SECONDS
 from dynimo.functions.pool import (
@@ -446,6 +455,11 @@ class PoolMachine(RuleBasedStateMachine):
         self.old: set[str] = set()
         self.kin: dict[str, str] = {}
         self.begun: dict[str, tuple[str, float]] = {}  # environment → kin of its last, since when
+
+    @initialize(environments=st.integers(1, 4), concurrency=st.integers(1, 3))
+    def begin(self, environments: int, concurrency: int) -> None:
+        self.limits = replace(self.limits, environments=environments, concurrency=concurrency)
+        self.pool = Pool("p", self.limits)
 
     def carry_out(self, actions: list[Action]) -> None:
         """Mirror what a fleet would do, refusing what could not be done."""

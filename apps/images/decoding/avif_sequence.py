@@ -17,7 +17,6 @@ from decoding import by_pillow
 from decoding.opened import Opened, check_memory, check_size
 
 KIND = "avis"
-NAME = "AVIF animation"
 BYTES_PER_PIXEL = 16
 """What decoding a frame holds at once, as of stills."""
 

@@ -17,7 +17,6 @@ from decoding import by_pillow, jp2_codestream
 from decoding.opened import Opened, check_memory, check_size
 
 KIND = "jp2"
-NAME = "JPEG 2000"
 BYTES_PER_PIXEL = 26
 """What decoding holds at once, by measure: four samples as numbers of 32 bits, and the result. It
 is of the pixels that are decoded; the rest costs next to nothing."""
